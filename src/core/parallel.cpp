@@ -1,0 +1,153 @@
+// The thread team behind parallel_for: workers sleep on a condition variable, take chunk indices from one atomic counter,
+// and the caller works too. One job runs at a time; a second caller waits for its turn.
+#include "tern/parallel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+thread_local bool inside_parallel_body = false;
+
+class Team {
+ public:
+  explicit Team(int threads) {
+    for (int i = 1; i < threads; ++i) {
+      workers_.emplace_back([this] { work(); });
+    }
+  }
+
+  ~Team() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& w : workers_) w.join();
+  }
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void run(std::int64_t chunks, const std::function<void(std::int64_t)>& body) {
+    const std::lock_guard one_job(job_mutex_);
+    {
+      const std::lock_guard lock(mutex_);
+      body_ = &body;
+      chunks_ = chunks;
+      next_ = 0;
+      failed_chunk_ = std::numeric_limits<std::int64_t>::max();
+      failure_ = nullptr;
+      busy_ = static_cast<int>(workers_.size());
+      ++job_;
+    }
+    wake_.notify_all();
+    take_chunks();
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void take_chunks() {
+    inside_parallel_body = true;
+    for (std::int64_t i = next_++; i < chunks_; i = next_++) {
+      try {
+        (*body_)(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (i < failed_chunk_) {
+          failed_chunk_ = i;
+          failure_ = std::current_exception();
+        }
+      }
+    }
+    inside_parallel_body = false;
+  }
+
+  void work() {
+    std::uint64_t seen = 0;
+    while (true) {
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stop_ || job_ != seen; });
+        if (stop_) return;
+        seen = job_;
+      }
+      take_chunks();
+      {
+        const std::lock_guard lock(mutex_);
+        --busy_;
+      }
+      done_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex job_mutex_, mutex_;
+  std::condition_variable wake_, done_;
+  const std::function<void(std::int64_t)>* body_ = nullptr;
+  std::int64_t chunks_ = 0;
+  std::atomic<std::int64_t> next_{0};
+  std::int64_t failed_chunk_ = 0;
+  std::exception_ptr failure_;
+  int busy_ = 0;
+  std::uint64_t job_ = 0;
+  bool stop_ = false;
+};
+
+struct TeamHolder {
+  std::mutex mutex;
+  std::shared_ptr<Team> team;
+
+  std::shared_ptr<Team> get() {
+    const std::lock_guard lock(mutex);
+    if (!team) team = std::make_shared<Team>(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    return team;
+  }
+};
+
+TeamHolder& holder() {
+  static TeamHolder h;
+  return h;
+}
+
+}  // namespace
+
+int num_threads() { return holder().get()->size(); }
+
+void set_num_threads(int n) {
+  if (n < 1) throw ValueError("[set_num_threads] expected n >= 1; got " + std::to_string(n));
+  TeamHolder& h = holder();
+  const std::lock_guard lock(h.mutex);
+  if (!h.team || h.team->size() != n) h.team = std::make_shared<Team>(n);
+}
+
+void parallel_for(std::int64_t chunks, const std::function<void(std::int64_t)>& body) {
+  if (chunks <= 0) return;
+  if (chunks > 1 && !inside_parallel_body) {
+    const std::shared_ptr<Team> team = holder().get();
+    if (team->size() > 1) {
+      team->run(chunks, body);
+      return;
+    }
+  }
+  for (std::int64_t i = 0; i < chunks; ++i) body(i);
+}
+
+void parallel_ranges(std::int64_t n, std::int64_t grain,
+                     const std::function<void(std::int64_t, std::int64_t)>& body) {
+  const std::int64_t step = std::max<std::int64_t>(grain, 1);
+  parallel_for((n + step - 1) / step, [&](std::int64_t i) { body(i * step, std::min(n, (i + 1) * step)); });
+}
+
+}  // namespace tern
