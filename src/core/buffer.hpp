@@ -1,0 +1,27 @@
+// Buffer: the bytes under tensors. Freed buffers are kept by size and handed out again, so that a training step in its
+// steady state allocates nothing; the pool also counts live and peak bytes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace tern {
+
+class Buffer {
+ public:
+  /// Aligned to kAlignment, contents undefined.
+  static std::shared_ptr<Buffer> allocate(std::size_t bytes);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  Buffer(std::byte* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
+  std::byte* data_;
+  std::size_t bytes_;
+};
+
+}  // namespace tern
