@@ -1,0 +1,118 @@
+// Differentiable operations: free functions that check their arguments, compute, and record a backward.
+//
+// All take float32 (training) or float64 (gradient checks) and run the same templated kernels on both. Layouts are
+// row-major: images N C H W, filters O C/groups R S, dense weights O K. Gradients are those of the mean-free formula given
+// above each function; `dy` is the gradient of the result. Results do not depend on the number of threads.
+// Errors, everywhere: ShapeError with both shapes if they do not fit, ValueError for a dtype or attribute out of range.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tern/rng.hpp"
+#include "tern/tensor.hpp"
+
+namespace tern {
+
+// ---- elementwise (ops/elementwise.cpp). Binary forms broadcast as NumPy does; gradients are summed back. -----------------
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
+Tensor neg(const Tensor& x);
+Tensor scale(const Tensor& x, double factor);
+Tensor add_scalar(const Tensor& x, double c);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor abs(const Tensor& x);                            ///< dx = dy * sign(x), 0 at 0
+Tensor relu(const Tensor& x);                           ///< max(x, 0); dx = dy * 1{x > 0}
+Tensor prelu(const Tensor& x, const Tensor& slope);     ///< slope: [1] or [C] over dimension 1
+Tensor hardtanh(const Tensor& x);                       ///< clip(x, -1, 1); dx = dy * 1{|x| <= 1}
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+
+// ---- straight-through estimators (ops/ste.cpp) ---------------------------------------------------------------------------
+Tensor heaviside_ste(const Tensor& x);                  ///< y = 1{x > 0}; dx = dy * 1{|x| <= 1}         (HEQ; 3.3)
+Tensor sign_ste(const Tensor& x);                       ///< y = +1 if x >= 0 else -1; dx = dy * 1{|x| < 1}     (3.4)
+
+// ---- reductions (ops/reduce.cpp). Summed in a fixed order, in double per chunk. An empty `dims` means all. ---------------
+Tensor sum(const Tensor& x, std::vector<int> dims = {}, bool keep_dims = false);
+Tensor mean(const Tensor& x, std::vector<int> dims = {}, bool keep_dims = false);
+Tensor max(const Tensor& x, int dim, bool keep_dims = false);   ///< ties: the gradient goes to the lowest index
+
+// ---- shape (ops/shape.cpp) -----------------------------------------------------------------------------------------------
+Tensor reshape(const Tensor& x, const Shape& shape);    ///< one extent may be -1... given as Shape without it: use flatten
+Tensor flatten(const Tensor& x);                        ///< N ... -> N x rest
+Tensor permute(const Tensor& x, std::vector<int> order);
+Tensor transpose(const Tensor& x);                      ///< rank 2
+Tensor slice(const Tensor& x, int dim, std::int64_t begin, std::int64_t end, std::int64_t step = 1);
+Tensor concat(const std::vector<Tensor>& parts, int dim);
+/// Zero padding: `before` and `after` zeros along `dim`.
+Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after);
+/// ResNet's weightless shortcut (option A): every `stride`-th pixel, `front` and `back` zero channels around.
+Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, std::int64_t back);
+
+// ---- matmul (ops/matmul.cpp) ---------------------------------------------------------------------------------------------
+Tensor matmul(const Tensor& a, const Tensor& b);        ///< [M K] x [K N]
+/// y = x w^T + bias; x [N K], w [O K], bias [O] or undefined.
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias = {});
+
+// ---- convolution (ops/conv.cpp) ------------------------------------------------------------------------------------------
+struct Conv2dOptions {
+  std::int64_t stride_h = 1, stride_w = 1;
+  std::int64_t pad_h = 0, pad_w = 0;           ///< zeros on each side
+  std::int64_t dilation_h = 1, dilation_w = 1;
+  std::int64_t groups = 1;
+  static Conv2dOptions square(std::int64_t stride, std::int64_t pad, std::int64_t dilation = 1, std::int64_t groups = 1) {
+    return {stride, stride, pad, pad, dilation, dilation, groups};
+  }
+};
+/// y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride - pad + r*dilation, ...]
+/// x [N C H W], w [O C/groups R S], bias [O] or undefined.
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Conv2dOptions& options = {});
+/// Output extent of one spatial dimension. Errors: ShapeError if the kernel does not fit.
+std::int64_t conv_out_extent(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
+                             std::int64_t dilation, bool ceil = false);
+
+// ---- pooling (ops/pool.cpp) ----------------------------------------------------------------------------------------------
+struct Pool2dOptions {
+  std::int64_t kernel = 2, stride = 2, pad = 0;
+  bool ceil = false;            ///< round output extents up; windows must start inside the padded input
+  bool count_padding = false;   ///< average only: divide by the whole window instead of the part inside the image
+};
+Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options);   ///< ties: lowest index; padding never wins
+Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options);
+Tensor global_avg_pool(const Tensor& x);                ///< N C H W -> N C 1 1
+
+// ---- normalisation (ops/norm.cpp) ----------------------------------------------------------------------------------------
+struct BatchNormState {
+  Tensor running_mean, running_var;  ///< [C], float32; updated in place in training
+};
+struct BatchNormOptions {
+  double eps = 1e-5;
+  double momentum = 0.1;   ///< running = (1 - momentum) running + momentum batch, with the unbiased variance
+  bool training = true;    ///< false: running statistics, y = k1 x + k0 as in kernels/exact.hpp
+  bool update_running = true;
+  bool fuse_relu = false;  ///< y = max(bn(x), 0) in one pass
+};
+/// y = gamma (x - mu) / sqrt(var + eps) + beta over every dimension but 1. x is [N C] or [N C H W].
+/// gamma and beta are [C], or both undefined for the non-affine form.
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, BatchNormState& state,
+                  const BatchNormOptions& options);
+
+// ---- probabilities and losses (ops/loss.cpp) -----------------------------------------------------------------------------
+Tensor softmax(const Tensor& x);                        ///< over the last dimension
+Tensor log_softmax(const Tensor& x);
+/// Mean over N of -sum_k target_k log softmax(logits)_k, target = (1 - smoothing) onehot + smoothing / K.
+/// logits [N K], labels int64 [N]. Errors: ValueError on a label outside [0, K).
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0.0);
+/// Mean over N of temperature^2 KL(softmax(teacher / T) || softmax(student / T)); no gradient to the teacher.
+Tensor distillation_loss(const Tensor& student, const Tensor& teacher, double temperature);
+
+// ---- random regularisers (ops/dropout.cpp). rng is advanced; nothing is drawn when p == 0. -------------------------------
+Tensor dropout(const Tensor& x, double p, Rng& rng);    ///< keeps with 1-p, scales by 1/(1-p)
+Tensor drop_path(const Tensor& x, double p, Rng& rng);  ///< the same per sample (dimension 0)
+
+}  // namespace tern
