@@ -1,0 +1,269 @@
+// Data sets: from files to normalised, augmented batches. A data set here is plain buffers: bytes, labels, names; it
+// knows nothing of tensors.
+//
+//   tern::LoadOptions where;                                     // where.search_path = tern::split_path_list(...)
+//   const tern::Dataset set = tern::load_dataset("fashion-mnist", where);
+//   tern::LoaderOptions how{.batch_size = 128, .shuffle = true, .augment = tern::Augment::parse("pad=2,flip")};
+//   tern::BatchLoader loader(set.train, tern::Normalizer(set.mean, set.std), how);
+//   loader.start_epoch(0);
+//   for (tern::Batch b; loader.next(b);) { ... b.images, b.labels ... }
+//
+// Dimension letters: N images, C channels, H height, W width. Pixels are bytes, stored N x C x H x W.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tern {
+
+class Rng;
+
+/// C x H x W of one image.
+struct ImageShape {
+  int channels = 0, height = 0, width = 0;
+  std::size_t numel() const {
+    return static_cast<std::size_t>(channels) * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  }
+  friend bool operator==(const ImageShape&, const ImageShape&) = default;
+};
+
+/// N images of one shape with their class indices.
+struct Images {
+  int channels = 0, height = 0, width = 0;
+  std::vector<std::uint8_t> pixels;  ///< N x C x H x W
+  std::vector<std::int32_t> labels;  ///< N
+
+  ImageShape shape() const { return {channels, height, width}; }
+  std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
+  /// Errors: none; `i` is in [0, count()).
+  std::span<const std::uint8_t> image(std::int64_t i) const {
+    return {pixels.data() + static_cast<std::size_t>(i) * shape().numel(), shape().numel()};
+  }
+};
+
+struct Dataset {
+  std::string name;    ///< of the set that was loaded in the end (a fallback has its own name)
+  std::string source;  ///< which files were read, and why, for "says which data it used"
+  std::vector<std::string> class_names;
+  Images train, test;
+  std::vector<float> mean, std;  ///< per channel, of pixel / 255
+};
+
+// ---- Loading ----
+
+struct LoadOptions {
+  std::string data_dir;                  ///< looked in first (--data-dir); may be the set's own folder, or hold it
+  std::vector<std::string> search_path;  ///< folders that hold data sets, looked in next (TERN_DATA)
+  std::string system_dir = "/usr/share/datasets";  ///< looked in next; empty: not
+  std::string embedded_dir;     ///< looked in last; empty: the installed datasets/, then the source tree's
+  int channels = 0;             ///< 1, 3 or 4: widen or narrow to that many; 0: as the files are
+  int size = 0;                 ///< side: resize shorter side, then centre crop; 0: as the files are
+  std::int64_t limit_train = 0, limit_test = 0;  ///< keep the first of each class, this many in all; 0: every image
+};
+
+/// Splits "a:b:c" at ':' and drops empty parts.
+std::vector<std::string> split_path_list(std::string_view text);
+
+/// Loads a data set. `name` is a name of datasets(), found by the search order of LoadOptions; or `<set>:<path>`, read
+/// from exactly that path: "folder:<dir>" and "tar:<file>" hold train/<class>/<image> and test/ or val/ likewise, with
+/// an optional classes.txt ("<folder> <class name>" a line, in class order; default: folders by name).
+/// Images in a tar keep its order, those of a folder are sorted by path. Channels: alpha is dropped or 255, grey is
+/// Y = 0.299 R + 0.587 G + 0.114 B, or copied to R, G, B.
+/// Errors: ValueError on an unknown name (lists the known ones) or option; IoError if the set is in none of the places
+/// (lists them, and how to get it); FormatError with path, byte offset and field on a damaged file.
+Dataset load_dataset(std::string_view name, const LoadOptions& options = {});
+
+/// One kind of data set: what the registry holds.
+struct DatasetEntry {
+  std::string name;        ///< as given to load_dataset; letters, digits and '-'
+  std::string summary;     ///< one line for `tern data list`
+  std::string how_to_get;  ///< what to do if it is missing, one line
+  /// File or folder names under which the set may stand inside a searched folder.
+  std::vector<std::string> places;
+  /// True if `path` (an existing place, or data_dir itself) holds the set.
+  std::function<bool(const std::string& path)> present;
+  /// Reads it. The caller applies channels, size and limits that the reader left to be done, fills in `name` and
+  /// `source` if they are empty, and mean/std from the training images if they are empty.
+  std::function<Dataset(const std::string& path, const LoadOptions& options)> load;
+  std::string fallback = {};  ///< name of the set to load when this one is missing; empty: none
+};
+
+/// Adds a data set from outside the library. Errors: ValueError if the name is taken or malformed, or `load` is empty.
+void register_dataset(DatasetEntry entry);
+/// All known data sets, in the order of registration.
+std::vector<DatasetEntry> datasets();
+/// Where load_dataset(name, options) would read `name` from; empty if it is nowhere (a fallback does not count).
+/// Errors: ValueError on an unknown name.
+std::string find_dataset(std::string_view name, const LoadOptions& options = {});
+
+/// Reads one PNG, JPEG, BMP or PNM file: resizes the shorter side, crops the centre, converts channels; 0 means "as the
+/// file is" (height and width are both 0 or both set). The label is 0.
+/// Errors: IoError if unreadable; FormatError if damaged, or over 32 Mi pixels.
+Images read_image_file(const std::string& path, int channels = 0, int height = 0, int width = 0);
+
+/// Copies images to another shape: channels as in load_dataset, size by shorter side and centre crop.
+Images convert_images(const Images& images, ImageShape to);
+/// The images at `indices`, in that order. Errors: ValueError if one is out of range.
+Images select_images(const Images& images, std::span<const std::int64_t> indices);
+
+struct Split {
+  Images train, validation;
+};
+/// Holds out round(fraction * n) images of each class with n images, chosen by `seed`; both parts keep the file order.
+/// Errors: ValueError unless 0 <= fraction < 1.
+Split split_train_validation(const Images& images, double fraction, std::uint64_t seed);
+
+// ---- Normalisation ----
+
+/// x = (float(p) / 255.0f - mean[c]) / std[c], exactly this float expression, by a table of 256 entries a channel.
+class Normalizer {
+ public:
+  Normalizer() = default;
+  /// Errors: ValueError if the sizes differ, a value is not finite, or a std is not positive.
+  Normalizer(std::span<const float> mean, std::span<const float> std);
+  int channels() const { return static_cast<int>(table_.size() / 256); }
+  /// The 256 values of channel `c`.
+  std::span<const float> table(int c) const { return {table_.data() + 256 * static_cast<std::size_t>(c), 256}; }
+  /// Errors: ShapeError if the channels or the sizes do not fit.
+  void apply(std::span<const std::uint8_t> image, ImageShape shape, std::span<float> out) const;
+
+ private:
+  std::vector<float> table_;
+};
+
+// ---- Augmentation ----
+
+/// A chain of image transformations, written as text: steps joined by ','.
+///   resize=S   shorter side to S (triangle filter, aspect kept)
+///   pad=P      P black pixels on each side, then a random crop of the size before
+///   crop=S     random S x S crop            center=S   centre S x S crop
+///   flip       mirror left-right with probability 1/2
+///   cutout=L   L x L hole around a random pixel, clipped at the edges; last step only
+/// All but cutout act on bytes, before normalisation: padding is black (pixel 0), as in common practice, not the mean.
+/// Cutout acts after it: the hole is 0, the mean colour (Paper: DeVries, Taylor, 2017).
+/// The same Rng state gives the same image; the number of draws depends on the steps alone.
+class Augment {
+ public:
+  struct Step {
+    enum class Kind { kResize, kPad, kCrop, kCenter, kFlip, kCutout } kind;
+    int value;
+  };
+  /// Reusable memory of apply(), one for each thread.
+  struct Scratch {
+    std::vector<std::uint8_t> a, b;
+    std::vector<float> rows;
+  };
+
+  Augment() = default;
+  /// "" and "none" are the empty chain. Errors: ValueError naming the bad step and the known ones.
+  static Augment parse(std::string_view spec);
+  std::string format() const;
+  bool empty() const { return steps_.empty(); }
+  const std::vector<Step>& steps() const { return steps_; }
+
+  /// Shape after all steps. Errors: ValueError if a crop is larger than the image.
+  ImageShape output_shape(ImageShape in) const;
+  /// Transforms and normalises one image. Errors: ShapeError if sizes do not fit; those of output_shape().
+  void apply(std::span<const std::uint8_t> image, ImageShape in, const Normalizer& normalizer, Rng& rng,
+             std::span<float> out, Scratch& scratch) const;
+
+ private:
+  std::vector<Step> steps_;
+};
+
+// The pieces of it, on one C x H x W image each; `out` does not overlap `in`.
+/// out[c][y][x] = in[c][y + top - pad][x + left - pad], 0 outside; 0 <= top, left <= 2 * pad.
+void pad_crop(std::span<const std::uint8_t> in, ImageShape shape, int pad, int top, int left,
+              std::span<std::uint8_t> out);
+/// out[c][y][x] = in[c][y + top][x + left] for a height x width window inside the image.
+void crop(std::span<const std::uint8_t> in, ImageShape shape, int top, int left, int height, int width,
+          std::span<std::uint8_t> out);
+void flip_horizontal(std::span<std::uint8_t> image, ImageShape shape);
+/// Zeroes rows [y - L/2, y - L/2 + L) and columns likewise, clipped at the edges.
+void cutout(std::span<float> image, ImageShape shape, int length, int y, int x);
+/// Resizes to exactly height x width with a triangle filter (widened when shrinking, so without aliasing).
+void resize(std::span<const std::uint8_t> in, ImageShape shape, int height, int width, std::span<std::uint8_t> out);
+/// Extents after resizing the shorter side to `side`, the longer rounded to nearest.
+ImageShape shorter_side_shape(ImageShape shape, int side);
+
+// ---- Batches ----
+
+/// One batch: views into memory of the loader, aligned to 64 bytes, valid until its next call of next(), start_epoch()
+/// or its end.
+struct Batch {
+  std::span<const float> images;          ///< N x C x H x W
+  std::span<const std::int64_t> labels;   ///< N
+  std::span<const std::int64_t> indices;  ///< N, positions in Images
+  ImageShape shape;                       ///< of one image
+  std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+struct LoaderOptions {
+  int batch_size = 128;     ///< images
+  bool shuffle = false;     ///< a new order each epoch; else file order
+  Augment augment = {};     ///< applied to each image
+  std::uint64_t seed = 1;   ///< of order and augmentation
+  int workers = 1;          ///< threads that prepare batches; 0: next() prepares its batch itself
+  int prefetch = 4;         ///< batches prepared ahead at most, >= 1
+  bool drop_last = false;   ///< leave out an incomplete last batch
+  /// A further step on each normalised image, run on the workers; may throw, and next() then does.
+  std::function<void(std::span<float> image, ImageShape shape, Rng& rng)> transform = {};
+};
+
+/// Serves the images of one epoch after the other in batches. What it serves is a pure function of (images, options,
+/// epoch): order comes from Rng(seed, epoch), the augmentation of an image from (seed, epoch, index), so neither the
+/// number of workers nor the place where a run resumes changes a bit. No allocation after the first epoch's start.
+/// Not thread-safe; may be destroyed at any time. `images` must outlive it.
+class BatchLoader {
+ public:
+  /// Errors: ValueError on an option out of range or no images; ShapeError if the pixels do not fit the labels, or the
+  /// normaliser the channels.
+  BatchLoader(const Images& images, Normalizer normalizer, LoaderOptions options = {});
+  ~BatchLoader();
+  BatchLoader(BatchLoader&&) noexcept;
+  BatchLoader& operator=(BatchLoader&&) noexcept;
+
+  /// Begins `epoch` (0 <= epoch < 2^24) at its first batch. The constructor has begun epoch 0.
+  void start_epoch(std::int64_t epoch);
+  /// Leaves out the next `batches` batches, without preparing them.
+  void skip(std::int64_t batches);
+  /// Fills `batch` and returns true, or returns false at the end of the epoch.
+  /// Errors: whatever the transform threw for this batch; later calls go on with the next one.
+  bool next(Batch& batch);
+
+  std::int64_t batches_per_epoch() const;
+  std::int64_t epoch() const;
+  /// Number of batches of this epoch served or skipped so far.
+  std::int64_t position() const;
+  /// Shape of one image as served.
+  ImageShape shape() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// ---- Looking at data ----
+
+struct ImagesSummary {
+  std::int64_t count = 0;
+  std::vector<std::int64_t> per_class;
+  std::vector<double> mean, std;  ///< per channel, of pixel / 255; std over all pixels (population)
+};
+ImagesSummary summarize(const Images& images, std::int64_t classes);
+
+/// Several lines of text: name, source, shapes, counts per class, mean and std.
+std::string describe(const Dataset& set);
+
+/// Writes a PNG with a grid of the first rows x cols images, 2 white pixels between them; under a temporary name first,
+/// so that `path` is whole or untouched. Errors: ValueError if rows or cols is not positive or the sheet would be over
+/// 16384 pixels a side; IoError if it cannot be written.
+void contact_sheet(const Images& images, int rows, int cols, const std::string& path);
+
+}  // namespace tern
