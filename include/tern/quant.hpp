@@ -1,0 +1,119 @@
+// Quantizers: one interface for every method that turns continuous weights or activations into a few integer levels.
+//
+// A quantizer is named by a spec, a key with options: "twn", "twn:threshold=exact,group=filter", "lsq:bits=2". The key is
+// the file stem in src/quant and the value on the command line. Adding one: one file and one row in quantizers.def, or
+// register_*_quantizer() from a program of your own.
+//
+// Codes. A quantized value is code * step, with a small integer code. Training works on the values; everything after
+// training works on the codes, and both must agree: deploy() of weights, and code() of activations, are the definition.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tern/tensor.hpp"
+
+namespace tern {
+
+/// "key" or "key:option=value,option=value". Options keep their order.
+struct QuantSpec {
+  std::string key;
+  std::vector<std::pair<std::string, std::string>> options;
+
+  /// Errors: ValueError on bad syntax.
+  static QuantSpec parse(std::string_view text);
+  std::string str() const;
+  /// The option's text, or `fallback`. Errors (number forms): ValueError if it does not parse.
+  std::string text(std::string_view option, std::string_view fallback) const;
+  double number(std::string_view option, double fallback) const;
+  int integer(std::string_view option, int fallback) const;
+  bool flag(std::string_view option, bool fallback) const;
+  /// Errors: ValueError naming the first option that is not in `known`, and the known ones.
+  void allow_only(std::initializer_list<std::string_view> known) const;
+};
+
+/// A tensor that training changes (a leaf that requires a gradient) or that a checkpoint must hold.
+struct NamedTensor {
+  std::string name;
+  Tensor value;
+};
+
+/// Weights as the packed network stores them: value = code * (code > 0 ? scale_pos : scale_neg) of its filter.
+struct WeightCodes {
+  Shape shape;                     ///< of the latent weights: [O C R S] or [O K]
+  std::vector<std::int8_t> codes;  ///< in [-max_code, max_code]
+  int max_code = 1;
+  bool has_zero = true;            ///< false: only odd codes (binary, DoReFa), stored in fewer bits
+  std::vector<float> scale_pos;    ///< [O]
+  std::vector<float> scale_neg;    ///< [O]
+  bool single_scale() const { return scale_pos == scale_neg; }
+};
+
+class WeightQuantizer {
+ public:
+  virtual ~WeightQuantizer() = default;
+  /// Learnable parameters, leaves that require a gradient; no weight decay ever applies to them. Latent copies of the
+  /// weights (STTN) count here too.
+  virtual std::vector<NamedTensor> learnables() { return {}; }
+  /// Further tensors that a checkpoint must hold for training to resume bit for bit.
+  virtual std::vector<NamedTensor> states() { return {}; }
+  /// Sets learnables and states from the latent weights: when training starts, from scratch or from a loaded network.
+  virtual void init(const Tensor& w) { (void)w; }
+  /// Differentiable. w: latent weights, [O C R S] or [O K]. Result: the quantized weights, same shape.
+  virtual Tensor forward(const Tensor& w) = 0;
+  virtual void on_epoch_begin(const Tensor& w, std::int64_t epoch) { (void)w, (void)epoch; }
+  /// Projects the learnables into their legal range; called after each optimizer step.
+  virtual void after_step() {}
+  /// Exactly the codes that forward() uses now, and their scales.
+  virtual WeightCodes deploy(const Tensor& w) const = 0;
+};
+
+class ActQuantizer {
+ public:
+  virtual ~ActQuantizer() = default;
+  virtual std::vector<NamedTensor> learnables() { return {}; }
+  virtual std::vector<NamedTensor> states() { return {}; }
+  /// Sets learnables from the first batch that passes through, when training starts.
+  virtual void init(const Tensor& v) { (void)v; }
+  /// Differentiable. Result: step() * code, elementwise.
+  virtual Tensor forward(const Tensor& v, bool training) = 0;
+  virtual void after_step() {}
+
+  /// Codes are the integers lo() .. hi().
+  virtual int lo() const = 0;
+  virtual int hi() const = 0;
+  virtual float step() const = 0;
+  /// The code of one value at inference: the float32 expression of the method as written, non-decreasing in v.
+  /// forward(v, false) == step() * code(v) for every element.
+  virtual int code(float v) const = 0;
+  /// thresholds()[j] is the smallest float v with code(v) > lo() + j (+inf if there is none, -inf if every v passes), so
+  /// that code(v) == lo() + #{j : v >= thresholds()[j]}. Found by bisection over all floats on code() itself: exact by
+  /// construction, whatever the expression rounds to.
+  std::vector<float> thresholds() const;
+};
+
+using WeightQuantizerFactory =
+    std::function<std::unique_ptr<WeightQuantizer>(const QuantSpec& spec, const Shape& weight_shape)>;
+using ActQuantizerFactory = std::function<std::unique_ptr<ActQuantizer>(const QuantSpec& spec)>;
+
+struct QuantizerInfo {
+  std::string key;
+  std::string help;  ///< one line: what it is, its options
+};
+
+/// Errors: ValueError listing the known keys if spec.key is unknown; ValueError on bad options.
+std::unique_ptr<WeightQuantizer> make_weight_quantizer(const QuantSpec& spec, const Shape& weight_shape);
+std::unique_ptr<ActQuantizer> make_act_quantizer(const QuantSpec& spec);
+std::vector<QuantizerInfo> weight_quantizers();
+std::vector<QuantizerInfo> act_quantizers();
+
+/// Adds a method from outside tern. Errors: ValueError if the key is taken. Call before any network is built.
+void register_weight_quantizer(const std::string& key, const std::string& help, WeightQuantizerFactory factory);
+void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
+
+}  // namespace tern
