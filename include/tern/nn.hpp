@@ -1,0 +1,182 @@
+// Networks: a Graph (tern/graph.hpp) brought to life with parameters.
+//
+//   Graph g = make_model("vgg_small", {.input = Shape{1, 28, 28}, .classes = 10, .weights = "twn", .acts = "ternary"});
+//   Network net(g, /*seed=*/1);
+//   net.set_training(true);
+//   Tensor logits = net.forward(images);            // records; backward(loss) fills the gradients of net.parameters()
+//
+// A network runs in two ways. In training every tensor holds real values, quantized ones included (fake quantization). In
+// evaluation what a quantizer emits travels as integer codes with a step, layers compute on the codes exactly, and every
+// float expression is the one that the packed runtime evaluates: that is why packed results can equal these bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/graph.hpp"
+#include "tern/quant.hpp"
+#include "tern/rng.hpp"
+#include "tern/tensor.hpp"
+
+namespace tern {
+
+/// What travels along an edge of the graph: real values (step == 0), or integer codes lo..hi held as floats, worth
+/// step * code each. Codes appear in evaluation only.
+struct Value {
+  Tensor t;
+  float step = 0;
+  int lo = 0, hi = 0;
+  bool is_codes() const { return step != 0; }
+  /// The real values: t itself, or fl(step * code).
+  Tensor real() const;
+};
+
+/// Which rules a parameter follows. Weight decay applies to kWeight only, unless decay_small asks otherwise.
+enum class ParamKind { kWeight, kBias, kNorm, kQuantizer };
+std::string_view name_of(ParamKind kind);
+
+struct Parameter {
+  std::string name;
+  Tensor value;
+  ParamKind kind = ParamKind::kWeight;
+};
+
+struct ForwardContext {
+  bool training = false;
+  bool exact = false;           ///< evaluation of a network with quantized layers: float layers sum in the defined order
+  bool calibrating = false;     ///< first batch: activation quantizers set themselves up
+  bool update_running = true;   ///< batch norm
+  double drop_path = 0;         ///< probability used by drop_path layers that follow the schedule
+  Rng* rng = nullptr;           ///< dropout, drop_path
+};
+
+/// Where a layer is built: its line of the graph, the shape of each input without the batch dimension, and a stream of
+/// random numbers of its own for initialisation (so that adding a layer does not change the others).
+struct LayerPlace {
+  const GraphNode& node;
+  std::vector<Shape> inputs;
+  Rng rng;
+};
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  virtual Value forward(const std::vector<Value>& inputs, const ForwardContext& context) = 0;
+  /// Of one sample, without the batch dimension.
+  virtual Shape output_shape() const = 0;
+  virtual std::vector<Parameter> parameters() { return {}; }
+  /// Tensors that are not trained but belong to a checkpoint: running statistics, quantizer states.
+  virtual std::vector<NamedTensor> buffers() { return {}; }
+  /// Multiply-accumulates for one sample.
+  virtual std::int64_t macs() const { return 0; }
+  /// Sets quantizers up from the weights that are there now.
+  virtual void init_quantizers() {}
+  virtual void on_epoch_begin(std::int64_t epoch) { (void)epoch; }
+  virtual void after_step() {}
+  virtual const WeightQuantizer* weight_quantizer() const { return nullptr; }
+  virtual const ActQuantizer* act_quantizer() const { return nullptr; }
+  /// Latent weights, for layers that have them.
+  virtual Tensor weight() const { return {}; }
+};
+
+using LayerFactory = std::function<std::unique_ptr<Layer>(const LayerPlace&)>;
+struct RegistryInfo {
+  std::string key;
+  std::string help;
+};
+std::vector<RegistryInfo> layers();
+/// Adds a graph op from outside tern. Errors: ValueError if the op is taken.
+void register_layer(const std::string& op, const std::string& help, LayerFactory factory);
+
+class Network {
+ public:
+  /// Builds every layer with initial weights drawn from `seed`.
+  /// Errors: ValueError naming the node for unknown ops, missing or unknown keys; ShapeError where shapes do not fit.
+  Network(Graph graph, std::uint64_t seed);
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+  ~Network();
+
+  const Graph& graph() const;
+  Layer& layer(std::size_t node_index) const;
+  Shape input_shape() const;   ///< C H W
+  Shape output_shape() const;
+  /// True if any layer has a weight or activation quantizer.
+  bool quantized() const;
+
+  void set_training(bool on);
+  bool training() const;
+  /// Called with each node's result as it is computed. An empty function switches it off.
+  using Tap = std::function<void(const GraphNode& node, const Value& value)>;
+  void set_tap(Tap tap);
+  /// images: [N C H W], normalised. Result: real values of the last node.
+  /// Errors: ShapeError if the images do not fit the input node.
+  Tensor forward(const Tensor& images);
+
+  /// Named "<node>.<local>", in graph order.
+  std::vector<Parameter> parameters() const;
+  std::vector<NamedTensor> buffers() const;
+  /// Parameters and buffers: everything that a checkpoint of the network holds.
+  std::vector<NamedTensor> state() const;
+
+  /// Sets the quantizers up from the current weights, and activation quantizers from one training batch.
+  void init_quantizers(const Tensor& calibration_images);
+  void on_epoch_begin(std::int64_t epoch);
+  void after_step();
+
+  /// Random numbers of dropout and drop_path; its position belongs to a checkpoint.
+  Rng& rng();
+  void set_drop_path(double p);
+  void set_update_running(bool on);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One row a layer: what `tern summary` prints.
+struct LayerSummary {
+  std::string name, op;
+  Shape output;
+  std::int64_t weights = 0;      ///< conv and linear weights
+  std::int64_t parameters = 0;   ///< all trainable numbers except those of quantizers
+  std::int64_t macs = 0;
+  bool quantized = false;        ///< its weights are
+  std::string quantizer;         ///< of weights or activations, "" if none
+  double weight_bits = 32;       ///< stored bits a weight after packing at 2 bits (ternary), 1 (binary), ...
+};
+std::vector<LayerSummary> summarize(const Network& network);
+
+// ---- topologies ----------------------------------------------------------------------------------------------------------
+
+struct ModelOptions {
+  Shape input{3, 32, 32};
+  std::int64_t classes = 10;
+  std::string weights = "none";        ///< quantizer spec of the hidden layers' weights
+  std::string acts = "none";           ///< quantizer spec of the hidden activations; "none" is ReLU
+  std::int64_t width = 0;              ///< base width; 0 means the topology's own
+  bool quantize_first_last = false;
+  bool fp_shortcut = false;            ///< keep 1x1 shortcut convolutions in fp32
+  std::map<std::string, std::string> extra;  ///< options of single topologies, for example shortcut=B
+};
+
+using ModelFactory = std::function<Graph(const ModelOptions&)>;
+std::vector<RegistryInfo> models();
+/// Errors: ValueError listing the known names.
+Graph make_model(const std::string& name, const ModelOptions& options);
+void register_model(const std::string& name, const std::string& help, ModelFactory factory);
+
+// ---- initialisers --------------------------------------------------------------------------------------------------------
+
+/// Fills w [O C R S] or [O K] in place: "he_fan_in" (normal, sqrt(2 / fan_in)), "he_fan_out", "he_uniform",
+/// "xavier_normal", "xavier_uniform", "lecun_normal", "default_uniform" (+-1/sqrt(fan_in)), "zeros", "ones".
+/// Errors: ValueError listing the known names.
+void initialize(const Tensor& w, std::string_view initializer, Rng& rng);
+std::vector<std::string> initializers();
+
+}  // namespace tern
