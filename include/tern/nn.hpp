@@ -74,6 +74,8 @@ class Layer {
   virtual std::vector<NamedTensor> buffers() { return {}; }
   /// Multiply-accumulates for one sample.
   virtual std::int64_t macs() const { return 0; }
+  /// Forgets whatever was derived from parameters and buffers (cached codes). Called when they may have changed.
+  virtual void refresh() {}
   /// Sets quantizers up from the weights that are there now.
   virtual void init_quantizers() {}
   virtual void on_epoch_begin(std::int64_t epoch) { (void)epoch; }
@@ -109,6 +111,7 @@ class Network {
   /// True if any layer has a weight or activation quantizer.
   bool quantized() const;
 
+  /// Also call it after writing into state(): evaluation keeps codes derived from parameters until the next call.
   void set_training(bool on);
   bool training() const;
   /// Called with each node's result as it is computed. An empty function switches it off.

@@ -1,0 +1,123 @@
+#include "nn/layer_util.hpp"
+
+#include <algorithm>
+
+#include "tern/parallel.hpp"
+
+namespace tern {
+
+std::string at_node(const GraphNode& node) { return "[" + node.op + "] node \"" + node.name + "\": "; }
+
+void allow_keys(const GraphNode& node, std::initializer_list<std::string_view> known) {
+  for (const auto& [key, value] : node.attrs) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    std::string list;
+    for (const std::string_view k : known) list += (list.empty() ? "" : ", ") + std::string(k);
+    throw ValueError(at_node(node) + "unknown key \"" + key + "\"; known: " + (list.empty() ? "none" : list));
+  }
+}
+
+void expect_inputs(const LayerPlace& place, std::size_t count) {
+  if (place.inputs.size() != count) {
+    throw ValueError(at_node(place.node) + "expected " + std::to_string(count) + " input(s); got " +
+                     std::to_string(place.inputs.size()));
+  }
+}
+
+const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank) {
+  const Shape& s = place.inputs.at(i);
+  if (s.rank() != rank) {
+    throw ShapeError(at_node(place.node) + "expected an input of " + std::to_string(rank) +
+                     " dimensions without the batch; got " + s.str());
+  }
+  return s;
+}
+
+LayerWeight::LayerWeight(const LayerPlace& place, const Shape& shape, Rng rng) : latent_(Tensor::empty(shape)) {
+  initialize(latent_, place.node.text("init", "he_fan_in"), rng);
+  latent_.set_requires_grad(true);
+  const std::string spec = place.node.text("weights", "none");
+  if (spec != "none") {
+    quantizer_ = make_weight_quantizer(QuantSpec::parse(spec), shape);
+    quantizer_->init(latent_);
+  }
+}
+
+void LayerWeight::add_parameters(std::vector<Parameter>& out) const {
+  out.push_back({"weight", latent_, ParamKind::kWeight});
+  if (!quantizer_) return;
+  for (const NamedTensor& t : quantizer_->learnables()) {
+    out.push_back({"weight_quant." + t.name, t.value, ParamKind::kQuantizer});
+  }
+}
+
+std::vector<NamedTensor> LayerWeight::buffers() const {
+  std::vector<NamedTensor> out;
+  if (quantizer_) {
+    for (const NamedTensor& t : quantizer_->states()) out.push_back({"weight_quant." + t.name, t.value});
+  }
+  return out;
+}
+
+void LayerWeight::init_quantizer() {
+  if (quantizer_) quantizer_->init(latent_);
+}
+
+void LayerWeight::on_epoch_begin(std::int64_t epoch) {
+  if (quantizer_) quantizer_->on_epoch_begin(latent_, epoch);
+}
+
+void LayerWeight::after_step() {
+  if (quantizer_) quantizer_->after_step();
+}
+
+Tensor LayerWeight::for_training() const { return quantizer_ ? quantizer_->forward(latent_) : latent_; }
+
+const LayerWeight::Codes& LayerWeight::codes() const {
+  if (codes_) return *codes_;
+  const WeightCodes d = quantizer_->deploy(latent_);
+  auto c = std::make_unique<Codes>();
+  const bool two = !d.single_scale();
+  c->all = Tensor::empty(d.shape);
+  if (two) c->negative = Tensor::empty(d.shape);
+  float* all = c->all.data<float>();
+  float* negative = two ? c->negative.data<float>() : nullptr;
+  for (std::size_t i = 0; i < d.codes.size(); ++i) {
+    const int code = d.codes[i];
+    all[i] = static_cast<float>(two ? std::max(code, 0) : code);
+    if (two) negative[i] = static_cast<float>(std::max(-code, 0));
+  }
+  c->scale_pos = d.scale_pos;
+  c->scale_neg = d.scale_neg;
+  c->max_code = d.max_code;
+  codes_ = std::move(c);
+  return *codes_;
+}
+
+Tensor scale_sums(const Tensor& acc, const Tensor& acc_neg, const LayerWeight::Codes& codes, float step,
+                  const Tensor& bias) {
+  const std::int64_t outputs = acc.size(1);
+  const std::int64_t pixels = acc.numel() / std::max<std::int64_t>(acc.size(0) * outputs, 1);
+  float* y = acc.data<float>();
+  const float* m = acc_neg.defined() ? acc_neg.data<float>() : nullptr;
+  const float* b = bias.defined() ? bias.data<float>() : nullptr;
+  parallel_for(acc.size(0), [&](std::int64_t n) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      const float sp = codes.scale_pos[static_cast<std::size_t>(o)] * step;
+      const float sn = codes.scale_neg[static_cast<std::size_t>(o)] * step;
+      float* row = y + (n * outputs + o) * pixels;
+      if (m) {
+        const float* neg = m + (n * outputs + o) * pixels;
+        for (std::int64_t i = 0; i < pixels; ++i) row[i] = sp * row[i] - sn * neg[i];
+      } else {
+        for (std::int64_t i = 0; i < pixels; ++i) row[i] = sp * row[i];
+      }
+      if (b) {
+        for (std::int64_t i = 0; i < pixels; ++i) row[i] += b[o];
+      }
+    }
+  });
+  return acc;
+}
+
+}  // namespace tern

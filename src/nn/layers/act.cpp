@@ -1,0 +1,44 @@
+// act: real activation functions by kind.
+#include "nn/layer_util.hpp"
+
+namespace tern {
+namespace {
+
+class ActLayer final : public Layer {
+ public:
+  explicit ActLayer(const LayerPlace& place) : kind_(place.node.text("kind")) {
+    allow_keys(place.node, {"kind"});
+    expect_inputs(place, 1);
+    shape_ = place.inputs[0];
+    if (kind_ == "relu") function_ = relu;
+    else if (kind_ == "hardtanh") function_ = hardtanh;
+    else if (kind_ == "tanh") function_ = tern::tanh;
+    else if (kind_ == "sigmoid") function_ = sigmoid;
+    else if (kind_ == "none") function_ = [](const Tensor& x) { return x; };
+    else if (kind_ == "prelu") slope_ = Tensor::full(Shape{shape_[0]}, 0.25).set_requires_grad(true);
+    else throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
+                          "\"; known: relu, prelu, hardtanh, tanh, sigmoid, none");
+  }
+
+  Value forward(const std::vector<Value>& in, const ForwardContext&) override {
+    const Tensor x = in[0].real();
+    return {slope_.defined() ? prelu(x, slope_) : function_(x)};
+  }
+  Shape output_shape() const override { return shape_; }
+  std::vector<Parameter> parameters() override {
+    if (!slope_.defined()) return {};
+    return {{"slope", slope_, ParamKind::kNorm}};
+  }
+
+ private:
+  std::string kind_;
+  Tensor (*function_)(const Tensor&) = nullptr;
+  Tensor slope_;
+  Shape shape_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_layer_act(const LayerPlace& place) { return std::make_unique<ActLayer>(place); }
+
+}  // namespace tern

@@ -1,0 +1,54 @@
+// batch_norm over channels; see ops/norm.cpp for the equation.
+#include "nn/layer_util.hpp"
+
+namespace tern {
+namespace {
+
+class BatchNormLayer final : public Layer {
+ public:
+  explicit BatchNormLayer(const LayerPlace& place) {
+    const GraphNode& node = place.node;
+    allow_keys(node, {"eps", "momentum", "affine"});
+    expect_inputs(place, 1);
+    shape_ = place.inputs[0];
+    options_.eps = node.number("eps", 1e-5);
+    options_.momentum = node.number("momentum", 0.1);
+    if (options_.eps <= 0 || options_.momentum < 0 || options_.momentum > 1) {
+      throw ValueError(at_node(node) + "expected eps > 0 and momentum in [0, 1]");
+    }
+    const Shape channels{shape_[0]};
+    if (node.flag("affine", true)) {
+      gamma_ = Tensor::full(channels, 1.0).set_requires_grad(true);
+      beta_ = Tensor::zeros(channels).set_requires_grad(true);
+    }
+    state_ = {Tensor::zeros(channels), Tensor::full(channels, 1.0)};
+  }
+
+  Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
+    BatchNormOptions options = options_;
+    options.training = context.training;
+    options.update_running = context.update_running;
+    return {batch_norm(in[0].real(), gamma_, beta_, state_, options)};
+  }
+
+  Shape output_shape() const override { return shape_; }
+  std::vector<Parameter> parameters() override {
+    if (!gamma_.defined()) return {};
+    return {{"gamma", gamma_, ParamKind::kNorm}, {"beta", beta_, ParamKind::kNorm}};
+  }
+  std::vector<NamedTensor> buffers() override {
+    return {{"running_mean", state_.running_mean}, {"running_var", state_.running_var}};
+  }
+
+ private:
+  Shape shape_;
+  BatchNormOptions options_;
+  Tensor gamma_, beta_;
+  BatchNormState state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_layer_batch_norm(const LayerPlace& place) { return std::make_unique<BatchNormLayer>(place); }
+
+}  // namespace tern

@@ -1,0 +1,90 @@
+// conv2d: convolution whose weights may be quantized.
+//
+// Training multiplies real values (fake quantization). Evaluation of a quantized network multiplies integer codes, whose
+// sums are exact in float32 in any order, and scales them afterwards; a float layer of such a network sums in the order
+// that kernels/exact.hpp defines. Both make the packed network's result reproducible bit for bit.
+#include "nn/exact_ops.hpp"
+#include "nn/layer_util.hpp"
+
+namespace tern {
+namespace {
+
+Conv2dOptions options_of(const GraphNode& node) {
+  const std::int64_t stride = node.integer("stride", 1), pad = node.integer("pad", 0);
+  const std::int64_t dilation = node.integer("dilation", 1), groups = node.integer("groups", 1);
+  if (stride < 1 || pad < 0 || dilation < 1 || groups < 1) {
+    throw ValueError(at_node(node) + "expected stride, dilation, groups >= 1 and pad >= 0");
+  }
+  return Conv2dOptions::square(stride, pad, dilation, groups);
+}
+
+Shape weight_shape(const LayerPlace& place) {
+  const GraphNode& node = place.node;
+  const std::int64_t out = node.integer("out"), kernel = node.integer("kernel"), groups = node.integer("groups", 1);
+  const std::int64_t in = expect_rank(place, 0, 3)[0];
+  if (out < 1 || kernel < 1 || groups < 1 || in % groups != 0 || out % groups != 0) {
+    throw ValueError(at_node(node) + "expected out, kernel >= 1 and groups that divide " + std::to_string(in) +
+                     " inputs and " + std::to_string(out) + " outputs");
+  }
+  return {out, in / groups, kernel, kernel};
+}
+
+class Conv2dLayer final : public Layer {
+ public:
+  explicit Conv2dLayer(const LayerPlace& place)
+      : options_(options_of(place.node)), weight_(place, weight_shape(place), place.rng) {
+    const GraphNode& node = place.node;
+    allow_keys(node, {"out", "kernel", "stride", "pad", "dilation", "groups", "bias", "weights", "init"});
+    expect_inputs(place, 1);
+    const Shape& in = place.inputs[0];
+    const Shape& w = weight_.latent().shape();
+    output_ = {w[0], conv_out_extent(in[1], w[2], options_.stride_h, options_.pad_h, options_.dilation_h),
+               conv_out_extent(in[2], w[3], options_.stride_w, options_.pad_w, options_.dilation_w)};
+    if (node.flag("bias", false)) bias_ = Tensor::zeros(Shape{w[0]}).set_requires_grad(true);
+  }
+
+  Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
+    if (context.training) return {conv2d(in[0].t, weight_.for_training(), bias_, options_)};
+    if (!weight_.quantizer()) {
+      if (context.exact) return {conv2d_in_order(in[0].real(), weight_.latent(), bias_, options_)};
+      return {conv2d(in[0].real(), weight_.latent(), bias_, options_)};
+    }
+    const LayerWeight::Codes& w = weight_.codes();
+    const bool codes = in[0].is_codes();
+    if (codes) check_exact_sums(w.all.numel() / w.all.size(0), w.max_code, in[0]);
+    const auto multiply = [&](const Tensor& weights) {
+      return codes ? conv2d(in[0].t, weights, {}, options_) : conv2d_in_order(in[0].t, weights, {}, options_);
+    };
+    const Tensor positive = multiply(w.all);
+    const Tensor negative = w.negative.defined() ? multiply(w.negative) : Tensor();
+    return {scale_sums(positive, negative, w, codes ? in[0].step : 1.0f, bias_)};
+  }
+
+  Shape output_shape() const override { return output_; }
+  std::vector<Parameter> parameters() override {
+    std::vector<Parameter> out;
+    weight_.add_parameters(out);
+    if (bias_.defined()) out.push_back({"bias", bias_, ParamKind::kBias});
+    return out;
+  }
+  std::vector<NamedTensor> buffers() override { return weight_.buffers(); }
+  std::int64_t macs() const override { return weight_.latent().numel() * output_[1] * output_[2]; }
+  void refresh() override { weight_.refresh(); }
+  void init_quantizers() override { weight_.init_quantizer(); }
+  void on_epoch_begin(std::int64_t epoch) override { weight_.on_epoch_begin(epoch); }
+  void after_step() override { weight_.after_step(); }
+  const WeightQuantizer* weight_quantizer() const override { return weight_.quantizer(); }
+  Tensor weight() const override { return weight_.latent(); }
+
+ private:
+  Conv2dOptions options_;
+  LayerWeight weight_;
+  Tensor bias_;
+  Shape output_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_layer_conv2d(const LayerPlace& place) { return std::make_unique<Conv2dLayer>(place); }
+
+}  // namespace tern

@@ -1,0 +1,186 @@
+// Network: builds the layers of a graph in order, and runs them in order. Results are dropped after their last reader.
+#include "tern/nn.hpp"
+
+#include <unordered_map>
+
+#include "nn/layer_util.hpp"
+#include "nn/registry.hpp"
+#include "tern/autograd.hpp"
+
+namespace tern {
+
+Tensor Value::real() const {
+  if (!is_codes() || step == 1.0f) return t;
+  Tensor out = Tensor::empty(t.shape());
+  const auto from = t.span<float>();
+  const auto to = out.span<float>();
+  for (std::size_t i = 0; i < from.size(); ++i) to[i] = step * from[i];
+  return out;
+}
+
+std::string_view name_of(ParamKind kind) {
+  switch (kind) {
+    case ParamKind::kWeight: return "weight";
+    case ParamKind::kBias: return "bias";
+    case ParamKind::kNorm: return "norm";
+    case ParamKind::kQuantizer: break;
+  }
+  return "quantizer";
+}
+
+namespace {
+
+// FNV-1a of the node's name: each layer initialises from a stream of its own, the same on every platform.
+// Low streams belong to the training loop (order of samples, dropout), so the top bit is set.
+std::uint64_t stream_of(const std::string& name) {
+  std::uint64_t h = 0xcbf29ce484222325;
+  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return h | (std::uint64_t{1} << 63);
+}
+
+}  // namespace
+
+struct Network::Impl {
+  Graph graph;
+  std::vector<std::unique_ptr<Layer>> layers;
+  std::vector<std::vector<std::size_t>> inputs;  // node indices
+  std::vector<std::size_t> last_reader;
+  Rng rng;
+  ForwardContext context;
+  bool quantized = false;
+  Tap tap;
+
+  Value run(const Tensor& images);
+};
+
+Network::Network(Graph graph, std::uint64_t seed) : impl_(std::make_unique<Impl>()) {
+  Impl& m = *impl_;
+  m.graph = std::move(graph);
+  m.rng = Rng(seed, 1);
+  const auto& nodes = m.graph.nodes();
+  if (nodes.empty() || nodes.front().op != "input") {
+    throw ValueError("[network] expected the graph to begin with an input node");
+  }
+  std::unordered_map<std::string, std::size_t> index;
+  m.last_reader.resize(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const GraphNode& node = nodes[i];
+    if (i > 0 && node.op == "input") throw ValueError(at_node(node) + "expected one input node, the first");
+    index.emplace(node.name, i);
+    std::vector<Shape> shapes;
+    std::vector<std::size_t> from;
+    for (const std::string& name : node.inputs) {
+      from.push_back(index.at(name));
+      shapes.push_back(m.layers[from.back()]->output_shape());
+      m.last_reader[from.back()] = i;
+    }
+    m.inputs.push_back(std::move(from));
+    m.layers.push_back(make_layer({node, std::move(shapes), Rng(seed, stream_of(node.name))}));
+    const Layer& layer = *m.layers.back();
+    m.quantized = m.quantized || layer.weight_quantizer() || layer.act_quantizer();
+  }
+  m.last_reader.back() = nodes.size();
+  m.context.rng = &m.rng;
+}
+
+Network::Network(Network&&) noexcept = default;
+Network& Network::operator=(Network&&) noexcept = default;
+Network::~Network() = default;
+
+const Graph& Network::graph() const { return impl_->graph; }
+Layer& Network::layer(std::size_t node_index) const { return *impl_->layers.at(node_index); }
+Shape Network::input_shape() const { return impl_->layers.front()->output_shape(); }
+Shape Network::output_shape() const { return impl_->layers.back()->output_shape(); }
+bool Network::quantized() const { return impl_->quantized; }
+
+void Network::set_training(bool on) {
+  impl_->context.training = on;
+  impl_->context.exact = impl_->quantized && !on;
+  for (auto& layer : impl_->layers) layer->refresh();
+}
+bool Network::training() const { return impl_->context.training; }
+void Network::set_tap(Tap tap) { impl_->tap = std::move(tap); }
+Rng& Network::rng() { return impl_->rng; }
+void Network::set_drop_path(double p) { impl_->context.drop_path = p; }
+void Network::set_update_running(bool on) { impl_->context.update_running = on; }
+
+Value Network::Impl::run(const Tensor& images) {
+  std::vector<Value> values(layers.size());
+  const auto& nodes = graph.nodes();
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    std::vector<Value> in;
+    if (i == 0) in.push_back({images});
+    for (const std::size_t j : inputs[i]) in.push_back(values[j]);
+    values[i] = layers[i]->forward(in, context);
+    if (tap) tap(nodes[i], values[i]);
+    in.clear();
+    for (const std::size_t j : inputs[i]) {
+      if (last_reader[j] == i) values[j] = {};
+    }
+  }
+  return values.back();
+}
+
+Tensor Network::forward(const Tensor& images) {
+  const Shape want = input_shape();
+  const Shape& got = images.shape();
+  if (got.rank() != 4 || got[1] != want[0] || got[2] != want[1] || got[3] != want[2]) {
+    throw ShapeError("[network] expected images of shape N x " + want.str() + "; got " + got.str());
+  }
+  if (impl_->context.training) return impl_->run(images).real();
+  const NoGrad no_grad;
+  return impl_->run(images).real();
+}
+
+std::vector<Parameter> Network::parameters() const {
+  std::vector<Parameter> out;
+  for (std::size_t i = 0; i < impl_->layers.size(); ++i) {
+    for (Parameter p : impl_->layers[i]->parameters()) {
+      p.name = impl_->graph.nodes()[i].name + "." + p.name;
+      out.push_back(std::move(p));
+    }
+  }
+  return out;
+}
+
+std::vector<NamedTensor> Network::buffers() const {
+  std::vector<NamedTensor> out;
+  for (std::size_t i = 0; i < impl_->layers.size(); ++i) {
+    for (NamedTensor b : impl_->layers[i]->buffers()) {
+      b.name = impl_->graph.nodes()[i].name + "." + b.name;
+      out.push_back(std::move(b));
+    }
+  }
+  return out;
+}
+
+std::vector<NamedTensor> Network::state() const {
+  std::vector<NamedTensor> out;
+  for (Parameter& p : parameters()) out.push_back({std::move(p.name), p.value});
+  for (NamedTensor& b : buffers()) out.push_back(std::move(b));
+  return out;
+}
+
+void Network::init_quantizers(const Tensor& calibration_images) {
+  for (auto& layer : impl_->layers) layer->init_quantizers();
+  const NoGrad no_grad;
+  const ForwardContext before = impl_->context;
+  impl_->context.training = true;
+  impl_->context.exact = false;
+  impl_->context.calibrating = true;
+  impl_->context.update_running = false;
+  const std::uint64_t position = impl_->rng.position();
+  impl_->run(calibration_images);
+  impl_->rng.set_position(position);
+  impl_->context = before;
+}
+
+void Network::on_epoch_begin(std::int64_t epoch) {
+  for (auto& layer : impl_->layers) layer->on_epoch_begin(epoch);
+}
+
+void Network::after_step() {
+  for (auto& layer : impl_->layers) layer->after_step();
+}
+
+}  // namespace tern
