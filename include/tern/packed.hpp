@@ -1,0 +1,131 @@
+// A packed model: a network ready to run, without anything that only training needs. A graph (tern/graph.hpp) of the
+// ops listed below, named blobs of numbers, and a few words of text. File format: docs/file-format.md.
+//
+//   packed::Model m = packed::read("net.tern");
+//   m.meta["trained-on"] = "fashion-mnist";
+//   packed::write(m, "copy.tern");
+//
+// Ops and their blobs ("<node>.<name>"). A value on an edge is float [C H W] or [K], or integer codes lo..hi of the same
+// shapes, each worth step * code. Every float expression is that of src/kernels/exact.hpp, in single precision.
+//
+//   input() shape=CxHxW [mean=a,.. std=a,..]      float; x = (float(pixel) / 255 - mean[c]) / std[c]
+//   conv2d(x) out= kernel=R|RxS [stride= pad= dilation= groups= bias=0|1] weights=f32|codes
+//   linear(x) out= [bias=0|1] weights=f32|codes
+//       .weight       f32 or codes, [O C/groups R S] or [O K]
+//       .scale_pos    f32 [O], codes only; left out: 1
+//       .scale_neg    f32 [O], codes only; left out or equal to scale_pos: one scale
+//       .bias         f32 [O], if bias=1 (default 0)
+//     weights=f32: the ordered sum of exact.hpp. weights=codes on codes: exact integer sum, then scaled. weights=codes on
+//     float: the ordered sum with the codes as floats, then scaled.
+//     [epilogue=threshold lo= hi= step=]   on codes with weights=codes and one scale only; replaces scales and bias:
+//       .thresholds   i32 [O hi-lo], ascending in a row (descending where flip is 1)
+//       .flip         codes [O], 0 or 1; left out: 0
+//     code = lo + #{j : acc >= T[o][j]}, or lo + #{j : acc <= T[o][j]} where flip[o] is 1. INT32_MAX with flip 0 and
+//     INT32_MIN with flip 1 never count; the other extreme always does.
+//   affine(x)                                     .k1, .k0 f32 [C]; y = fl(fl(k1 * x) + k0)
+//   quantize(x) lo= hi= step=                     .thresholds f32 [hi-lo], ascending; code = lo + #{j : x >= t[j]}
+//   relu(x), hardtanh(x), prelu(x)                prelu: .slope f32 [C] or [1]
+//   max_pool(x) kernel= [stride= pad= ceil=0|1]   stride defaults to kernel
+//   avg_pool(x) kernel= [stride= pad= ceil= count_pad=0|1]
+//   global_avg_pool(x)                            C H W -> C 1 1
+//   flatten(x), add(a, b, ..), concat(a, b, ..)
+//   pad_channels(x) front= back= [stride=]        stays codes if x is codes and 0 lies in lo..hi
+//   zero(x) [stride=]                             float zeros
+//   or(a, b), tgap(x), mux(y, x, t)               on {0,1} codes; tgap: C H W -> C 1 1 with 2 * count > H * W;
+//                                                 mux: t ? y : y or x
+// Any op may carry value_of=<name>: the node of the trained network whose value this node's result is; the runtime
+// hands it to verifiers and otherwise ignores it. The result of the last node is the logits (dequantized if codes).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/graph.hpp"
+#include "tern/shape.hpp"
+
+namespace tern::packed {
+
+/// An array of numbers. Exactly one of the vectors is in use, the one that `kind` names, with shape.numel() elements.
+struct Blob {
+  enum class Kind : std::uint8_t { kF32 = 1, kI32 = 2, kCodes = 3 };
+  Kind kind = Kind::kF32;
+  Shape shape;
+  std::vector<float> f32;
+  std::vector<std::int32_t> i32;
+  std::vector<std::int8_t> codes;  ///< small integers; how few bits they take in a file is decided when it is written
+
+  /// Errors (all three): ShapeError if the number of values is not shape.numel().
+  static Blob of_floats(const Shape& shape, std::vector<float> values);
+  static Blob of_ints(const Shape& shape, std::vector<std::int32_t> values);
+  static Blob of_codes(const Shape& shape, std::vector<std::int8_t> values);
+
+  friend bool operator==(const Blob&, const Blob&) = default;
+};
+
+std::string_view name_of(Blob::Kind kind);
+
+struct Model {
+  Graph graph;
+  std::map<std::string, Blob> blobs;        ///< "<node>.<name>"
+  std::map<std::string, std::string> meta;  ///< free text for readers: model name, data set, method, accuracy ...
+};
+
+/// Encodes a model as the bytes of a file. The same model always gives the same bytes.
+/// Errors: ValueError if a blob is inconsistent, or something exceeds the limits of the format (docs/file-format.md).
+std::vector<std::byte> encode(const Model& model);
+/// The inverse of encode(). Reads within bounds only; allocates no more than a small multiple of the input's size.
+/// `name` stands for the file in messages. Errors: FormatError with name, byte offset and field.
+Model decode(std::span<const std::byte> bytes, std::string_view name = "<memory>");
+
+/// Errors: IoError; those of decode().
+Model read(const std::string& path);
+/// All or nothing: temporary name, sync, rename. Errors: IoError; those of encode().
+void write(const Model& model, const std::string& path);
+
+/// Where the bytes of a file go.
+struct BlobInfo {
+  std::string name;
+  Blob::Kind kind = Blob::Kind::kF32;
+  Shape shape;
+  std::string encoding;     ///< "f32", "i32", "constant", "1-bit", "2-bit", "base-3", "3-bit", "4-bit", "8-bit", "masked"
+  std::uint64_t bytes = 0;  ///< of its data section, without alignment
+};
+struct FileInfo {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t graph_bytes = 0, meta_bytes = 0, table_bytes = 0;
+  std::vector<BlobInfo> blobs;
+};
+/// Checks everything that decode() checks. Errors: those of decode().
+FileInfo inspect(std::span<const std::byte> bytes, std::string_view name = "<memory>");
+
+// ---- folding of float expressions into integer thresholds ----------------------------------------------------------
+
+/// What follows one output channel of a convolution on codes, up to the next quantizer.
+struct ChannelExpression {
+  float scale_step = 1;       ///< fl(scale * step of the input codes); y = fl(scale_step * acc)
+  bool has_bias = false;
+  float bias = 0;             ///< then y + bias
+  bool has_affine = false;
+  float k1 = 1, k0 = 0;       ///< then fl(fl(k1 * y) + k0)
+  enum class Act { kNone, kRelu, kPrelu, kHardtanh } act = Act::kNone;
+  float slope = 0;            ///< of prelu, >= 0
+};
+/// The expression's value at `acc`, in the very order that unfused nodes compute it.
+float evaluate(const ChannelExpression& e, std::int32_t acc);
+
+struct FoldedChannel {
+  bool flip = false;
+  std::vector<std::int32_t> thresholds;  ///< one per float threshold, as op `conv2d` epilogue=threshold wants them
+};
+/// Integer thresholds such that for every acc in [-reach, reach]
+///   #{j : evaluate(e, acc) >= t[j]}  ==  #{j : acc >= T[j]}      (flip: acc <= T[j])
+/// found by bisection on evaluate() itself, which is monotone in acc because each of its steps is.
+/// Errors: ValueError if reach < 0, a threshold or coefficient is NaN, thresholds are not ascending, or slope < 0.
+FoldedChannel fold_thresholds(const ChannelExpression& e, std::span<const float> thresholds, std::int32_t reach);
+
+}  // namespace tern::packed

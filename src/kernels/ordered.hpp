@@ -1,0 +1,31 @@
+// Float convolution and matrix product whose sums run in a defined order, so that every CPU gets the same bits:
+//
+//   y[n][o][p][q] = fl(sum over (c, r, s) ascending of fl(w[o][c][r][s] * x[n][g*C/groups + c][..][..])) [+ bias[o]]
+//
+// one accumulator from +0, product and sum rounded separately; taps outside the image contribute nothing. Vectorised over
+// outputs, never over the sum. Weights must be finite. Runs on parallel_for.
+#pragma once
+
+#include <cstdint>
+
+namespace tern::kernels {
+
+struct OrderedConv {
+  std::int64_t batch = 1, channels = 1, height = 1, width = 1;  ///< x: [batch][channels][height][width]
+  std::int64_t outputs = 1, kernel_h = 1, kernel_w = 1;         ///< w: [outputs][channels/groups][kernel_h][kernel_w]
+  std::int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1, groups = 1;
+
+  std::int64_t out_height() const { return (height + 2 * pad_h - dilation_h * (kernel_h - 1) - 1) / stride_h + 1; }
+  std::int64_t out_width() const { return (width + 2 * pad_w - dilation_w * (kernel_w - 1) - 1) / stride_w + 1; }
+};
+
+/// y: [batch][outputs][out_height][out_width]; bias: [outputs] or null. The caller has checked that shapes fit.
+void ordered_conv2d(const OrderedConv& shape, const float* x, const float* w, const float* bias, float* y);
+/// y[n][o] = sum over k ascending of x[n][k] * w[o][k], + bias[o]. x: [batch][in], w: [out][in], y: [batch][out].
+void ordered_linear(std::int64_t batch, std::int64_t in, std::int64_t out, const float* x, const float* w,
+                    const float* bias, float* y);
+
+/// Row-major sum from +0, as the average pools need it.
+float ordered_sum(const float* x, std::int64_t n);
+
+}  // namespace tern::kernels
