@@ -1,0 +1,191 @@
+// Forward and backward-data: both slide taps over stride-1 planes (geometry.hpp) and sum into grids of results.
+//
+// A task takes some images, or a band of rows of one, and some lane blocks. It copies the planes once; then for each lane
+// block it fills a pixel-major block of results, K in slices that stay in the second-level cache, and transposes it out.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/conv/geometry.hpp"
+#include "kernels/conv/lanes.hpp"
+#include "kernels/conv/scratch.hpp"
+#include "kernels/conv/select.hpp"
+#include "tern/parallel.hpp"
+
+namespace tern::kernels::conv {
+namespace {
+
+constexpr i64 kTaskPixels = 512;   // enough work to hide the copy of the planes, few enough that results stay in cache
+constexpr i64 kMinTasks = 16;
+constexpr i64 kSliceFloats = 64 * 1024;  // of packed filters
+
+struct Grid {
+  const AxisGrid *h, *w;
+  TapTable table;
+  i64 k0;  ///< first row in the packed filters of a lane block
+};
+
+struct Job {
+  Plan plan;
+  std::vector<Grid> grids;
+  i64 images, groups;
+  Lanes lanes;  ///< of one group
+  i64 k_total;  ///< packed filter rows of a lane block
+  const float* source;
+  float* result;
+  const float* bias;
+  i64 group_images = 1;  ///< images a task takes
+};
+
+i64 packed_floats(const Job& job) { return job.k_total * job.lanes.padded(); }
+
+// filters[lane * lane_stride + channel * channel_stride + tap] -> packed[block][grid][channel, tap][lane]
+void pack_filters(const Job& job, const Micro& micro, const float* filters, i64 group_stride, i64 lane_stride,
+                  i64 channel_stride, i64 taps, float* packed) {
+  const i64 blocks = job.lanes.blocks();
+  parallel_for(job.groups * blocks, [&](i64 task) {
+    const i64 group = task / blocks, block = task % blocks;
+    const i64 lanes = job.lanes.lanes(block), valid = job.lanes.valid(block);
+    const float* from = filters + group * group_stride + job.lanes.first(block) * lane_stride;
+    float* to = packed + group * packed_floats(job) + job.lanes.first(block) * job.k_total;
+    for (const Grid& grid : job.grids) {
+      const std::vector<i64>& order = grid.table.taps;
+      if (channel_stride == taps && static_cast<i64>(order.size()) == taps) {
+        micro.to_pixels(from, lane_stride, taps * job.plan.channels, valid, to, lanes);
+        to += taps * job.plan.channels * lanes;
+        continue;
+      }
+      for (i64 c = 0; c < job.plan.channels; ++c) {
+        for (const i64 tap : order) {
+          const float* f = from + c * channel_stride + tap;
+          for (i64 l = 0; l < valid; ++l) to[l] = f[l * lane_stride];
+          for (i64 l = valid; l < lanes; ++l) to[l] = 0.0f;
+          to += lanes;
+        }
+      }
+    }
+  });
+}
+
+// All results of one lane block over the task's images and rows, pixel-major.
+void fill_block(const Job& job, const Micro& micro, const float* planes, i64 image_stride, i64 images, i64 row0,
+                const float* filters, bool wide, float* out, i64 out_image) {
+  const i64 lanes = (wide ? 2 : 1) * job.lanes.width;
+  const TileFn* tiles = micro.tile[wide ? 1 : 0];
+  for (const Grid& grid : job.grids) {
+    const i64 k_all = static_cast<i64>(grid.table.offsets.size());
+    const i64 rows = std::min(job.plan.band, grid.h->count - row0);
+    const i64 parts = ceil_div(grid.w->count, micro.max_tile);
+    const i64 slices = std::max<i64>(1, ceil_div(k_all * lanes, kSliceFloats));
+    for (i64 slice = 0; slice < slices; ++slice) {
+      const i64 k0 = part_begin(k_all, slices, slice), k1 = part_begin(k_all, slices, slice + 1);
+      const float* w = filters + (grid.k0 + k0) * lanes;
+      for (i64 n = 0; n < images; ++n) {
+        for (i64 i = 0; i < rows; ++i) {
+          const float* x = planes + n * image_stride + i * job.plan.cols;
+          float* y = out + n * out_image + ((grid.h->first + i * grid.h->step) * job.plan.w.result + grid.w->first) * lanes;
+          for (i64 part = 0; part < parts; ++part) {
+            const i64 q0 = part_begin(grid.w->count, parts, part), q1 = part_begin(grid.w->count, parts, part + 1);
+            tiles[q1 - q0](x + q0, grid.table.offsets.data() + k0, k1 - k0, w, y + q0 * grid.w->step * lanes,
+                           grid.w->step * lanes, slice > 0);
+          }
+        }
+      }
+    }
+  }
+}
+
+void run(const Job& job, const Micro& micro, const float* packed) {
+  const Plan& plan = job.plan;
+  const i64 source_plane = plan.h.source * plan.w.source, result_plane = plan.h.result * plan.w.result;
+  const i64 step = plan.h.grids[0].step;
+  const i64 image_groups = ceil_div(job.images, job.group_images), bands = ceil_div(plan.h.longest, plan.band);
+  const i64 cuts = job.groups * image_groups * bands;
+  const i64 blocks = job.lanes.blocks();
+  const i64 splits = std::min(blocks, ceil_div(kMinTasks, cuts));
+
+  parallel_for(cuts * splits, [&](i64 task) {
+    const i64 split = task % splits, band = task / splits % bands;
+    const i64 image_group = task / splits / bands % image_groups, group = task / splits / bands / image_groups;
+    const i64 n0 = image_group * job.group_images, n1 = std::min(job.images, n0 + job.group_images);
+    const i64 row0 = band * plan.band;
+    const i64 result_row0 = row0 * step;
+    const i64 result_rows = std::min(plan.band * step, plan.h.result - result_row0);
+    const i64 source_image = job.groups * plan.channels * source_plane;
+    const float* source = job.source + (n0 * job.groups + group) * plan.channels * source_plane;
+
+    const Scratch copies(plan.in_place ? 0 : (n1 - n0) * plan.image);
+    const float* planes = copies.data();
+    i64 image_stride = plan.image;
+    if (plan.in_place) {
+      planes = source;
+      image_stride = source_image;
+    } else {
+      for (i64 n = n0; n < n1; ++n) {
+        copy_planes(plan, source + (n - n0) * source_image, row0, copies.data() + (n - n0) * plan.image);
+      }
+    }
+
+    const i64 pixels = result_rows * plan.w.result;
+    const Scratch block_scratch((n1 - n0) * pixels * 2 * job.lanes.width);
+    for (i64 block = part_begin(blocks, splits, split); block < part_begin(blocks, splits, split + 1); ++block) {
+      const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block), valid = job.lanes.valid(block);
+      float* out = block_scratch.data();
+      fill_block(job, micro, planes, image_stride, n1 - n0, row0,
+                 packed + group * packed_floats(job) + first * job.k_total, job.lanes.wide(block), out, pixels * lanes);
+      for (i64 n = n0; n < n1; ++n) {
+        const i64 channel = group * job.lanes.channels + first;
+        float* y = job.result + (n * job.groups * job.lanes.channels + channel) * result_plane;
+        micro.to_planes(out + (n - n0) * pixels * lanes, lanes, pixels, valid, job.bias ? job.bias + channel : nullptr,
+                        y + result_row0 * plan.w.result, result_plane);
+      }
+    }
+  });
+}
+
+void finish_plan(Job& job, i64 channels, i64 kernel_w) {
+  Plan& plan = job.plan;
+  const i64 image_pixels = plan.h.result * plan.w.result;
+  const i64 bands = std::max<i64>(1, image_pixels / kTaskPixels);
+  const i64 band = bands == 1 ? plan.h.longest : std::max<i64>(1, ceil_div(plan.h.longest, bands));
+  lay_out(plan, channels, band);
+  job.group_images = bands > 1 ? 1 : std::clamp<i64>(kTaskPixels / image_pixels, 1, job.images);
+  job.k_total = 0;
+  for (const AxisGrid& gh : plan.h.grids) {
+    for (const AxisGrid& gw : plan.w.grids) {
+      job.grids.push_back({&gh, &gw, make_table(plan, gh, gw, kernel_w), job.k_total});
+      job.k_total += static_cast<i64>(job.grids.back().table.offsets.size());
+    }
+  }
+}
+
+}  // namespace
+
+void forward(const ConvShape& given, const float* x, const float* filters, const float* bias, float* y) {
+  const ConvShape s = collapse(given);
+  if (s.n == 0 || s.o == 0) return;
+  const Micro& micro = current_micro();
+  const i64 c = s.c / s.groups, o = s.o / s.groups, taps = s.r * s.s;
+  Job job{{}, {}, s.n, s.groups, {o, micro.width}, 0, x, y, bias};
+  job.plan.h = plan_forward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
+  job.plan.w = plan_forward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
+  finish_plan(job, c, s.s);
+  const Scratch packed(s.groups * packed_floats(job));
+  pack_filters(job, micro, filters, o * c * taps, c * taps, taps, taps, packed.data());
+  run(job, micro, packed.data());
+}
+
+void backward_data(const ConvShape& given, const float* dy, const float* filters, float* dx) {
+  const ConvShape s = collapse(given);
+  if (s.n == 0 || s.c == 0) return;
+  const Micro& micro = current_micro();
+  const i64 c = s.c / s.groups, o = s.o / s.groups, taps = s.r * s.s;
+  Job job{{}, {}, s.n, s.groups, {c, micro.width}, 0, dy, dx, nullptr};
+  job.plan.h = plan_backward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
+  job.plan.w = plan_backward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
+  finish_plan(job, o, s.s);
+  const Scratch packed(s.groups * packed_floats(job));
+  pack_filters(job, micro, filters, o * c * taps, taps, c * taps, taps, packed.data());
+  run(job, micro, packed.data());
+}
+
+}  // namespace tern::kernels::conv

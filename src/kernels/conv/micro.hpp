@@ -1,0 +1,57 @@
+// The register-blocked inner loops of fp32 convolution and matrix product, one table an instruction set.
+//
+// Vector lanes are always output channels ("lanes"): filters are packed [K][lanes], and the other operand is broadcast one
+// scalar at a time through a table of offsets. So any kernel, stride, dilation, or packed matrix is the same loop with
+// another table, odd image widths waste no lane, and no im2col matrix is ever written.
+//
+//   tile      out[t][lane]    (+)= sum_k x[off[k] + t] * w[k][lane]            forward, backward-data, matrix product
+//   outer     acc[j][lane]    (+)= sum_pixels x[off[j] + pixel] * dy[pixel][lane]                 backward-weights
+//
+// A block is `width` or 2 * `width` lanes wide ("narrow", "wide"): index 0 or 1 of the tables.
+#pragma once
+
+#include <cstdint>
+
+namespace tern::kernels::conv {
+
+using i64 = std::int64_t;
+using i32 = std::int32_t;
+
+/// Largest number of pixels that any `tile`, and of offsets that any `outer`, takes; the table of an ISA may end earlier.
+inline constexpr int kMaxTile = 14;
+inline constexpr int kMaxOuter = 12;
+
+/// `ld_out`: floats between the results of pixel t and t + 1. accumulate: add to what out holds.
+using TileFn = void (*)(const float* x, const i32* off, i64 k, const float* w, float* out, i64 ld_out, bool accumulate);
+
+/// The pixels of a block of images: `images` times `rows` times `cols`, contiguous in dy, strided in x.
+struct PixelBlock {
+  i64 images, rows, cols;
+  i64 x_image, x_row;  ///< floats between images and rows of x
+};
+/// acc is [j][lanes], contiguous.
+using OuterFn = void (*)(const float* x, const i32* off, const float* dy, const PixelBlock& pixels, float* acc,
+                         bool accumulate);
+
+/// One instruction set's kernels.
+struct Micro {
+  const char* name;
+  int width;     ///< lanes of a narrow block
+  int max_tile;  ///< tile[...][1 .. max_tile] exist
+  int max_outer;
+  TileFn tile[2][kMaxTile + 1];
+  OuterFn outer[2][kMaxOuter + 1];
+  /// y[c][p] = x[p][c] + bias[c] for c < channels, p < pixels; bias may be null. x rows are `ld_x` floats apart (a
+  /// block's lanes: readable up to the block's end), y rows `ld_y`.
+  void (*to_planes)(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y);
+  /// y[p][c] = x[c][p], zero for channels <= c < lanes.
+  void (*to_pixels)(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes);
+};
+
+/// Defined only where the build's architecture can have them (meson.build).
+const Micro* micro_avx512();
+const Micro* micro_avx2();
+const Micro* micro_neon();
+const Micro* micro_portable();
+
+}  // namespace tern::kernels::conv

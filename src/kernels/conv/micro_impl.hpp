@@ -1,0 +1,181 @@
+// The inner loops of micro.hpp, written once over a vector type. Each ISA's file defines `Vec` (kWidth, kMaxTile1,
+// kMaxOuter1, zero, load, store, broadcast, fma, add, transpose) inside an unnamed namespace and includes this there:
+// internal linkage, so that no instruction of one ISA leaks into another's object file. Nothing of std may be used here.
+
+#if defined(__clang__)
+#define TERN_CONV_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TERN_CONV_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+// T pixels times V vectors stay in registers over the whole sum; each step loads V vectors of filters and T scalars.
+template <int T, int V>
+void tile(const float* x, const i32* off, i64 k, const float* w, float* out, i64 ld_out, bool accumulate) {
+  Vec acc[T][V];
+  TERN_CONV_UNROLL
+  for (int t = 0; t < T; ++t) {
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) acc[t][v] = Vec::zero();
+  }
+  for (i64 i = 0; i < k; ++i) {
+    const float* xi = x + off[i];
+    Vec wv[V];
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) wv[v] = Vec::load(w + v * Vec::kWidth);
+    w += V * Vec::kWidth;
+    TERN_CONV_UNROLL
+    for (int t = 0; t < T; ++t) {
+      const Vec b = Vec::broadcast(xi + t);
+      TERN_CONV_UNROLL
+      for (int v = 0; v < V; ++v) acc[t][v] = fma(wv[v], b, acc[t][v]);
+    }
+  }
+  TERN_CONV_UNROLL
+  for (int t = 0; t < T; ++t) {
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) {
+      float* o = out + t * ld_out + v * Vec::kWidth;
+      if (accumulate) acc[t][v] = add(acc[t][v], Vec::load(o));
+      acc[t][v].store(o);
+    }
+  }
+}
+
+// U consecutive pixels of a row: every offset is read once for all of them.
+template <int J, int V, int U>
+inline void outer_step(const float* x, const i32* off, const float* dy, Vec (&acc)[J][V]) {
+  Vec d[U][V];
+  TERN_CONV_UNROLL
+  for (int u = 0; u < U; ++u) {
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) d[u][v] = Vec::load(dy + (u * V + v) * Vec::kWidth);
+  }
+  TERN_CONV_UNROLL
+  for (int j = 0; j < J; ++j) {
+    const float* xj = x + off[j];
+    TERN_CONV_UNROLL
+    for (int u = 0; u < U; ++u) {
+      const Vec b = Vec::broadcast(xj + u);
+      TERN_CONV_UNROLL
+      for (int v = 0; v < V; ++v) acc[j][v] = fma(d[u][v], b, acc[j][v]);
+    }
+  }
+}
+
+template <int J, int V>
+void outer(const float* x, const i32* off, const float* dy, const PixelBlock& pixels, float* out, bool accumulate) {
+  constexpr int kLanes = V * Vec::kWidth;
+  constexpr int kUnroll = Vec::kOuterUnroll;
+  Vec acc[J][V];
+  TERN_CONV_UNROLL
+  for (int j = 0; j < J; ++j) {
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) acc[j][v] = accumulate ? Vec::load(out + j * kLanes + v * Vec::kWidth) : Vec::zero();
+  }
+  const i64 cols = pixels.cols;
+  for (i64 n = 0; n < pixels.images; ++n) {
+    for (i64 p = 0; p < pixels.rows; ++p) {
+      const float* row = x + n * pixels.x_image + p * pixels.x_row;
+      i64 q = 0;
+      for (; q + kUnroll <= cols; q += kUnroll, dy += kUnroll * kLanes) {
+        outer_step<J, V, kUnroll>(row + q, off, dy, acc);
+      }
+      for (; q < cols; ++q, dy += kLanes) outer_step<J, V, 1>(row + q, off, dy, acc);
+    }
+  }
+  TERN_CONV_UNROLL
+  for (int j = 0; j < J; ++j) {
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) acc[j][v].store(out + j * kLanes + v * Vec::kWidth);
+  }
+}
+
+// Square blocks of kWidth pixels by kWidth channels; the last block of a side overlaps the one before, writing the same
+// values again. Sides shorter than a block go element by element.
+void to_planes(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y) {
+  constexpr i64 W = Vec::kWidth;
+  for (i64 c = 0; c < channels; c += W) {
+    const i64 nc = channels - c < W ? channels - c : W;
+    if (pixels < W) {
+      for (i64 i = 0; i < nc; ++i) {
+        const float b = bias ? bias[c + i] : 0.0f;
+        for (i64 p = 0; p < pixels; ++p) y[(c + i) * ld_y + p] = x[p * ld_x + c + i] + b;
+      }
+      continue;
+    }
+    Vec b = Vec::zero();
+    if (bias) {
+      float full[W] = {};
+      for (i64 i = 0; i < nc; ++i) full[i] = bias[c + i];
+      b = Vec::load(full);
+    }
+    for (i64 p = 0; p < pixels; p += W) {
+      const i64 at = p + W <= pixels ? p : pixels - W;
+      Vec m[W];
+      TERN_CONV_UNROLL
+      for (int i = 0; i < W; ++i) m[i] = add(Vec::load(x + (at + i) * ld_x + c), b);
+      Vec::transpose(m);
+      float* dst = y + c * ld_y + at;
+      if (nc == W) {
+        TERN_CONV_UNROLL
+        for (int i = 0; i < W; ++i) m[i].store(dst + i * ld_y);
+      } else {
+        float full[W * W];
+        TERN_CONV_UNROLL
+        for (int i = 0; i < W; ++i) m[i].store(full + i * W);
+        for (i64 i = 0; i < nc; ++i) {
+          for (i64 j = 0; j < W; ++j) dst[i * ld_y + j] = full[i * W + j];
+        }
+      }
+    }
+  }
+}
+
+void to_pixels(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes) {
+  constexpr i64 W = Vec::kWidth;
+  for (i64 c = 0; c < lanes; c += W) {
+    if (pixels < W || channels - c < W) {
+      for (i64 p = 0; p < pixels; ++p) {
+        for (i64 i = c; i < c + W; ++i) y[p * lanes + i] = i < channels ? x[i * ld_x + p] : 0.0f;
+      }
+      continue;
+    }
+    for (i64 p = 0; p < pixels; p += W) {
+      const i64 at = p + W <= pixels ? p : pixels - W;
+      Vec m[W];
+      TERN_CONV_UNROLL
+      for (int i = 0; i < W; ++i) m[i] = Vec::load(x + (c + i) * ld_x + at);
+      Vec::transpose(m);
+      TERN_CONV_UNROLL
+      for (int i = 0; i < W; ++i) m[i].store(y + (at + i) * lanes + c);
+    }
+  }
+}
+
+// Entries past Vec::kTile or Vec::kOuter stay null: more accumulators than registers would spill.
+template <int V, int T>
+constexpr void fill_tiles(TileFn (&table)[kMaxTile + 1]) {
+  table[T] = &tile<T, V>;
+  if constexpr (T > 1) fill_tiles<V, T - 1>(table);
+}
+template <int V, int J>
+constexpr void fill_outers(OuterFn (&table)[kMaxOuter + 1]) {
+  table[J] = &outer<J, V>;
+  if constexpr (J > 1) fill_outers<V, J - 1>(table);
+}
+constexpr Micro make_micro(const char* name) {
+  Micro m{};
+  m.name = name;
+  m.width = Vec::kWidth;
+  m.max_tile = Vec::kTile;
+  m.max_outer = Vec::kOuter;
+  fill_tiles<1, Vec::kTile>(m.tile[0]);
+  fill_tiles<2, Vec::kTile>(m.tile[1]);
+  fill_outers<1, Vec::kOuter>(m.outer[0]);
+  fill_outers<2, Vec::kOuter>(m.outer[1]);
+  m.to_planes = &to_planes;
+  m.to_pixels = &to_pixels;
+  return m;
+}
+
+#undef TERN_CONV_UNROLL

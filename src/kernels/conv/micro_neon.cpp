@@ -1,0 +1,37 @@
+// NEON on 64-bit ARM: 32 registers hold 12 pixels by 8 lanes, or 10 offsets by 8 lanes with 4 pixels in flight.
+#include <arm_neon.h>
+
+#include "kernels/conv/micro.hpp"
+
+namespace tern::kernels::conv {
+namespace {
+
+struct Vec {
+  static constexpr int kWidth = 4, kTile = 12, kOuter = 10, kOuterUnroll = 4;
+  float32x4_t v;
+
+  static Vec zero() { return {vdupq_n_f32(0.0f)}; }
+  static Vec load(const float* p) { return {vld1q_f32(p)}; }
+  static Vec broadcast(const float* p) { return {vld1q_dup_f32(p)}; }
+  void store(float* p) const { vst1q_f32(p, v); }
+  static void transpose(Vec (&m)[4]);
+};
+inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+inline Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
+
+inline void Vec::transpose(Vec (&m)[4]) {
+  const float32x4_t a = vtrn1q_f32(m[0].v, m[1].v), b = vtrn2q_f32(m[0].v, m[1].v);
+  const float32x4_t c = vtrn1q_f32(m[2].v, m[3].v), d = vtrn2q_f32(m[2].v, m[3].v);
+  m[0].v = vcombine_f32(vget_low_f32(a), vget_low_f32(c));
+  m[1].v = vcombine_f32(vget_low_f32(b), vget_low_f32(d));
+  m[2].v = vcombine_f32(vget_high_f32(a), vget_high_f32(c));
+  m[3].v = vcombine_f32(vget_high_f32(b), vget_high_f32(d));
+}
+
+#include "kernels/conv/micro_impl.hpp"
+
+constexpr Micro kMicro = make_micro("neon");
+
+}  // namespace
+const Micro* micro_neon() { return &kMicro; }
+}  // namespace tern::kernels::conv
