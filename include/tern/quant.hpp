@@ -37,12 +37,6 @@ struct QuantSpec {
   void allow_only(std::initializer_list<std::string_view> known) const;
 };
 
-/// A tensor that training changes (a leaf that requires a gradient) or that a checkpoint must hold.
-struct NamedTensor {
-  std::string name;
-  Tensor value;
-};
-
 /// Weights as the packed network stores them: value = code * (code > 0 ? scale_pos : scale_neg) of its filter.
 struct WeightCodes {
   Shape shape;                     ///< of the latent weights: [O C R S] or [O K]

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -124,6 +125,12 @@ class Tensor {
  private:
   explicit Tensor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
+};
+
+/// A tensor that training changes (a leaf that requires a gradient) or that a checkpoint must hold.
+struct NamedTensor {
+  std::string name;
+  Tensor value;
 };
 
 /// Calls f with a value-initialised T for the floating dtype: dispatch(dtype, "op", [&](auto t) { using T = decltype(t); }).
