@@ -1,0 +1,35 @@
+// Measuring speed. Candidates run alternately in one process, so that a noisy machine hits them alike; medians count.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tern/data.hpp"
+#include "tern/infer.hpp"
+#include "tern/nn.hpp"
+
+namespace tern {
+
+struct Timing {
+  double median_seconds = 0;
+  double best_seconds = 0;
+  int runs = 0;
+};
+
+/// Runs the candidates in turn, at least `min_rounds` rounds and until `seconds` have passed, after one round to warm up.
+std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds, int min_rounds = 5);
+
+/// Images per second of the trained network's float evaluation and of the packed one, on the same images.
+struct ModelSpeed {
+  std::int64_t batch = 0;
+  int threads = 0;
+  double float_images_per_second = 0;    ///< medians
+  double packed_images_per_second = 0;
+  double ratio() const { return packed_images_per_second / float_images_per_second; }
+};
+/// Errors: ShapeError if the shapes differ; ValueError if there are fewer than `batch` images.
+ModelSpeed compare_speed(Network& network, infer::Session& session, const Images& images, std::int64_t batch, double seconds);
+
+}  // namespace tern

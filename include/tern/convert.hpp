@@ -1,0 +1,45 @@
+// From a trained network to a packed one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tern/data.hpp"
+#include "tern/infer.hpp"
+#include "tern/nn.hpp"
+#include "tern/packed.hpp"
+
+namespace tern {
+
+/// Every layer that can stay in integers does: convolution or dense layer with a single scale on codes, batch norm,
+/// optional ReLU and the next quantizer become one node with integer thresholds. Each packed node carries
+/// value_of=<node of the network>. The network must be in evaluation mode.
+/// Errors: ValueError naming the node if an op has no packed form.
+packed::Model pack(const Network& network, const std::map<std::string, std::string>& meta = {});
+
+/// What a verification found. `values` are numbers compared (codes, floats, logits).
+struct VerifyResult {
+  struct Node {
+    std::string name;
+    std::int64_t values = 0;
+    std::int64_t different = 0;
+    bool codes = false;
+  };
+  std::string isa, kernel;
+  std::int64_t images = 0;
+  std::int64_t same_predictions = 0;
+  std::vector<Node> nodes;        ///< in graph order; the last one holds the logits
+  std::int64_t codes = 0, different_codes = 0;
+  bool identical() const;
+};
+
+/// Runs the network in evaluation and the packed model on the same images and compares every value that both have, bit
+/// for bit, and the predictions.
+/// Errors: ShapeError if the model does not take such images; those of infer::Session.
+VerifyResult verify(Network& network, const packed::Model& model, const infer::Options& how, const Images& images,
+                    std::int64_t batch, const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+}  // namespace tern

@@ -1,0 +1,31 @@
+// safetensors: named tensors in one file. Layout: u64 little-endian header length, JSON header, tensor bytes.
+// Checkpoints use it, and pretrained networks come in it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tern/tensor.hpp"
+
+namespace tern {
+
+struct SafetensorsFile {
+  std::vector<NamedTensor> tensors;             ///< in the order of their bytes
+  std::map<std::string, std::string> metadata;  ///< the "__metadata__" entry
+  /// An undefined tensor if there is none of that name.
+  Tensor find(const std::string& name) const;
+};
+
+/// Reads F32, F64, I64 as they are and F16, BF16 as float32.
+/// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length beyond
+/// the file, JSON that is not of the form, duplicate names, unknown dtypes, shapes whose byte count differs from the
+/// offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length that was not checked.
+SafetensorsFile read_safetensors(const std::string& path);
+SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages);
+
+/// Atomic. Errors: IoError; ValueError on duplicate names.
+void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace tern

@@ -1,0 +1,122 @@
+// Training runs: configuration, loop, run directory, checkpoints, evaluation.
+//
+// A run directory holds config.toml (every setting as used), metrics.jsonl (one JSON object an epoch), last.safetensors
+// (the newest checkpoint), best.safetensors (by validation accuracy, if there is a validation part) and epoch-N.safetensors
+// for keep_last > 1. A checkpoint is one file: tensors, and in its metadata the graph and the state of optimizer, random
+// numbers and position as JSON. It is replaced atomically, so a run can be killed at any moment and resumed; the resumed
+// run ends with the same bits as an undisturbed one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/data.hpp"
+#include "tern/nn.hpp"
+
+namespace tern {
+
+struct TrainConfig {
+#define TERN_CONFIG(type, section, name, fallback, help) type name = fallback;
+#include "tern/train_config.def"
+#undef TERN_CONFIG
+
+  /// Not part of the configuration file: folders that hold data sets (TERN_DATA).
+  std::vector<std::string> data_search_path;
+
+  /// Errors: IoError if unreadable; FormatError with path and line on bad TOML, unknown keys (lists the known ones of the
+  /// section) or wrong types.
+  static TrainConfig load(const std::string& path);
+  static TrainConfig parse(const std::string& toml, const std::string& path_for_messages);
+  std::string toml() const;
+  /// Sets one field from text. Errors: ValueError on an unknown name (lists the known ones) or text of the wrong type.
+  void set(std::string_view name, const std::string& text);
+  /// Errors: ValueError on a value outside its range.
+  void check() const;
+
+  struct Field {
+    std::string section, name, type, fallback, help;
+  };
+  static const std::vector<Field>& fields();
+};
+
+struct EvalResult {
+  std::int64_t images = 0;
+  std::int64_t correct = 0;
+  double loss = 0;  ///< mean cross-entropy
+  double seconds = 0;
+  double accuracy() const { return images ? static_cast<double>(correct) / static_cast<double>(images) : 0.0; }
+};
+
+struct StepProgress {
+  std::int64_t epoch = 0, epochs = 0;  ///< epoch from 0
+  std::int64_t step = 0, steps = 0;    ///< within the epoch, step = number done
+  double loss = 0, accuracy = 0;       ///< of the epoch so far
+  double lr = 0;
+  double images_per_second = 0;
+  double eta_seconds = 0;              ///< for the whole run
+};
+
+/// Shares of codes and so on of one layer: the health of a quantized network.
+struct LayerHealth {
+  std::string layer;
+  std::vector<double> shares;  ///< of codes -max .. +max
+  double flips = 0;            ///< share of codes that changed since the previous epoch
+  std::map<std::string, double> numbers;  ///< means of learnables and scales by name
+};
+
+struct EpochResult {
+  std::int64_t epoch = 0, epochs = 0;
+  double train_loss = 0, train_accuracy = 0;
+  double lr = 0;               ///< of the last step
+  double seconds = 0;          ///< of the training part
+  double images_per_second = 0;
+  bool evaluated = false;
+  EvalResult test;
+  bool has_validation = false;
+  EvalResult validation;
+  double peak_mib = 0;         ///< of tensors
+  std::vector<LayerHealth> health;
+};
+
+struct TrainCallbacks {
+  std::function<void(const StepProgress&)> step;
+  std::function<void(const EpochResult&)> epoch;
+  std::function<void(const std::string&)> note;  ///< one line worth knowing: data source, what was loaded
+  std::function<bool()> stop;                    ///< true: save a checkpoint and return
+};
+
+struct TrainResult {
+  bool finished = false;  ///< false if stop() ended it early; train --resume continues
+  EpochResult last;
+};
+
+/// Trains in `run_dir`, which is created. With `resume` it continues from last.safetensors there (and config is taken from
+/// the run's config.toml by the caller).
+/// Errors: IoError if the directory holds a run already and `resume` is off, or cannot be written; everything that reading
+/// data, graph and config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays).
+TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks = {});
+
+/// The data set that a configuration names.
+Dataset load_data(const TrainConfig& config);
+
+/// Shares of codes of every quantized weight; flips are 0.
+std::vector<LayerHealth> weight_health(const Network& network);
+
+/// Accuracy and loss in evaluation mode; leaves the network in it. `progress` gets images done and in all.
+EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
+                    const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+/// A trained network in evaluation mode, with the configuration of its run.
+struct TrainedRun {
+  TrainConfig config;
+  Network network;
+};
+/// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file.
+/// Errors: IoError if there is none; FormatError on a damaged one.
+TrainedRun load_run(const std::string& run, const std::string& checkpoint = "");
+
+}  // namespace tern

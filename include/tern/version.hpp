@@ -1,0 +1,14 @@
+// Versions of tern and of the libraries that it was built with.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tern {
+
+std::string version();
+/// Name and version of each third-party library in use, OpenBLAS with the kernels that it chose.
+std::vector<std::pair<std::string, std::string>> library_versions();
+
+}  // namespace tern

@@ -1,0 +1,90 @@
+#include "train/checkpoint.hpp"
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "tern/error.hpp"
+#include "tern/safetensors.hpp"
+
+namespace tern {
+namespace {
+
+using nlohmann::json;
+
+// The fields of RunPosition, once, for both directions.
+template <class F>
+void for_each_field(RunPosition& p, F&& f) {
+  f("epoch", p.epoch);
+  f("step", p.step);
+  f("loss_sum", p.loss_sum);
+  f("correct", p.correct);
+  f("seen", p.seen);
+  f("seconds", p.seconds);
+  f("rng_position", p.rng_position);
+  f("best_validation", p.best_validation);
+  f("metrics_bytes", p.metrics_bytes);
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const Checkpoint& c) {
+  std::vector<NamedTensor> tensors;
+  for (const NamedTensor& t : c.network) tensors.push_back({"net." + t.name, t.value});
+  for (const NamedTensor& t : c.optimizer) tensors.push_back({"optim." + t.name, t.value});
+  json state = json::object();
+  RunPosition position = c.position;
+  for_each_field(position, [&](const char* name, auto& value) { state[name] = value; });
+  write_safetensors(path, tensors,
+                    {{"tern", "checkpoint 1"}, {"graph", c.graph_text}, {"config", c.config_toml}, {"state", state.dump()}});
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+  const SafetensorsFile file = read_safetensors(path);
+  const auto text = [&](const char* key) {
+    const auto it = file.metadata.find(key);
+    if (it == file.metadata.end()) {
+      throw FormatError("[checkpoint] " + path + ", byte 8, __metadata__: expected \"" + key +
+                        "\"; this is not a checkpoint of tern (to start from plain weights use --from)");
+    }
+    return it->second;
+  };
+  if (text("tern") != "checkpoint 1") {
+    throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + text("tern") + "\"");
+  }
+  Checkpoint c;
+  c.graph_text = text("graph");
+  c.config_toml = text("config");
+  try {
+    const json state = json::parse(text("state"));
+    for_each_field(c.position, [&](const char* name, auto& value) {
+      value = state.at(name).get<std::remove_reference_t<decltype(value)>>();
+    });
+  } catch (const json::exception&) {
+    throw FormatError("[checkpoint] " + path + ", byte 8, state: not the JSON of a run's position");
+  }
+  for (const NamedTensor& t : file.tensors) {
+    if (t.name.starts_with("net.")) c.network.push_back({t.name.substr(4), t.value});
+    if (t.name.starts_with("optim.")) c.optimizer.push_back({t.name.substr(6), t.value});
+  }
+  return c;
+}
+
+void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& path) {
+  std::map<std::string, Tensor> source;
+  for (const NamedTensor& t : from) source[t.name] = t.value;
+  for (const NamedTensor& t : to) {
+    const auto it = source.find(t.name);
+    if (it == source.end()) throw FormatError("[checkpoint] " + path + ": tensor \"" + t.name + "\" is missing");
+    if (!(it->second.shape() == t.value.shape()) || it->second.dtype() != t.value.dtype()) {
+      throw FormatError("[checkpoint] " + path + ": tensor \"" + t.name + "\" has shape " + it->second.shape().str() +
+                        "; expected " + t.value.shape().str());
+    }
+    t.value.copy_from(it->second);
+    source.erase(it);
+  }
+  if (!source.empty()) {
+    throw FormatError("[checkpoint] " + path + ": tensor \"" + source.begin()->first + "\" does not belong to this network");
+  }
+}
+
+}  // namespace tern

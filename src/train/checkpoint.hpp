@@ -1,0 +1,39 @@
+// Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), and in the metadata
+// the graph text, the configuration and the position of the run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tern/nn.hpp"
+#include "tern/train.hpp"
+
+namespace tern {
+
+/// Where a run stands. Everything here is exact: doubles travel as their shortest round-trip text.
+struct RunPosition {
+  std::int64_t epoch = 0;          ///< the epoch that is under way or about to begin
+  std::int64_t step = 0;           ///< steps of it that are done
+  double loss_sum = 0;             ///< over those steps, weighted by images
+  std::int64_t correct = 0, seen = 0;
+  double seconds = 0;              ///< spent in them
+  std::uint64_t rng_position = 0;
+  double best_validation = -1;     ///< accuracy
+  std::uint64_t metrics_bytes = 0; ///< length of metrics.jsonl
+};
+
+struct Checkpoint {
+  std::string graph_text, config_toml;
+  RunPosition position;
+  std::vector<NamedTensor> network, optimizer;
+};
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+/// Errors: IoError if missing; FormatError if damaged or not a checkpoint of tern.
+Checkpoint load_checkpoint(const std::string& path);
+
+/// Copies values by name into `to`. Errors: FormatError naming what is missing, left over or of another shape.
+void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& path);
+
+}  // namespace tern

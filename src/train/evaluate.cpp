@@ -1,0 +1,85 @@
+// Evaluation: accuracy and loss of a network over a set of images.
+#include <algorithm>
+#include <chrono>
+
+#include "tern/autograd.hpp"
+#include "tern/error.hpp"
+#include "tern/ops.hpp"
+#include "tern/train.hpp"
+#include "train/internal.hpp"
+
+namespace tern {
+
+Normalizer normalizer_of(const Graph& graph) {
+  const GraphNode& input = graph.nodes().front();
+  const auto channels = static_cast<std::size_t>(Shape::parse(input.text("shape"))[0]);
+  const std::vector<float> mean = input.has("mean") ? input.numbers("mean") : std::vector<float>(channels, 0.0f);
+  const std::vector<float> std = input.has("std") ? input.numbers("std") : std::vector<float>(channels, 1.0f);
+  return {mean, std};
+}
+
+Tensor batch_tensor(const Batch& batch) {
+  return Tensor::from(batch.images, Shape{batch.size(), batch.shape.channels, batch.shape.height, batch.shape.width});
+}
+
+std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels) {
+  const std::int64_t classes = logits.size(1);
+  const float* row = logits.data<float>();
+  std::int64_t correct = 0;
+  for (const std::int64_t label : labels) {
+    correct += std::max_element(row, row + classes) - row == label;
+    row += classes;
+  }
+  return correct;
+}
+
+EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
+                    const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  network.set_training(false);
+  LoaderOptions options;
+  options.batch_size = static_cast<int>(std::min(batch, images.count()));
+  BatchLoader loader(images, normalizer_of(network.graph()), options);
+  EvalResult r;
+  double loss_sum = 0;
+  for (Batch b; loader.next(b);) {
+    const Tensor logits = network.forward(batch_tensor(b));
+    const NoGrad no_grad;
+    loss_sum += cross_entropy(logits, Tensor::from(b.labels, Shape{b.size()})).item() * static_cast<double>(b.size());
+    r.correct += count_correct(logits, b.labels);
+    r.images += b.size();
+    if (progress) progress(r.images, images.count());
+  }
+  r.loss = r.images ? loss_sum / static_cast<double>(r.images) : 0.0;
+  r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return r;
+}
+
+std::vector<LayerHealth> weight_health(const Network& network) {
+  std::vector<LayerHealth> out;
+  const auto& nodes = network.graph().nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Layer& layer = network.layer(i);
+    LayerHealth h;
+    h.layer = nodes[i].name;
+    if (const WeightQuantizer* q = layer.weight_quantizer()) {
+      const WeightCodes codes = q->deploy(layer.weight());
+      h.shares.assign(static_cast<std::size_t>(2 * codes.max_code + 1), 0.0);
+      for (const std::int8_t c : codes.codes) ++h.shares[static_cast<std::size_t>(c + codes.max_code)];
+      for (double& s : h.shares) s /= static_cast<double>(std::max<std::size_t>(codes.codes.size(), 1));
+      double scale = 0;
+      for (const float s : codes.scale_pos) scale += static_cast<double>(s);
+      h.numbers["scale"] = scale / static_cast<double>(std::max<std::size_t>(codes.scale_pos.size(), 1));
+    }
+    for (const Parameter& p : layer.parameters()) {
+      if (p.kind != ParamKind::kQuantizer || p.value.numel() > 65536) continue;
+      double sum = 0;
+      for (const double v : p.value.to_vector()) sum += v;
+      h.numbers[p.name] = sum / static_cast<double>(std::max<std::int64_t>(p.value.numel(), 1));
+    }
+    if (!h.shares.empty() || !h.numbers.empty()) out.push_back(std::move(h));
+  }
+  return out;
+}
+
+}  // namespace tern

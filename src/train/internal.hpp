@@ -1,0 +1,18 @@
+// Shared by the files of the train room.
+#pragma once
+
+#include <span>
+
+#include "tern/data.hpp"
+#include "tern/graph.hpp"
+#include "tern/tensor.hpp"
+
+namespace tern {
+
+/// The normalisation that a graph's input node carries (mean 0, std 1 if it has none).
+Normalizer normalizer_of(const Graph& graph);
+Tensor batch_tensor(const Batch& batch);
+/// Images whose largest logit is their label's; the lowest index wins ties.
+std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
+
+}  // namespace tern

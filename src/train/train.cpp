@@ -1,0 +1,433 @@
+// The training loop. What makes a resumed run end with the bits of an undisturbed one: the order of samples and their
+// augmentation are functions of (seed, epoch, index); learning rates of the position; everything else that changes is in
+// the checkpoint; and no result depends on the number of threads.
+#include "tern/train.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "core/file.hpp"
+#include "tern/autograd.hpp"
+#include "tern/error.hpp"
+#include "tern/ops.hpp"
+#include "tern/optim.hpp"
+#include "tern/safetensors.hpp"
+#include "train/checkpoint.hpp"
+#include "train/internal.hpp"
+#include "train/metrics.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string joined(const std::vector<float>& values) {
+  std::string out;
+  for (const float v : values) {
+    char buffer[32];
+    const auto r = std::to_chars(buffer, buffer + sizeof buffer, v);
+    out += (out.empty() ? "" : ",") + std::string(buffer, r.ptr);
+  }
+  return out;
+}
+
+// The graph of a configuration, its input fitted to the data.
+Graph build_graph(const TrainConfig& config, const Dataset& data, const ImageShape& shape) {
+  Graph graph;
+  if (config.graph.empty()) {
+    ModelOptions options;
+    options.input = Shape{shape.channels, shape.height, shape.width};
+    options.classes = static_cast<std::int64_t>(data.class_names.size());
+    options.weights = config.weights;
+    options.acts = config.acts;
+    options.width = config.width;
+    options.quantize_first_last = config.quantize_first_last;
+    options.fp_shortcut = config.fp_shortcut;
+    // "a=1,b=2", in the syntax of quantizer options
+    if (!config.options.empty()) {
+      for (auto& [k, v] : QuantSpec::parse("options:" + config.options).options) options.extra[k] = v;
+    }
+    graph = make_model(config.model, options);
+  } else {
+    graph = Graph::parse(read_text_file(config.graph, Graph::kMaxBytes));
+  }
+  graph.nodes().front().set("mean", joined(data.mean)).set("std", joined(data.std));
+  return graph;
+}
+
+std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config) {
+  ParamGroup decayed, plain;
+  decayed.name = "weights";
+  decayed.weight_decay = config.weight_decay;
+  plain.name = "small";
+  for (const Parameter& p : network.parameters()) {
+    const bool small = p.kind != ParamKind::kWeight;
+    const bool decays = !small || (config.decay_small && p.kind != ParamKind::kQuantizer);
+    (decays ? decayed : plain).params.push_back({p.name, p.value});
+  }
+  return {decayed, plain};
+}
+
+std::map<std::string, std::vector<std::int8_t>> weight_codes(const Network& network) {
+  std::map<std::string, std::vector<std::int8_t>> out;
+  const auto& nodes = network.graph().nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Layer& layer = network.layer(i);
+    if (const WeightQuantizer* q = layer.weight_quantizer()) out[nodes[i].name] = q->deploy(layer.weight()).codes;
+  }
+  return out;
+}
+
+class Trainer {
+ public:
+  Trainer(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks)
+      : config_(config), dir_(run_dir), callbacks_(callbacks) {
+    config_.check();
+    prepare_directory(resume);
+    data_ = load_data(config_);
+    note("data: " + data_.name + " from " + data_.source);
+    if (data_.train.count() == 0) throw ValueError("[train] the data set has no training images");
+    if (config_.validation > 0) {
+      Split split = split_train_validation(data_.train, config_.validation, static_cast<std::uint64_t>(config_.seed));
+      data_.train = std::move(split.train);
+      validation_ = std::move(split.validation);
+    }
+    LoaderOptions loading;
+    loading.batch_size = static_cast<int>(std::min(config_.batch, data_.train.count()));
+    loading.shuffle = true;
+    loading.augment = Augment::parse(config_.augment);
+    loading.seed = static_cast<std::uint64_t>(config_.seed);
+    loading.workers = static_cast<int>(config_.workers);
+    const ImageShape shape = loading.augment.output_shape(data_.train.shape());
+    network_ = std::make_unique<Network>(build_graph(config_, data_, shape), static_cast<std::uint64_t>(config_.seed));
+    loader_ = std::make_unique<BatchLoader>(data_.train, normalizer_of(network_->graph()), loading);
+    OptimizerOptions options;
+    options.momentum = config_.momentum;
+    options.nesterov = config_.nesterov;
+    optimizer_ = make_optimizer(config_.optimizer, options, parameter_groups(*network_, config_));
+    schedule_ = make_schedule(config_.schedule);
+    if (resume) {
+      load_checkpoint_into_run();
+    } else {
+      if (!config_.from.empty()) warm_start();
+      calibrate();
+      write_file_atomically(path("config.toml"), config_.toml());
+      write_file_atomically(path("metrics.jsonl"), std::string_view());
+    }
+  }
+
+  TrainResult run() {
+    TrainResult result;
+    started_ = Clock::now();
+    steps_at_start_ = position_.epoch * loader_->batches_per_epoch() + position_.step;
+    while (position_.epoch < config_.epochs) {
+      if (!run_epoch(result.last)) return result;
+    }
+    result.finished = true;
+    return result;
+  }
+
+ private:
+  std::string path(const std::string& name) const { return (fs::path(dir_) / name).string(); }
+  void note(const std::string& text) const {
+    if (callbacks_.note) callbacks_.note(text);
+  }
+
+  void prepare_directory(bool resume) {
+    std::error_code ec;
+    const bool has_run = fs::exists(path("config.toml"), ec);
+    if (resume && !fs::exists(path("last.safetensors"), ec)) {
+      if (has_run) return;  // killed before the first checkpoint: start over
+      throw IoError("[train] \"" + dir_ + "\" holds no run to resume");
+    }
+    if (!resume && has_run) {
+      throw IoError("[train] \"" + dir_ + "\" holds a run already; continue it with --resume, or choose another directory");
+    }
+    fs::create_directories(dir_, ec);
+    if (ec) throw IoError("[train] cannot create the directory \"" + dir_ + "\": " + ec.message());
+  }
+
+  void warm_start() {
+    const SafetensorsFile file = read_safetensors(fs::is_directory(config_.from)
+                                                      ? (fs::path(config_.from) / "last.safetensors").string()
+                                                      : config_.from);
+    std::int64_t used = 0;
+    std::vector<std::string> missing;
+    for (const NamedTensor& t : network_->state()) {
+      Tensor source = file.find(t.name);
+      if (!source.defined()) source = file.find("net." + t.name);
+      if (!source.defined()) {
+        missing.push_back(t.name);
+        continue;
+      }
+      if (!(source.shape() == t.value.shape())) {
+        throw ShapeError("[train] --from " + config_.from + ": tensor \"" + t.name + "\" has shape " + source.shape().str() +
+                         "; this network needs " + t.value.shape().str());
+      }
+      t.value.copy_from(source.to(t.value.dtype()));
+      ++used;
+    }
+    if (used == 0) throw ValueError("[train] --from " + config_.from + ": none of its tensors has a name of this network");
+    std::string text = "warm start: " + std::to_string(used) + " tensors from " + config_.from;
+    for (std::size_t i = 0; i < missing.size(); ++i) text += (i ? ", " : "; missing there: ") + missing[i];
+    note(text);
+  }
+
+  // Quantizers set themselves up from the weights and from the first images in file order, not augmented.
+  void calibrate() {
+    const LoaderOptions options{.batch_size = static_cast<int>(std::min(config_.batch, data_.train.count())), .workers = 0};
+    const Shape want = network_->input_shape();
+    const Images fitted = convert_images(select_images(data_.train, first_indices(options.batch_size)),
+                                         {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
+    BatchLoader loader(fitted, normalizer_of(network_->graph()), options);
+    Batch batch;
+    loader.next(batch);
+    network_->set_training(true);
+    network_->init_quantizers(batch_tensor(batch));
+  }
+
+  static std::vector<std::int64_t> first_indices(std::int64_t n) {
+    std::vector<std::int64_t> out(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i) out[static_cast<std::size_t>(i)] = i;
+    return out;
+  }
+
+  void load_checkpoint_into_run() {
+    const std::string file = path("last.safetensors");
+    if (!fs::exists(file)) {
+      calibrate();
+      write_file_atomically(path("metrics.jsonl"), std::string_view());
+      return;
+    }
+    const Checkpoint c = load_checkpoint(file);
+    if (c.graph_text != network_->graph().format()) {
+      throw FormatError("[train] " + file + ": its topology differs from the one of config.toml");
+    }
+    restore(c.network, network_->state(), file);
+    restore(c.optimizer, optimizer_->state(), file);
+    position_ = c.position;
+    network_->rng().set_position(position_.rng_position);
+    std::error_code ec;
+    fs::resize_file(path("metrics.jsonl"), position_.metrics_bytes, ec);
+    if (ec) throw IoError("[train] cannot shorten " + path("metrics.jsonl") + ": " + ec.message());
+    note("resumed at epoch " + std::to_string(position_.epoch + 1) + ", step " + std::to_string(position_.step));
+  }
+
+  void save(const std::string& name) {
+    position_.rng_position = network_->rng().position();
+    save_checkpoint(path(name), {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state()});
+  }
+
+  // False if the run was asked to stop.
+  bool run_epoch(EpochResult& result) {
+    const std::int64_t epoch = position_.epoch;
+    network_->set_training(true);
+    if (position_.step == 0) network_->on_epoch_begin(epoch);
+    const auto codes_before = weight_codes(*network_);
+    loader_->start_epoch(epoch);
+    loader_->skip(position_.step);
+    reset_peak_memory();
+    double lr = 0;
+    auto last = Clock::now();
+    for (Batch batch; loader_->next(batch);) {
+      lr = step(batch);
+      position_.seconds += seconds_since(last);
+      last = Clock::now();
+      report_step(lr);
+      if (callbacks_.stop && callbacks_.stop()) {
+        save("last.safetensors");
+        return false;
+      }
+      if (config_.checkpoint_steps > 0 && position_.step % config_.checkpoint_steps == 0 &&
+          position_.step < loader_->batches_per_epoch()) {
+        save("last.safetensors");
+        last = Clock::now();
+      }
+    }
+    result = finish_epoch(lr, codes_before);
+    return true;
+  }
+
+  double step(const Batch& batch) {
+    const Position where{.epoch = position_.epoch, .step = position_.step,
+                         .steps_per_epoch = loader_->batches_per_epoch(), .epochs = config_.epochs};
+    const double lr = schedule_->lr(where);
+    const Tensor images = batch_tensor(batch);
+    const Tensor logits = network_->forward(images);
+    const Tensor loss =
+        cross_entropy(logits, Tensor::from(batch.labels, Shape{batch.size()}), config_.label_smoothing);
+    const double value = loss.item();
+    if (!std::isfinite(value)) explain_bad_loss(images);
+    optimizer_->zero_grad();
+    backward(loss);
+    if (config_.clip_norm > 0) clip_grad_norm(trainable(), config_.clip_norm);
+    optimizer_->step(lr);
+    network_->after_step();
+    position_.loss_sum += value * static_cast<double>(batch.size());
+    position_.correct += count_correct(logits, batch.labels);
+    position_.seen += batch.size();
+    ++position_.step;
+    return lr;
+  }
+
+  std::vector<Tensor> trainable() const {
+    std::vector<Tensor> out;
+    for (const Parameter& p : network_->parameters()) out.push_back(p.value);
+    return out;
+  }
+
+  [[noreturn]] void explain_bad_loss(const Tensor& images) {
+    std::string where;
+    network_->set_tap([&](const GraphNode& node, const Value& v) {
+      if (!where.empty()) return;
+      for (const double x : v.t.to_vector()) {
+        if (!std::isfinite(x)) {
+          where = node.name + " (" + node.op + ")";
+          return;
+        }
+      }
+    });
+    network_->forward(images);
+    network_->set_tap({});
+    throw Error("[train] the loss is not finite in epoch " + std::to_string(position_.epoch + 1) + ", step " +
+                std::to_string(position_.step + 1) + "; first layer with a value that is not finite: " +
+                (where.empty() ? "none, the loss itself" : where) +
+                ". The last checkpoint is kept; try a smaller learning rate or clip_norm");
+  }
+
+  void report_step(double lr) {
+    if (!callbacks_.step) return;
+    StepProgress p;
+    p.epoch = position_.epoch;
+    p.epochs = config_.epochs;
+    p.step = position_.step;
+    p.steps = loader_->batches_per_epoch();
+    p.loss = position_.loss_sum / static_cast<double>(position_.seen);
+    p.accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.seen);
+    p.lr = lr;
+    p.images_per_second = static_cast<double>(position_.seen) / position_.seconds;
+    const std::int64_t done = p.epoch * p.steps + p.step;
+    p.eta_seconds = seconds_since(started_) / static_cast<double>(std::max<std::int64_t>(done - steps_at_start_, 1)) *
+                    static_cast<double>(p.epochs * p.steps - done);
+    callbacks_.step(p);
+  }
+
+  EpochResult finish_epoch(double lr, const std::map<std::string, std::vector<std::int8_t>>& codes_before) {
+    EpochResult r;
+    r.epoch = position_.epoch;
+    r.epochs = config_.epochs;
+    r.train_loss = position_.loss_sum / static_cast<double>(position_.seen);
+    r.train_accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.seen);
+    r.lr = lr;
+    r.seconds = position_.seconds;
+    r.images_per_second = static_cast<double>(position_.seen) / position_.seconds;
+    r.peak_mib = static_cast<double>(memory_stats().peak_bytes) / (1024.0 * 1024.0);
+    r.health = weight_health(*network_);
+    const auto codes_after = weight_codes(*network_);
+    for (LayerHealth& h : r.health) {
+      const auto a = codes_before.find(h.layer), b = codes_after.find(h.layer);
+      if (a == codes_before.end() || b == codes_after.end()) continue;
+      std::size_t flips = 0;
+      for (std::size_t i = 0; i < a->second.size(); ++i) flips += a->second[i] != b->second[i];
+      h.flips = static_cast<double>(flips) / static_cast<double>(std::max<std::size_t>(a->second.size(), 1));
+    }
+    const bool last_epoch = position_.epoch + 1 == config_.epochs;
+    bool best = false;
+    if ((position_.epoch + 1) % config_.eval_every == 0 || last_epoch) {
+      r.evaluated = true;
+      if (validation_.count() > 0) {
+        r.has_validation = true;
+        r.validation = evaluate(*network_, fitted(validation_), config_.eval_batch);
+        best = config_.keep_best && r.validation.accuracy() > position_.best_validation;
+        if (best) position_.best_validation = r.validation.accuracy();
+      }
+      r.test = evaluate(*network_, fitted(data_.test), config_.eval_batch);
+    }
+    append_metrics(metrics_line(r));
+    const RunPosition done = position_;
+    position_ = {};
+    position_.epoch = done.epoch + 1;
+    position_.best_validation = done.best_validation;
+    position_.metrics_bytes = done.metrics_bytes;
+    if (best) save("best.safetensors");
+    if (config_.keep_last > 1) keep_epoch(done.epoch);
+    save("last.safetensors");
+    if (callbacks_.epoch) callbacks_.epoch(r);
+    return r;
+  }
+
+  // Evaluation sees the size that the network was built for.
+  Images fitted(const Images& images) const {
+    const Shape want = network_->input_shape();
+    if (images.height == want[1] && images.width == want[2]) return images;
+    return convert_images(images, {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
+  }
+
+  void keep_epoch(std::int64_t epoch) {
+    save("epoch-" + std::to_string(epoch + 1) + ".safetensors");
+    std::error_code ec;
+    fs::remove(path("epoch-" + std::to_string(epoch + 1 - config_.keep_last) + ".safetensors"), ec);
+  }
+
+  void append_metrics(const std::string& line) {
+    std::ofstream out(path("metrics.jsonl"), std::ios::app | std::ios::binary);
+    out << line << std::flush;
+    if (!out) throw IoError("[train] cannot write " + path("metrics.jsonl"));
+    position_.metrics_bytes += line.size();
+  }
+
+  TrainConfig config_;
+  std::string dir_;
+  TrainCallbacks callbacks_;
+  Dataset data_;
+  Images validation_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Schedule> schedule_;
+  RunPosition position_;
+  Clock::time_point started_;
+  std::int64_t steps_at_start_ = 0;
+};
+
+}  // namespace
+
+TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks) {
+  return Trainer(config, run_dir, resume, callbacks).run();
+}
+
+Dataset load_data(const TrainConfig& config) {
+  LoadOptions options;
+  options.data_dir = config.data_dir;
+  options.search_path = config.data_search_path;
+  options.size = static_cast<int>(config.image_size);
+  options.limit_train = config.limit_train;
+  options.limit_test = config.limit_test;
+  return load_dataset(config.data, options);
+}
+
+TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
+  std::error_code ec;
+  std::string file = run;
+  if (fs::is_directory(run, ec)) {
+    const auto in_run = [&](const std::string& name) { return (fs::path(run) / (name + ".safetensors")).string(); };
+    const bool best = checkpoint.empty() ? fs::exists(in_run("best"), ec) : false;
+    file = in_run(!checkpoint.empty() ? checkpoint : best ? "best" : "last");
+  }
+  if (!fs::exists(file, ec)) throw IoError("[load_run] there is no checkpoint \"" + file + "\"; train one with tern train");
+  const Checkpoint c = load_checkpoint(file);
+  TrainConfig config = TrainConfig::parse(c.config_toml, file + " (config)");
+  Network network(Graph::parse(c.graph_text), static_cast<std::uint64_t>(config.seed));
+  restore(c.network, network.state(), file);
+  network.set_training(false);
+  return {std::move(config), std::move(network)};
+}
+
+}  // namespace tern

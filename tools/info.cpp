@@ -1,0 +1,35 @@
+// tern info: version, CPU, instruction sets, threads, libraries.
+#include <fmt/core.h>
+
+#include "console.hpp"
+#include "tern/cpu.hpp"
+#include "tern/parallel.hpp"
+#include "tern/version.hpp"
+
+namespace tern::cli {
+
+void add_info(CLI::App& app) {
+  auto o = std::make_shared<Common>();
+  CLI::App* verb = app.add_subcommand("info", "Show version, instruction sets, threads and libraries");
+  add_common(*verb, *o);
+  verb->callback([o] {
+    nlohmann::ordered_json isas = nlohmann::ordered_json::array();
+    std::string found;
+    for (const Isa isa : available_isas()) {
+      isas.push_back(name_of(isa));
+      found += (found.empty() ? "" : ", ") + std::string(name_of(isa));
+    }
+    if (o->json) {
+      nlohmann::ordered_json libraries;
+      for (const auto& [name, version] : library_versions()) libraries[name] = version;
+      print_json({{"version", version()}, {"cpu", cpu_description()}, {"isas", isas}, {"isa", name_of(active_isa())},
+                  {"threads", num_threads()}, {"libraries", libraries}});
+      return;
+    }
+    fmt::print("tern {}\ncpu: {}\ninstruction sets: {}; in use: {} (TERN_ISA or --isa forces another)\nthreads: {}\n", version(),
+               cpu_description(), found, name_of(active_isa()), num_threads());
+    for (const auto& [name, version] : library_versions()) fmt::print("{}: {}\n", name, version);
+  });
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,29 @@
+// Options of the verbs that take a trained run and look at data.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "tern/data.hpp"
+#include "tern/train.hpp"
+
+namespace tern::cli {
+
+struct RunOptions {
+  std::string run, checkpoint, data_name, data_dir;
+  std::int64_t batch = 100;
+  std::int64_t limit = 0;
+
+  TrainedRun load() const { return load_run(run, checkpoint); }
+  /// The data set named by --data, else the one of the run.
+  Dataset data(TrainConfig config) const;
+};
+/// Adds the run as a positional argument, --checkpoint, and the data options.
+void add_run_options(CLI::App& app, RunOptions& options);
+/// --data, --data-dir, --batch, --limit alone.
+void add_data_options(CLI::App& app, RunOptions& options);
+
+/// Images of the shape C H W that a network takes.
+Images fit_images(const Images& images, const Shape& shape);
+
+}  // namespace tern::cli
