@@ -6,16 +6,18 @@
 #include <vector>
 
 #include "kernels/conv/geometry.hpp"
+#include "kernels/conv/implicit.hpp"
 #include "kernels/conv/lanes.hpp"
 #include "kernels/conv/scratch.hpp"
 #include "kernels/conv/select.hpp"
 #include "tern/parallel.hpp"
 
-namespace tern::kernels::conv {
+namespace tern::kernels::conv::implicit {
 namespace {
 
 constexpr i64 kTaskPixels = 512;   // enough work to hide the copy of the planes, few enough that results stay in cache
 constexpr i64 kMinTasks = 16;
+constexpr i64 kSmallPack = 40000;  // floats that one thread packs sooner than others wake up
 constexpr i64 kSliceFloats = 64 * 1024;  // of packed filters
 
 struct Grid {
@@ -42,14 +44,14 @@ i64 packed_floats(const Job& job) { return job.k_total * job.lanes.padded(); }
 void pack_filters(const Job& job, const Micro& micro, const float* filters, i64 group_stride, i64 lane_stride,
                   i64 channel_stride, i64 taps, float* packed) {
   const i64 blocks = job.lanes.blocks();
-  parallel_for(job.groups * blocks, [&](i64 task) {
+  const auto pack_block = [&](i64 task) {
     const i64 group = task / blocks, block = task % blocks;
     const i64 lanes = job.lanes.lanes(block), valid = job.lanes.valid(block);
     const float* from = filters + group * group_stride + job.lanes.first(block) * lane_stride;
     float* to = packed + group * packed_floats(job) + job.lanes.first(block) * job.k_total;
     for (const Grid& grid : job.grids) {
       const std::vector<i64>& order = grid.table.taps;
-      if (channel_stride == taps && static_cast<i64>(order.size()) == taps) {
+      if (channel_stride == taps && grid.table.natural) {
         micro.to_pixels(from, lane_stride, taps * job.plan.channels, valid, to, lanes);
         to += taps * job.plan.channels * lanes;
         continue;
@@ -63,21 +65,28 @@ void pack_filters(const Job& job, const Micro& micro, const float* filters, i64 
         }
       }
     }
-  });
+  };
+  if (job.groups * packed_floats(job) > kSmallPack) {
+    parallel_for(job.groups * blocks, pack_block);
+  } else {
+    for (i64 task = 0; task < job.groups * blocks; ++task) pack_block(task);
+  }
 }
 
 // All results of one lane block over the task's images and rows, pixel-major.
 void fill_block(const Job& job, const Micro& micro, const float* planes, i64 image_stride, i64 images, i64 row0,
                 const float* filters, bool wide, float* out, i64 out_image) {
   const i64 lanes = (wide ? 2 : 1) * job.lanes.width;
-  const TileFn* tiles = micro.tile[wide ? 1 : 0];
   for (const Grid& grid : job.grids) {
     const i64 k_all = static_cast<i64>(grid.table.offsets.size());
     const i64 rows = std::min(job.plan.band, grid.h->count - row0);
-    const i64 parts = ceil_div(grid.w->count, micro.max_tile);
+    const bool row3 = grid.table.rows3 && !wide;
+    const TileFn* tiles = row3 ? micro.row_tile : micro.tile[wide ? 1 : 0];
+    const i64 parts = ceil_div(grid.w->count, row3 ? micro.max_row_tile : micro.max_tile);
+    const i64 unit = row3 ? 3 : 1;
     const i64 slices = std::max<i64>(1, ceil_div(k_all * lanes, kSliceFloats));
     for (i64 slice = 0; slice < slices; ++slice) {
-      const i64 k0 = part_begin(k_all, slices, slice), k1 = part_begin(k_all, slices, slice + 1);
+      const i64 k0 = unit * part_begin(k_all / unit, slices, slice), k1 = unit * part_begin(k_all / unit, slices, slice + 1);
       const float* w = filters + (grid.k0 + k0) * lanes;
       for (i64 n = 0; n < images; ++n) {
         for (i64 i = 0; i < rows; ++i) {
@@ -113,23 +122,21 @@ void run(const Job& job, const Micro& micro, const float* packed) {
     const i64 source_image = job.groups * plan.channels * source_plane;
     const float* source = job.source + (n0 * job.groups + group) * plan.channels * source_plane;
 
-    const Scratch copies(plan.in_place ? 0 : (n1 - n0) * plan.image);
-    const float* planes = copies.data();
-    i64 image_stride = plan.image;
-    if (plan.in_place) {
-      planes = source;
-      image_stride = source_image;
-    } else {
+    const float* planes = source;
+    i64 image_stride = source_image;
+    if (!plan.in_place) {
+      float* copies = thread_scratch<Purpose::kPlanes>((n1 - n0) * plan.image);
       for (i64 n = n0; n < n1; ++n) {
-        copy_planes(plan, source + (n - n0) * source_image, row0, copies.data() + (n - n0) * plan.image);
+        copy_planes(plan, micro, source + (n - n0) * source_image, row0, copies + (n - n0) * plan.image);
       }
+      planes = copies;
+      image_stride = plan.image;
     }
 
     const i64 pixels = result_rows * plan.w.result;
-    const Scratch block_scratch((n1 - n0) * pixels * 2 * job.lanes.width);
+    float* out = thread_scratch<Purpose::kBlock>((n1 - n0) * pixels * 2 * job.lanes.width);
     for (i64 block = part_begin(blocks, splits, split); block < part_begin(blocks, splits, split + 1); ++block) {
       const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block), valid = job.lanes.valid(block);
-      float* out = block_scratch.data();
       fill_block(job, micro, planes, image_stride, n1 - n0, row0,
                  packed + group * packed_floats(job) + first * job.k_total, job.lanes.wide(block), out, pixels * lanes);
       for (i64 n = n0; n < n1; ++n) {
@@ -142,7 +149,7 @@ void run(const Job& job, const Micro& micro, const float* packed) {
   });
 }
 
-void finish_plan(Job& job, i64 channels, i64 kernel_w) {
+void finish_plan(Job& job, i64 channels, i64 kernel_h, i64 kernel_w) {
   Plan& plan = job.plan;
   const i64 image_pixels = plan.h.result * plan.w.result;
   const i64 bands = std::max<i64>(1, image_pixels / kTaskPixels);
@@ -152,7 +159,7 @@ void finish_plan(Job& job, i64 channels, i64 kernel_w) {
   job.k_total = 0;
   for (const AxisGrid& gh : plan.h.grids) {
     for (const AxisGrid& gw : plan.w.grids) {
-      job.grids.push_back({&gh, &gw, make_table(plan, gh, gw, kernel_w), job.k_total});
+      job.grids.push_back({&gh, &gw, make_table(plan, gh, gw, kernel_h, kernel_w), job.k_total});
       job.k_total += static_cast<i64>(job.grids.back().table.offsets.size());
     }
   }
@@ -168,7 +175,7 @@ void forward(const ConvShape& given, const float* x, const float* filters, const
   Job job{{}, {}, s.n, s.groups, {o, micro.width}, 0, x, y, bias};
   job.plan.h = plan_forward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
   job.plan.w = plan_forward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
-  finish_plan(job, c, s.s);
+  finish_plan(job, c, s.r, s.s);
   const Scratch packed(s.groups * packed_floats(job));
   pack_filters(job, micro, filters, o * c * taps, c * taps, taps, taps, packed.data());
   run(job, micro, packed.data());
@@ -182,10 +189,10 @@ void backward_data(const ConvShape& given, const float* dy, const float* filters
   Job job{{}, {}, s.n, s.groups, {c, micro.width}, 0, dy, dx, nullptr};
   job.plan.h = plan_backward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
   job.plan.w = plan_backward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
-  finish_plan(job, o, s.s);
+  finish_plan(job, o, s.r, s.s);
   const Scratch packed(s.groups * packed_floats(job));
   pack_filters(job, micro, filters, o * c * taps, taps, c * taps, taps, packed.data());
   run(job, micro, packed.data());
 }
 
-}  // namespace tern::kernels::conv
+}  // namespace tern::kernels::conv::implicit

@@ -1,7 +1,7 @@
 #include "kernels/conv/geometry.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace tern::kernels::conv {
 namespace {
@@ -56,6 +56,7 @@ AxisPlan plan_backward(i64 in, i64 out, i64 kernel, i64 stride, i64 pad, i64 dil
       const i64 at = b + pad - r * dilation;
       if (floor_div(at, stride) * stride == at) grid.taps.push_back({r, 0, floor_div(at, stride)});
     }
+    std::reverse(grid.taps.begin(), grid.taps.end());  // ascending shifts, as in the forward direction
     plan.grids.push_back(std::move(grid));
   }
   settle(plan);
@@ -82,40 +83,34 @@ void lay_out(Plan& plan, i64 channels, i64 band) {
   }
 }
 
-void copy_planes(const Plan& plan, const float* source, i64 row0, float* planes) {
+void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 row0, float* planes) {
   const AxisPlan &h = plan.h, &w = plan.w;
+  // Elements [first, last) of a phase plane's axis lie inside the image.
+  const auto inside = [](const AxisPlan& a, i64 phase, i64 start, i64 extent) {
+    const i64 origin = (start + a.lo) * a.stride + phase;
+    const i64 first = std::clamp<i64>((a.stride - 1 - origin) / a.stride, 0, extent);
+    return std::pair{first, std::clamp<i64>((a.source - origin + a.stride - 1) / a.stride, first, extent)};
+  };
+  const auto zero = [](float* to, i64 n) { std::fill(to, to + n, 0.0f); };
   for (i64 c = 0; c < plan.channels; ++c) {
-    float* dst = planes + c * plan.channel;
-    const float* src = source + c * h.source * w.source;
+    float* to = planes + c * plan.channel;
+    const float* from = source + c * h.source * w.source;
     for (const i64 bh : h.phases) {
+      const auto [top, bottom] = inside(h, bh, row0, plan.rows);
       for (const i64 bw : w.phases) {
-        // Columns [first, last) of the plane lie inside the image.
-        const i64 origin = w.lo * w.stride + bw;
-        const i64 first = std::clamp<i64>((-origin + w.stride - 1) / w.stride, 0, plan.cols);
-        const i64 last = std::clamp<i64>((w.source - origin + w.stride - 1) / w.stride, first, plan.cols);
-        for (i64 i = 0; i < plan.rows; ++i, dst += plan.cols) {
-          const i64 y = (row0 + i + h.lo) * h.stride + bh;
-          if (y < 0 || y >= h.source) {
-            std::memset(dst, 0, static_cast<std::size_t>(plan.cols) * sizeof(float));
-            continue;
-          }
-          const float* from = src + y * w.source + origin;
-          for (i64 j = 0; j < first; ++j) dst[j] = 0.0f;
-          if (w.stride == 1) {
-            for (i64 j = first; j < last; ++j) dst[j] = from[j];
-          } else if (w.stride == 2) {
-            for (i64 j = first; j < last; ++j) dst[j] = from[2 * j];
-          } else {
-            for (i64 j = first; j < last; ++j) dst[j] = from[j * w.stride];
-          }
-          for (i64 j = last; j < plan.cols; ++j) dst[j] = 0.0f;
-        }
+        const auto [left, right] = inside(w, bw, 0, plan.cols);
+        zero(to, top * plan.cols);
+        const i64 y = (row0 + top + h.lo) * h.stride + bh, x = (left + w.lo) * w.stride + bw;
+        micro.copy_rows(from + y * w.source + x, h.stride * w.source, w.stride, bottom - top, left, right - left,
+                        plan.cols - right, to + top * plan.cols);
+        zero(to + bottom * plan.cols, (plan.rows - bottom) * plan.cols);
+        to += plan.plane;
       }
     }
   }
 }
 
-TapTable make_table(const Plan& plan, const AxisGrid& gh, const AxisGrid& gw, i64 kernel_w) {
+TapTable make_table(const Plan& plan, const AxisGrid& gh, const AxisGrid& gw, i64 kernel_h, i64 kernel_w) {
   TapTable table;
   std::vector<i64> shifts;
   for (const Tap& r : gh.taps) {
@@ -124,6 +119,12 @@ TapTable make_table(const Plan& plan, const AxisGrid& gh, const AxisGrid& gw, i6
       const i64 plane = r.plane * static_cast<i64>(plan.w.phases.size()) + s.plane;
       shifts.push_back(plane * plan.plane + r.shift * plan.cols + s.shift);
     }
+  }
+  table.natural = static_cast<i64>(table.taps.size()) == kernel_h * kernel_w &&
+                  std::is_sorted(table.taps.begin(), table.taps.end());
+  table.rows3 = !shifts.empty() && shifts.size() % 3 == 0;
+  for (std::size_t i = 0; table.rows3 && i < shifts.size(); i += 3) {
+    table.rows3 = shifts[i + 1] == shifts[i] + 1 && shifts[i + 2] == shifts[i] + 2;
   }
   table.offsets.reserve(shifts.size() * static_cast<std::size_t>(plan.channels));
   for (i64 c = 0; c < plan.channels; ++c) {

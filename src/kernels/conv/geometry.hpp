@@ -58,13 +58,15 @@ struct Plan {
 void lay_out(Plan& plan, i64 channels, i64 band);
 
 /// Copies the planes that grid rows [row0, row0 + band) of one image read.
-void copy_planes(const Plan& plan, const float* source, i64 row0, float* planes);
+void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 row0, float* planes);
 
 /// Offsets of (channel, tap) pairs, channel outermost, for one pair of grids; and each tap's index r*S + s.
 struct TapTable {
   std::vector<i32> offsets;
   std::vector<i64> taps;
+  bool natural = false;  ///< taps are 0, 1, 2 ... of the filter, all of them
+  bool rows3 = false;    ///< offsets come in threes that differ by one: row kernels apply
 };
-TapTable make_table(const Plan& plan, const AxisGrid& gh, const AxisGrid& gw, i64 kernel_w);
+TapTable make_table(const Plan& plan, const AxisGrid& gh, const AxisGrid& gw, i64 kernel_h, i64 kernel_w);
 
 }  // namespace tern::kernels::conv

@@ -8,6 +8,13 @@
 //   outer     acc[j][lane]    (+)= sum_pixels x[off[j] + pixel] * dy[pixel][lane]                 backward-weights
 //
 // A block is `width` or 2 * `width` lanes wide ("narrow", "wide"): index 0 or 1 of the tables.
+//
+// In a narrow block every broadcast scalar would serve a single multiplication, and loads would be the limit. Where three
+// neighbouring taps of a filter row read neighbouring pixels, `row` kernels use each scalar three times:
+//
+//   row_tile   out[t][lane]      (+)= sum_j sum_{s<3} x[off[3j] + t + s] * w[3j+s][lane]
+//   row_outer  acc[3j+s][lane]   (+)= sum_pixels x[off[3j] + pixel + s] * dy[pixel][lane]
+//                                   = sum_i x[off[3j] + i] * dy[i - s][lane], with two zero pixels around each row of dy
 #pragma once
 
 #include <cstdint>
@@ -20,6 +27,10 @@ using i32 = std::int32_t;
 /// Largest number of pixels that any `tile`, and of offsets that any `outer`, takes; the table of an ISA may end earlier.
 inline constexpr int kMaxTile = 14;
 inline constexpr int kMaxOuter = 12;
+inline constexpr int kMaxRowTile = 16;
+inline constexpr int kMaxRowOuter = 8;
+/// Zero pixels that row_outer wants before the first row of dy, between rows, and after the last.
+inline constexpr int kRowMargin = 2;
 
 /// `ld_out`: floats between the results of pixel t and t + 1. accumulate: add to what out holds.
 using TileFn = void (*)(const float* x, const i32* off, i64 k, const float* w, float* out, i64 ld_out, bool accumulate);
@@ -39,11 +50,17 @@ struct Micro {
   int width;     ///< lanes of a narrow block
   int max_tile;  ///< tile[...][1 .. max_tile] exist
   int max_outer;
+  int max_row_tile;
+  int max_row_outer;  ///< counts j's: three offsets each
   TileFn tile[2][kMaxTile + 1];
   OuterFn outer[2][kMaxOuter + 1];
+  TileFn row_tile[kMaxRowTile + 1];    ///< narrow blocks only; k a multiple of 3
+  OuterFn row_outer[kMaxRowOuter + 1];
   /// y[c][p] = x[p][c] + bias[c] for c < channels, p < pixels; bias may be null. x rows are `ld_x` floats apart (a
   /// block's lanes: readable up to the block's end), y rows `ld_y`.
   void (*to_planes)(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y);
+  /// Rows of `left` zeros, n elements of x `stride` apart, `right` zeros; y rows are contiguous.
+  void (*copy_rows)(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 right, float* y);
   /// y[p][c] = x[c][p], zero for channels <= c < lanes.
   void (*to_pixels)(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes);
 };

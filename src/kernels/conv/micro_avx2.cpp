@@ -8,6 +8,7 @@ namespace {
 
 struct Vec {
   static constexpr int kWidth = 8, kTile = 6, kOuter = 5, kOuterUnroll = 2;
+  static constexpr int kRowTile = 12, kRowOuter = 4;
   __m256 v;
 
   static Vec zero() { return {_mm256_setzero_ps()}; }
@@ -15,6 +16,12 @@ struct Vec {
   static Vec broadcast(const float* p) { return {_mm256_broadcast_ss(p)}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   static void transpose(Vec (&m)[8]);
+  static void copy_short(const float* x, i64 n, float* y) {
+    for (i64 i = 0; i < n; ++i) y[i] = x[i];
+  }
+  static void copy_even(const float* x, i64 n, float* y) {
+    for (i64 i = 0; i < n; ++i) y[i] = x[2 * i];
+  }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }

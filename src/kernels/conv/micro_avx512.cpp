@@ -8,6 +8,7 @@ namespace {
 
 struct Vec {
   static constexpr int kWidth = 16, kTile = 14, kOuter = 10, kOuterUnroll = 4;
+  static constexpr int kRowTile = 16, kRowOuter = 8;
   __m512 v;
 
   static Vec zero() { return {_mm512_setzero_ps()}; }
@@ -15,6 +16,22 @@ struct Vec {
   static Vec broadcast(const float* p) { return {_mm512_set1_ps(*p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   static void transpose(Vec (&m)[16]);
+  static void copy_short(const float* x, i64 n, float* y) {
+    const __mmask16 mask = static_cast<__mmask16>((1u << n) - 1u);
+    _mm512_mask_storeu_ps(y, mask, _mm512_maskz_loadu_ps(mask, x));
+  }
+  // 16 even elements out of 32; the last odd one is never read, it may lie behind the tensor.
+  static void copy_even(const float* x, i64 n, float* y) {
+    const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    for (i64 i = 0; i < n; i += 16) {
+      const i64 left = n - i < 16 ? n - i : 16;
+      const unsigned elements = static_cast<unsigned>((std::uint64_t{1} << (2 * left - 1)) - 1);
+      const __m512 lo = _mm512_maskz_loadu_ps(static_cast<__mmask16>(elements), x + 2 * i);
+      const __m512 hi = _mm512_maskz_loadu_ps(static_cast<__mmask16>(elements >> 16), x + 2 * i + 16);
+      const __mmask16 mask = static_cast<__mmask16>((1u << left) - 1u);
+      _mm512_mask_storeu_ps(y + i, mask, _mm512_permutex2var_ps(lo, even, hi));
+    }
+  }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }

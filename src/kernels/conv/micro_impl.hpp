@@ -1,11 +1,12 @@
-// The inner loops of micro.hpp, written once over a vector type. Each ISA's file defines `Vec` (kWidth, kMaxTile1,
-// kMaxOuter1, zero, load, store, broadcast, fma, add, transpose) inside an unnamed namespace and includes this there:
-// internal linkage, so that no instruction of one ISA leaks into another's object file. Nothing of std may be used here.
+// The inner loops of micro.hpp, written once over a vector type. Each ISA's file defines `Vec` (the width, how many
+// accumulators its registers hold, loads and stores, broadcast, transpose), fma and add inside an unnamed namespace and
+// includes this there: internal linkage, so that no instruction of one ISA leaks into another's object file. Nothing of
+// std may be used here.
 
 #if defined(__clang__)
 #define TERN_CONV_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define TERN_CONV_UNROLL _Pragma("GCC unroll 16")
+#define TERN_CONV_UNROLL _Pragma("GCC unroll 18")
 #endif
 
 // T pixels times V vectors stay in registers over the whole sum; each step loads V vectors of filters and T scalars.
@@ -90,6 +91,83 @@ void outer(const float* x, const i32* off, const float* dy, const PixelBlock& pi
   }
 }
 
+template <int T>
+void row_tile(const float* x, const i32* off, i64 k, const float* w, float* out, i64 ld_out, bool accumulate) {
+  Vec acc[T];
+  TERN_CONV_UNROLL
+  for (int t = 0; t < T; ++t) acc[t] = Vec::zero();
+  for (i64 i = 0; i < k; i += 3, w += 3 * Vec::kWidth) {
+    const float* xi = x + off[i];
+    const Vec w0 = Vec::load(w), w1 = Vec::load(w + Vec::kWidth), w2 = Vec::load(w + 2 * Vec::kWidth);
+    TERN_CONV_UNROLL
+    for (int t = 0; t < T + 2; ++t) {
+      const Vec b = Vec::broadcast(xi + t);
+      if (t < T) acc[t] = fma(w0, b, acc[t]);
+      if (t >= 1 && t <= T) acc[t - 1] = fma(w1, b, acc[t - 1]);
+      if (t >= 2) acc[t - 2] = fma(w2, b, acc[t - 2]);
+    }
+  }
+  TERN_CONV_UNROLL
+  for (int t = 0; t < T; ++t) {
+    if (accumulate) acc[t] = add(acc[t], Vec::load(out + t * ld_out));
+    acc[t].store(out + t * ld_out);
+  }
+}
+
+// dy points at the margin before the first row.
+template <int J>
+void row_outer(const float* x, const i32* off, const float* dy, const PixelBlock& pixels, float* out, bool accumulate) {
+  constexpr int W = Vec::kWidth;
+  Vec acc[J][3];
+  TERN_CONV_UNROLL
+  for (int j = 0; j < J; ++j) {
+    TERN_CONV_UNROLL
+    for (int s = 0; s < 3; ++s) acc[j][s] = accumulate ? Vec::load(out + (3 * j + s) * W) : Vec::zero();
+  }
+  for (i64 n = 0; n < pixels.images; ++n) {
+    for (i64 p = 0; p < pixels.rows; ++p) {
+      const float* xi = x + n * pixels.x_image + p * pixels.x_row;
+      for (i64 i = 0; i < pixels.cols + kRowMargin; ++i, ++xi, dy += W) {
+        const Vec d2 = Vec::load(dy), d1 = Vec::load(dy + W), d0 = Vec::load(dy + 2 * W);
+        TERN_CONV_UNROLL
+        for (int j = 0; j < J; ++j) {
+          const Vec b = Vec::broadcast(xi + off[3 * j]);
+          acc[j][0] = fma(d0, b, acc[j][0]);
+          acc[j][1] = fma(d1, b, acc[j][1]);
+          acc[j][2] = fma(d2, b, acc[j][2]);
+        }
+      }
+    }
+  }
+  TERN_CONV_UNROLL
+  for (int j = 0; j < J; ++j) {
+    TERN_CONV_UNROLL
+    for (int s = 0; s < 3; ++s) acc[j][s].store(out + (3 * j + s) * W);
+  }
+}
+
+// Whole vectors, the last one overlapping; rows shorter than a vector go through Vec::copy_short.
+void copy_rows(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 right, float* y) {
+  constexpr i64 W = Vec::kWidth;
+  for (i64 r = 0; r < rows; ++r, x += ld_x) {
+    for (i64 i = 0; i < left; ++i) *y++ = 0.0f;
+    if (stride == 1) {
+      if (n < W) {
+        Vec::copy_short(x, n, y);
+      } else {
+        for (i64 i = 0; i + W <= n; i += W) Vec::load(x + i).store(y + i);
+        Vec::load(x + n - W).store(y + n - W);
+      }
+    } else if (stride == 2) {
+      Vec::copy_even(x, n, y);
+    } else {
+      for (i64 i = 0; i < n; ++i) y[i] = x[i * stride];
+    }
+    y += n;
+    for (i64 i = 0; i < right; ++i) *y++ = 0.0f;
+  }
+}
+
 // Square blocks of kWidth pixels by kWidth channels; the last block of a side overlaps the one before, writing the same
 // values again. Sides shorter than a block go element by element.
 void to_planes(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y) {
@@ -163,6 +241,16 @@ constexpr void fill_outers(OuterFn (&table)[kMaxOuter + 1]) {
   table[J] = &outer<J, V>;
   if constexpr (J > 1) fill_outers<V, J - 1>(table);
 }
+template <int T>
+constexpr void fill_row_tiles(TileFn (&table)[kMaxRowTile + 1]) {
+  table[T] = &row_tile<T>;
+  if constexpr (T > 1) fill_row_tiles<T - 1>(table);
+}
+template <int J>
+constexpr void fill_row_outers(OuterFn (&table)[kMaxRowOuter + 1]) {
+  table[J] = &row_outer<J>;
+  if constexpr (J > 1) fill_row_outers<J - 1>(table);
+}
 constexpr Micro make_micro(const char* name) {
   Micro m{};
   m.name = name;
@@ -173,6 +261,11 @@ constexpr Micro make_micro(const char* name) {
   fill_tiles<2, Vec::kTile>(m.tile[1]);
   fill_outers<1, Vec::kOuter>(m.outer[0]);
   fill_outers<2, Vec::kOuter>(m.outer[1]);
+  m.max_row_tile = Vec::kRowTile;
+  m.max_row_outer = Vec::kRowOuter;
+  fill_row_tiles<Vec::kRowTile>(m.row_tile);
+  fill_row_outers<Vec::kRowOuter>(m.row_outer);
+  m.copy_rows = &copy_rows;
   m.to_planes = &to_planes;
   m.to_pixels = &to_pixels;
   return m;

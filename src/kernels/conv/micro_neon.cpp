@@ -8,6 +8,7 @@ namespace {
 
 struct Vec {
   static constexpr int kWidth = 4, kTile = 12, kOuter = 10, kOuterUnroll = 4;
+  static constexpr int kRowTile = 16, kRowOuter = 8;
   float32x4_t v;
 
   static Vec zero() { return {vdupq_n_f32(0.0f)}; }
@@ -15,6 +16,12 @@ struct Vec {
   static Vec broadcast(const float* p) { return {vld1q_dup_f32(p)}; }
   void store(float* p) const { vst1q_f32(p, v); }
   static void transpose(Vec (&m)[4]);
+  static void copy_short(const float* x, i64 n, float* y) {
+    for (i64 i = 0; i < n; ++i) y[i] = x[i];
+  }
+  static void copy_even(const float* x, i64 n, float* y) {
+    for (i64 i = 0; i < n; ++i) y[i] = x[2 * i];
+  }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 inline Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }

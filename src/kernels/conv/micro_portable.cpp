@@ -7,6 +7,7 @@ namespace {
 
 struct Vec {
   static constexpr int kWidth = 4, kTile = 5, kOuter = 5, kOuterUnroll = 1;
+  static constexpr int kRowTile = 10, kRowOuter = 3;
   typedef float V4 __attribute__((vector_size(16)));
   V4 v;
 
@@ -15,6 +16,12 @@ struct Vec {
   static Vec broadcast(const float* p) { return {V4{*p, *p, *p, *p}}; }
   void store(float* p) const {
     for (int i = 0; i < 4; ++i) p[i] = v[i];
+  }
+  static void copy_short(const float* x, i64 n, float* y) {
+    for (i64 i = 0; i < n; ++i) y[i] = x[i];
+  }
+  static void copy_even(const float* x, i64 n, float* y) {
+    for (i64 i = 0; i < n; ++i) y[i] = x[2 * i];
   }
   static void transpose(Vec (&m)[4]) {
     Vec t[4];

@@ -3,20 +3,23 @@
 // dy is transposed to [pixel][lanes] in blocks that stay in the first-level cache; x is read from its planes; the sums of
 // a few k's at a time stay in registers over a whole block. A task takes a chunk of the images and a range of lane blocks
 // and owns one partial result [block][k][lane]; the partial results of a range are then added in chunk order.
+#include <algorithm>
 #include <vector>
 
 #include "kernels/conv/geometry.hpp"
+#include "kernels/conv/implicit.hpp"
 #include "kernels/conv/lanes.hpp"
 #include "kernels/conv/scratch.hpp"
 #include "kernels/conv/select.hpp"
 #include "tern/parallel.hpp"
 
-namespace tern::kernels::conv {
+namespace tern::kernels::conv::implicit {
 namespace {
 
 constexpr i64 kCopyPixels = 1024;  // of one copy of the planes
 constexpr i64 kBlockPixels = 208;  // of one transposed block of dy
 constexpr i64 kTasks = 32;
+constexpr i64 kChunkPixels = 1024;
 constexpr i64 kMaxPartialFloats = i64{4} << 20;
 constexpr i64 kRangeBlocks = 2;    // lane blocks of a task: enough use of each copied plane
 constexpr i64 kReduceRows = 512;
@@ -47,28 +50,40 @@ void add_block(const Job& job, const Micro& micro, const Copy& copy, i64 block, 
                bool accumulate) {
   const i64 q = job.plan.w.longest, pixels = job.plan.h.longest * q;
   const i64 lanes = job.lanes.lanes(block), valid = job.lanes.valid(block);
-  const OuterFn* outers = micro.outer[job.lanes.wide(block) ? 1 : 0];
   const i64 dy_image = job.groups * job.lanes.channels * pixels;
   const float* dy = job.dy + copy.n0 * dy_image +
                     (copy.group * job.lanes.channels + job.lanes.first(block)) * pixels + copy.row0 * q;
 
+  const bool row3 = job.table.rows3 && !job.lanes.wide(block);
+  const i64 unit = row3 ? 3 : 1, parts = ceil_div(job.k / unit, row3 ? micro.max_row_outer : micro.max_outer);
+  const OuterFn* outers = row3 ? micro.row_outer : micro.outer[job.lanes.wide(block) ? 1 : 0];
+
   // Either several whole images or some rows of one.
   const i64 sub_rows = std::clamp<i64>(kBlockPixels / q, 1, copy.rows);
   const i64 sub_images = sub_rows == copy.rows ? std::clamp<i64>(kBlockPixels / (copy.rows * q), 1, copy.images) : 1;
-  const i64 parts = ceil_div(job.k, micro.max_outer);
   for (i64 n = 0; n < copy.images; n += sub_images) {
     for (i64 i = 0; i < copy.rows; i += sub_rows) {
       const PixelBlock px{std::min(sub_images, copy.images - n), std::min(sub_rows, copy.rows - i), q,
                           copy.image_stride, job.plan.cols};
-      const i64 image_pixels = px.rows * q;
+      float* to = dy_pixels;
       for (i64 m = 0; m < px.images; ++m) {
-        micro.to_pixels(dy + (n + m) * dy_image + i * q, pixels, image_pixels, valid,
-                        dy_pixels + m * image_pixels * lanes, lanes);
+        const float* from = dy + (n + m) * dy_image + i * q;
+        if (!row3) {
+          micro.to_pixels(from, pixels, px.rows * q, valid, to, lanes);
+          to += px.rows * q * lanes;
+          continue;
+        }
+        for (i64 row = 0; row < px.rows; ++row) {
+          to = std::fill_n(to, kRowMargin * lanes, 0.0f);
+          micro.to_pixels(from + row * q, pixels, q, valid, to, lanes);
+          to += q * lanes;
+        }
       }
+      if (row3) std::fill_n(to, kRowMargin * lanes, 0.0f);
       const float* x = copy.planes + n * copy.image_stride + i * job.plan.cols;
       for (i64 part = 0; part < parts; ++part) {
-        const i64 k0 = part_begin(job.k, parts, part), k1 = part_begin(job.k, parts, part + 1);
-        outers[k1 - k0](x, job.table.offsets.data() + k0, dy_pixels, px, sums + k0 * lanes, accumulate);
+        const i64 j0 = part_begin(job.k / unit, parts, part), j1 = part_begin(job.k / unit, parts, part + 1);
+        outers[j1 - j0](x, job.table.offsets.data() + unit * j0, dy_pixels, px, sums + unit * j0 * lanes, accumulate);
       }
       accumulate = true;
     }
@@ -82,13 +97,14 @@ void run_task(const Job& job, const Micro& micro, i64 chunk, i64 group, i64 n0, 
   const i64 source_image = job.groups * plan.channels * source_plane;
   const i64 image_pixels = plan.h.longest * plan.w.longest;
   const i64 copy_images = plan.band < plan.h.longest ? 1 : std::clamp<i64>(kCopyPixels / image_pixels, 1, n1 - n0);
-  const Scratch planes(plan.in_place ? 0 : copy_images * plan.image);
-  const Scratch dy_pixels(std::max(kBlockPixels, plan.w.longest) * 2 * job.lanes.width);
+  float* copies = plan.in_place ? nullptr : thread_scratch<Purpose::kPlanes>(copy_images * plan.image);
+  float* dy_pixels = thread_scratch<Purpose::kBlock>(
+      2 * job.lanes.width * (kRowMargin + (1 + kRowMargin) * std::max(kBlockPixels, plan.w.longest)));
 
   bool accumulate = false;
   for (i64 n = n0; n < n1; n += copy_images) {
     for (i64 row0 = 0; row0 < plan.h.longest; row0 += plan.band) {
-      Copy copy{planes.data(), plan.image, n, std::min(copy_images, n1 - n), row0,
+      Copy copy{copies, plan.image, n, std::min(copy_images, n1 - n), row0,
                 std::min(plan.band, plan.h.longest - row0), group};
       const float* source = job.x + (n * job.groups + group) * plan.channels * source_plane;
       if (plan.in_place) {
@@ -96,11 +112,11 @@ void run_task(const Job& job, const Micro& micro, i64 chunk, i64 group, i64 n0, 
         copy.image_stride = source_image;
       } else {
         for (i64 m = 0; m < copy.images; ++m) {
-          copy_planes(plan, source + m * source_image, row0, planes.data() + m * plan.image);
+          copy_planes(plan, micro, source + m * source_image, row0, copies + m * plan.image);
         }
       }
       for (i64 block = block0; block < block1; ++block) {
-        add_block(job, micro, copy, block, dy_pixels.data(), job.partial(chunk, group, block), accumulate);
+        add_block(job, micro, copy, block, dy_pixels, job.partial(chunk, group, block), accumulate);
       }
       accumulate = true;
     }
@@ -137,12 +153,14 @@ void backward_filters(const ConvShape& given, const float* x, const float* dy, f
   job.plan.h = plan_forward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
   job.plan.w = plan_forward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
   lay_out(job.plan, c, s.p * s.q <= kCopyPixels ? s.p : std::max<i64>(1, kCopyPixels / s.q));
-  job.table = make_table(job.plan, job.plan.h.grids[0], job.plan.w.grids[0], s.s);
+  job.table = make_table(job.plan, job.plan.h.grids[0], job.plan.w.grids[0], s.r, s.s);
 
   const i64 blocks = job.lanes.blocks(), all = s.groups * job.lanes.padded() * job.k;
+  // Each chunk costs a partial result to write and to add up: it must be worth some pixels.
   job.ranges = ceil_div(blocks, kRangeBlocks);
-  job.chunks = std::clamp<i64>(ceil_div(kTasks, job.ranges * s.groups), 1, std::max<i64>(1, kMaxPartialFloats / all));
-  job.chunks = std::min(job.chunks, s.n);
+  job.chunks = std::min({ceil_div(kTasks, job.ranges * s.groups), ceil_div(s.n * s.p * s.q, kChunkPixels), s.n,
+                         std::max<i64>(1, kMaxPartialFloats / all)});
+  if (job.chunks * job.ranges * s.groups < kTasks / 2) job.ranges = blocks;
   const Scratch partials(job.chunks * all);
   job.partials = partials.data();
   parallel_for(job.chunks * job.ranges * s.groups, [&](i64 task) {
@@ -153,4 +171,4 @@ void backward_filters(const ConvShape& given, const float* x, const float* dy, f
   reduce(job, micro, dfilters);
 }
 
-}  // namespace tern::kernels::conv
+}  // namespace tern::kernels::conv::implicit

@@ -1,4 +1,5 @@
-// Scratch: uninitialised floats from the recycling pool, given back at the end of the scope.
+// Uninitialised floats: Scratch for one call, from the recycling pool; ThreadScratch for one task, kept by its thread, so
+// that the next task finds it in its own caches.
 #pragma once
 
 #include <cstddef>
@@ -18,5 +19,18 @@ class Scratch {
  private:
   std::shared_ptr<Buffer> buffer_;
 };
+
+/// A thread's buffer for one purpose: contents are lost and the address may change at the next get() for that purpose.
+enum class Purpose { kPlanes, kBlock };
+template <Purpose purpose>
+float* thread_scratch(i64 floats) {
+  thread_local std::shared_ptr<Buffer> buffer;
+  const std::size_t bytes = static_cast<std::size_t>(floats > 0 ? floats : 1) * sizeof(float);
+  if (!buffer || buffer->bytes() < bytes) {
+    buffer.reset();
+    buffer = Buffer::allocate(bytes);
+  }
+  return reinterpret_cast<float*>(buffer->data());
+}
 
 }  // namespace tern::kernels::conv

@@ -1,61 +1,23 @@
 #include "kernels/conv/select.hpp"
 
-#include <atomic>
-#include <string>
+#include <limits>
 
-#include "tern/error.hpp"
+#include "kernels/conv/implicit.hpp"
+#include "tern/cpu.hpp"
 
 namespace tern::kernels::conv {
-namespace {
 
-std::vector<const Micro*> available() {
-  std::vector<const Micro*> list;
-  const auto offer = [&](const Micro* m, bool cpu_has_it) {
-    if (m && cpu_has_it) list.push_back(m);
-  };
+const Micro& current_micro() {
+  switch (active_isa()) {
 #if defined(__x86_64__)
-  offer(micro_avx512(), __builtin_cpu_supports("avx512f"));
-  offer(micro_avx2(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+    case Isa::kAvx512Vpopcnt:
+    case Isa::kAvx512: return *micro_avx512();
+    case Isa::kAvx2: return *micro_avx2();
 #elif defined(__aarch64__)
-  offer(micro_neon(), true);
+    case Isa::kNeon: return *micro_neon();
 #endif
-  offer(micro_portable(), true);
-  return list;
-}
-
-const std::vector<const Micro*>& table() {
-  static const std::vector<const Micro*> list = available();
-  return list;
-}
-
-std::atomic<const Micro*>& chosen() {
-  static std::atomic<const Micro*> micro = table().front();
-  return micro;
-}
-
-}  // namespace
-
-const Micro& current_micro() { return *chosen().load(std::memory_order_relaxed); }
-
-std::vector<std::string_view> isas() {
-  std::vector<std::string_view> names;
-  for (const Micro* m : table()) names.emplace_back(m->name);
-  return names;
-}
-
-std::string_view isa() { return current_micro().name; }
-
-void set_isa(std::string_view name) {
-  std::string known;
-  for (const Micro* m : table()) {
-    if (name.empty() || name == m->name) {
-      chosen() = m;
-      return;
-    }
-    known += known.empty() ? "" : ", ";
-    known += m->name;
+    default: return *micro_portable();
   }
-  throw ValueError("[conv] expected an instruction set of this CPU (" + known + "); got " + std::string(name));
 }
 
 ConvShape collapse(const ConvShape& shape) {
@@ -69,9 +31,31 @@ ConvShape collapse(const ConvShape& shape) {
   return s;
 }
 
-bool worthwhile(const ConvShape& s) {
-  const std::int64_t lanes = current_micro().width;
-  return s.o / s.groups * 2 >= lanes && s.c / s.groups * s.r * s.s >= 4 && s.q >= 3;
+namespace implicit {
+namespace {
+
+// Half-filled vectors and rows of a few pixels still win over an im2col matrix; less does not.
+bool suits(const ConvShape& given, i64 lanes, i64 columns, i64 k) {
+  const ConvShape s = collapse(given);
+  const i64 c = s.c / s.groups, o = s.o / s.groups;
+  const i64 margin_h = s.r * s.dilation_h + s.stride_h, margin_w = s.s * s.dilation_w + s.stride_w;
+  // Offsets inside one image's planes are 32 bits wide.
+  const double plane = static_cast<double>(s.h + 2 * s.pad_h + margin_h) * static_cast<double>(s.w + 2 * s.pad_w + margin_w);
+  const bool countable = plane * static_cast<double>(c > o ? c : o) < 0.25 * std::numeric_limits<i32>::max();
+  return countable && 2 * lanes >= current_micro().width && columns >= 3 && k >= 4;
 }
 
+}  // namespace
+
+bool suits_forward(const ConvShape& s) {
+  return suits(s, s.o / s.groups, collapse(s).q, s.c / s.groups * s.r * s.s);
+}
+bool suits_backward_data(const ConvShape& s) {
+  return suits(s, s.c / s.groups, collapse(s).w / s.stride_w, s.o / s.groups * s.r * s.s);
+}
+bool suits_backward_filters(const ConvShape& s) {
+  return suits(s, s.o / s.groups, collapse(s).q, s.c / s.groups * s.r * s.s);
+}
+
+}  // namespace implicit
 }  // namespace tern::kernels::conv

@@ -1,4 +1,4 @@
-// Which kernels run, and the shapes on which they are worth it.
+// Which instruction set's kernels run: those of tern/cpu.hpp's active one.
 #pragma once
 
 #include "kernels/conv/conv.hpp"

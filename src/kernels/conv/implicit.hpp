@@ -1,0 +1,24 @@
+// Convolution by implicit matrix products on the register-blocked kernels of micro.hpp: any shape, fast where the output
+// channels fill vectors. Contracts as in conv.hpp.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/conv/conv.hpp"
+#include "kernels/conv/micro.hpp"
+
+namespace tern::kernels::conv::implicit {
+
+/// y = conv(x, filters) + bias; bias [o] or null. Overwrites y.
+void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y);
+/// dx = gradient of x. Overwrites dx.
+void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx);
+/// dfilters = gradient of the filters. Overwrites dfilters.
+void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters);
+
+/// False where lanes or tiles would mostly idle (few channels, tiny images) or offsets would overflow: im2col is better.
+bool suits_forward(const ConvShape& shape);
+bool suits_backward_data(const ConvShape& shape);
+bool suits_backward_filters(const ConvShape& shape);
+
+}  // namespace tern::kernels::conv::implicit
