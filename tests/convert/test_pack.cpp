@@ -1,0 +1,126 @@
+#include "catch.hpp"
+#include "tern/convert.hpp"
+#include "tern/error.hpp"
+#include "tern/parallel.hpp"
+
+using tern::Graph;
+using tern::Network;
+using tern::Rng;
+using tern::Shape;
+using tern::Tensor;
+
+namespace {
+
+tern::Images random_bytes(int channels, int side, int n, std::uint64_t seed) {
+  tern::Images images;
+  images.channels = channels;
+  images.height = images.width = side;
+  Rng rng(seed);
+  images.labels.assign(static_cast<std::size_t>(n), 0);
+  images.pixels.resize(static_cast<std::size_t>(n) * images.shape().numel());
+  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.below(256));
+  return images;
+}
+
+// A network whose batch norms have seen data and whose gains have both signs, so that folding meets flips.
+Network shaken(const std::string& text, std::uint64_t seed) {
+  Network net(Graph::parse(text), seed);
+  const Shape in = net.input_shape();
+  Rng rng(seed);
+  const Tensor images = Tensor::empty(Shape{16, in[0], in[1], in[2]});
+  for (float& x : images.span<float>()) x = rng.normal();
+  for (const auto& p : net.parameters()) {
+    if (p.kind != tern::ParamKind::kNorm) continue;
+    for (float& x : p.value.span<float>()) x = p.name.ends_with("gamma") ? rng.normal() : 0.3f * rng.normal();
+  }
+  net.set_training(true);
+  net.init_quantizers(images);
+  for (int i = 0; i < 5; ++i) net.forward(images);
+  net.set_training(false);
+  return net;
+}
+
+void check_identical(const std::string& text, int channels, int side, bool expect_codes = true) {
+  Network net = shaken(text, 11);
+  const auto model = tern::pack(net);
+  const auto bytes = tern::packed::encode(model);
+  const auto again = tern::packed::decode(bytes);
+  const tern::Images images = random_bytes(channels, side, 23, 5);
+  for (const tern::Isa isa : tern::available_isas()) {
+    INFO(tern::name_of(isa));
+    tern::infer::Options how;
+    how.isa = isa;
+    const auto r = tern::verify(net, again, how, images, 10);
+    for (const auto& n : r.nodes) {
+      INFO(n.name);
+      CHECK(n.different == 0);
+    }
+    CHECK(r.identical());
+    CHECK(r.images == 23);
+    CHECK((r.codes > 0) == expect_codes);
+  }
+}
+
+const std::string kHead = "tern-graph 1\nimage = input() shape=3x10x10 mean=0.5,0.4,0.3 std=0.2,0.25,0.3\n";
+
+}  // namespace
+
+TEST_CASE("pack: folded chains equal the network on every path", "[convert]") {
+  for (const std::string weights : {"twn", "twn:group=filter", "bwn", "heq:n=5"}) {
+    for (const std::string acts : {"ternary", "heaviside", "dorefa:bits=2", "fatnn:mode=unsigned", "lsq:bits=2"}) {
+      INFO(weights << " x " << acts);
+      check_identical(kHead +
+                          "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=" + acts +
+                          "\nc2 = conv2d(q1) out=9 kernel=3 pad=1 weights=" + weights +
+                          "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=" + acts +
+                          "\np2 = max_pool(q2) kernel=2\nc3 = conv2d(p2) out=16 kernel=3 stride=2 pad=1 weights=" + weights +
+                          "\nb3 = batch_norm(c3)\nr3 = act(b3) kind=relu\nq3 = quantize(r3) acts=" + acts +
+                          "\nf = flatten(q3)\nfc = linear(f) out=5\n",
+                      3, 10);
+    }
+  }
+}
+
+TEST_CASE("pack: two scales, residual sums and concatenation stay exact in floats", "[convert]") {
+  for (const std::string weights : {"ttq", "tas"}) {
+    INFO(weights);
+    check_identical(kHead +
+                        "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
+                        "\nc2 = conv2d(q1) out=8 kernel=3 pad=1 weights=" + weights +
+                        "\nb2 = batch_norm(c2)\ns = add(b2, b1)\nr = act(s) kind=relu\nq2 = quantize(r) acts=ternary"
+                        "\nj = concat(q1, q2)\nc3 = conv2d(j) out=6 kernel=1 weights=twn\nb3 = batch_norm(c3)"
+                        "\ng = global_avg_pool(b3)\nf = flatten(g)\nfc = linear(f) out=5\n",
+                    3, 10);
+  }
+}
+
+TEST_CASE("pack: ternary weights on real activations, and a network without quantizers", "[convert]") {
+  check_identical(kHead +
+                      "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nr1 = act(b1) kind=relu"
+                      "\nc2 = conv2d(r1) out=8 kernel=3 pad=1 weights=twn\nb2 = batch_norm(c2)\nr2 = act(b2) kind=relu"
+                      "\np = avg_pool(r2) kernel=2\nf = flatten(p)\nfc = linear(f) out=5 weights=twn\n",
+                  3, 10, false);
+}
+
+TEST_CASE("pack: one changed threshold is found", "[convert]") {
+  Network net = shaken(kHead +
+                           "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
+                           "\nc2 = conv2d(q1) out=8 kernel=3 pad=1 weights=twn\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=ternary"
+                           "\nf = flatten(q2)\nfc = linear(f) out=5\n",
+                       3);
+  auto model = tern::pack(net);
+  const tern::Images images = random_bytes(3, 10, 20, 6);
+  CHECK(tern::verify(net, model, {}, images, 20).identical());
+  model.blobs.at("q2.thresholds").i32[3] += 1;
+  const auto r = tern::verify(net, model, {}, images, 20);
+  CHECK_FALSE(r.identical());
+  CHECK(r.different_codes > 0);
+}
+
+TEST_CASE("pack: refuses what it cannot carry", "[convert]") {
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=1x4x4\nx = act(image) kind=tanh\n"), 1);
+  net.set_training(true);
+  CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("evaluation mode"));
+  net.set_training(false);
+  CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("\"tanh\" has no packed form"));
+}

@@ -1,0 +1,88 @@
+#include <cstring>
+
+#include "catch.hpp"
+#include "core/file.hpp"
+#include "temp_dir.hpp"
+#include "tern/error.hpp"
+#include "tern/safetensors.hpp"
+
+using tern::Shape;
+using tern::Tensor;
+
+namespace {
+
+std::vector<std::byte> file_of(const std::string& header, std::size_t data_bytes, std::uint64_t length_override = ~0ull) {
+  const std::uint64_t length = length_override == ~0ull ? header.size() : length_override;
+  std::vector<std::byte> out(8 + header.size() + data_bytes);
+  std::memcpy(out.data(), &length, 8);
+  std::memcpy(out.data() + 8, header.data(), header.size());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("safetensors: round trip with metadata, and the same bytes again", "[convert]") {
+  const TempDir dir;
+  const std::vector<tern::NamedTensor> tensors{{"a.weight", Tensor::from(std::vector<float>{1, 2, 3, 4}, Shape{2, 2})},
+                                               {"empty", Tensor::zeros(Shape{0})},
+                                               {"steps", Tensor::from(std::vector<std::int64_t>{-5}, Shape{})},
+                                               {"d", Tensor::from(std::vector<double>{0.1}, Shape{1})}};
+  tern::write_safetensors(dir / "x.safetensors", tensors, {{"k", "v \"quoted\""}});
+  const auto file = tern::read_safetensors(dir / "x.safetensors");
+  REQUIRE(file.tensors.size() == 4);
+  CHECK(file.metadata.at("k") == "v \"quoted\"");
+  for (const auto& t : tensors) {
+    INFO(t.name);
+    REQUIRE(file.find(t.name).defined());
+    CHECK(file.find(t.name).to_vector() == t.value.to_vector());
+    CHECK(file.find(t.name).dtype() == t.value.dtype());
+  }
+  CHECK_FALSE(file.find("nothing").defined());
+  const auto bytes = tern::read_file(dir / "x.safetensors");
+  for (std::size_t n = 0; n < bytes.size(); ++n) {
+    const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
+    REQUIRE_THROWS_AS(tern::parse_safetensors(cut, "cut"), tern::FormatError);
+  }
+}
+
+TEST_CASE("safetensors: half precision is widened", "[convert]") {
+  auto bytes = file_of(R"({"h":{"dtype":"F16","shape":[4],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[8,10]}})", 10);
+  const std::uint16_t values[5] = {0x3C00, 0xC000, 0x0001, 0x7C00, 0x3F80};
+  std::memcpy(bytes.data() + bytes.size() - 10, values, 10);
+  const auto file = tern::parse_safetensors(bytes, "half");
+  const auto h = file.find("h").to_vector();
+  CHECK(h[0] == 1.0);
+  CHECK(h[1] == -2.0);
+  CHECK(h[2] == 0x1p-24);
+  CHECK(std::isinf(h[3]));
+  CHECK(file.find("b").item() == 1.0);
+}
+
+TEST_CASE("safetensors: files that lie", "[convert]") {
+  const auto fails = [](const std::vector<std::byte>& bytes, const char* reason) {
+    CHECK_THROWS_AS(tern::parse_safetensors(bytes, "lie"), tern::FormatError);
+    CHECK_THROWS_WITH(tern::parse_safetensors(bytes, "lie"), ContainsSubstring(reason));
+  };
+  const auto tensor = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
+    return R"({"t":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+  };
+  fails(file_of("{}", 0, std::uint64_t{1} << 60), "header length");
+  fails(file_of("", 0), "header");
+  fails(file_of("[]", 0), "JSON object");
+  fails(file_of("{oops", 0), "not valid JSON");
+  fails(file_of(tensor("F32", "[1]", "[0,8]"), 8), "does not fill");
+  fails(file_of(tensor("F32", "[1]", "[0,4]"), 8), "continues after");
+  fails(file_of(tensor("F32", "[1]", "[4,8]"), 8), "gap");
+  fails(file_of(tensor("F32", "[1]", "[8,4]"), 8), "outside");
+  fails(file_of(tensor("F32", "[4]", "[0,16]"), 8), "outside");
+  fails(file_of(tensor("Q4", "[1]", "[0,4]"), 4), "unknown dtype");
+  fails(file_of(tensor("F32", "[-1]", "[0,4]"), 4), "extent");
+  fails(file_of(tensor("F32", "[1152921504606846976]", "[0,4]"), 4), "does not fill");
+  fails(file_of(tensor("F32", "[4294967296,4294967296,4294967296]", "[0,4]"), 4), "dimensions or elements");
+  fails(file_of(tensor("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4), "dimensions or elements");
+  fails(file_of(R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "twice");
+  fails(file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12), "overlaps");
+  fails(file_of(R"({"t":{"dtype":"F32","shape":[1]}})", 4), "expected dtype");
+  fails(file_of(R"({"__metadata__":{"a":1}})", 0), "expected a string");
+  CHECK_THROWS_AS(tern::read_safetensors("/nonexistent/x.safetensors"), tern::IoError);
+}

@@ -1,0 +1,159 @@
+#include <cmath>
+
+#include "catch.hpp"
+#include "tern/autograd.hpp"
+#include "tern/error.hpp"
+#include "tern/nn.hpp"
+#include "tern/ops.hpp"
+
+using tern::Graph;
+using tern::Network;
+using tern::Rng;
+using tern::Shape;
+using tern::Tensor;
+
+namespace {
+
+Tensor random_images(const Shape& shape, std::uint64_t seed) {
+  Tensor t = Tensor::empty(shape);
+  Rng rng(seed);
+  for (float& x : t.span<float>()) x = rng.normal();
+  return t;
+}
+
+const char* kSmall =
+    "tern-graph 1\n"
+    "image = input() shape=2x6x6\n"
+    "c1 = conv2d(image) out=4 kernel=3 pad=1\n"
+    "b1 = batch_norm(c1)\n"
+    "q1 = quantize(b1) acts=ternary\n"
+    "c2 = conv2d(q1) out=4 kernel=3 pad=1 weights=twn\n"
+    "b2 = batch_norm(c2)\n"
+    "q2 = quantize(b2) acts=ternary\n"
+    "p2 = max_pool(q2) kernel=2\n"
+    "f = flatten(p2)\n"
+    "fc = linear(f) out=3\n";
+
+}  // namespace
+
+TEST_CASE("network: same seed, same weights; another seed, others", "[nn]") {
+  Network a(Graph::parse(kSmall), 7), b(Graph::parse(kSmall), 7), c(Graph::parse(kSmall), 8);
+  const auto first = [](Network& n) { return n.parameters()[0].value.to_vector(); };
+  CHECK(first(a) == first(b));
+  CHECK(first(a) != first(c));
+  CHECK(a.quantized());
+  CHECK(a.output_shape() == Shape{3});
+}
+
+TEST_CASE("network: a training step moves every weight and reduces the loss", "[nn]") {
+  Network net(Graph::parse(kSmall), 1);
+  net.set_training(true);
+  const Tensor images = random_images(Shape{16, 2, 6, 6}, 3);
+  std::vector<std::int64_t> labels(16);
+  for (std::size_t i = 0; i < 16; ++i) labels[i] = static_cast<std::int64_t>(i % 3);
+  const Tensor y = Tensor::from(labels, Shape{16});
+  net.init_quantizers(images);
+  double first = 0, last = 0;
+  for (int step = 0; step < 40; ++step) {
+    for (const auto& p : net.parameters()) p.value.zero_grad();
+    const Tensor loss = tern::cross_entropy(net.forward(images), y);
+    tern::backward(loss);
+    if (step == 0) first = loss.item();
+    last = loss.item();
+    for (const auto& p : net.parameters()) {
+      INFO(p.name);
+      REQUIRE(p.value.grad().defined());
+      const auto w = p.value.span<float>();
+      const auto g = p.value.grad().span<float>();
+      for (std::size_t i = 0; i < w.size(); ++i) w[i] -= 0.05f * g[i];
+    }
+    net.after_step();
+  }
+  CHECK(last < 0.7 * first);
+}
+
+TEST_CASE("network: evaluation emits codes, training emits their values, and both agree", "[nn]") {
+  Network net(Graph::parse(kSmall), 1);
+  net.set_training(true);
+  const Tensor images = random_images(Shape{5, 2, 6, 6}, 3);
+  net.init_quantizers(images);
+  net.set_training(false);
+  bool saw_codes = false;
+  net.set_tap([&](const tern::GraphNode& node, const tern::Value& v) {
+    if (node.op != "quantize") return;
+    saw_codes = true;
+    CHECK(v.is_codes());
+    CHECK(v.lo == -1);
+    CHECK(v.hi == 1);
+    for (const double c : v.t.to_vector()) REQUIRE((c == -1 || c == 0 || c == 1));
+  });
+  const auto a = net.forward(images).to_vector();
+  CHECK(saw_codes);
+  net.set_tap({});
+  CHECK(net.forward(images).to_vector() == a);
+  // One image at a time gives the same bits as the batch.
+  for (std::int64_t i = 0; i < 5; ++i) {
+    const Tensor one = tern::slice(images, 0, i, i + 1).contiguous();
+    const auto row = net.forward(one).to_vector();
+    for (std::size_t k = 0; k < 3; ++k) CHECK(row[k] == a[static_cast<std::size_t>(i) * 3 + k]);
+  }
+}
+
+TEST_CASE("network: state copies restore the function", "[nn]") {
+  Network a(Graph::parse(kSmall), 1), b(Graph::parse(kSmall), 2);
+  const Tensor images = random_images(Shape{4, 2, 6, 6}, 9);
+  a.set_training(true);
+  a.init_quantizers(images);
+  a.forward(images);  // moves running statistics
+  const auto from = a.state(), to = b.state();
+  REQUIRE(from.size() == to.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    CHECK(from[i].name == to[i].name);
+    to[i].value.copy_from(from[i].value);
+  }
+  a.set_training(false);
+  b.set_training(false);
+  CHECK(a.forward(images).to_vector() == b.forward(images).to_vector());
+}
+
+TEST_CASE("network: bad graphs are refused with the node's name", "[nn]") {
+  const auto fails = [](const std::string& line, const char* reason) {
+    INFO(line);
+    const std::string text = "tern-graph 1\nimage = input() shape=2x6x6\n" + line + "\n";
+    CHECK_THROWS_WITH(Network(Graph::parse(text), 1), ContainsSubstring(reason));
+  };
+  fails("x = convolve(image)", "unknown layer \"convolve\"; known: input, conv2d");
+  fails("x = conv2d(image) out=4", "node \"x\": expected the key \"kernel\"");
+  fails("x = conv2d(image) out=4 kernel=3 padding=1", "unknown key \"padding\"");
+  fails("x = conv2d(image) out=4 kernel=9", "9");
+  fails("x = conv2d(image) out=4 kernel=3 weights=tnw", "unknown");
+  fails("x = conv2d(image) out=4 kernel=3 groups=3", "groups");
+  fails("x = linear(image) out=4", "1 dimensions");
+  fails("x = act(image) kind=swish", "unknown kind \"swish\"");
+  fails("x = add(image)", "at least 2");
+  fails("y = conv2d(image) out=4 kernel=3\nx = add(image, y)", "equal shapes");
+  fails("x = max_pool(image) kernel=2 pad=2", "pad");
+  Network net(Graph::parse(kSmall), 1);
+  CHECK_THROWS_WITH(net.forward(Tensor::zeros(Shape{1, 3, 6, 6})), ContainsSubstring("expected images of shape N x 2x6x6"));
+}
+
+TEST_CASE("initialize: spread of each rule", "[nn]") {
+  const Shape shape{64, 32, 3, 3};
+  const double fan_in = 32 * 9, fan_out = 64 * 9;
+  const std::pair<const char*, double> rules[] = {
+      {"he_fan_in", std::sqrt(2 / fan_in)},       {"he_fan_out", std::sqrt(2 / fan_out)},
+      {"he_uniform", std::sqrt(2 / fan_in)},      {"xavier_normal", std::sqrt(2 / (fan_in + fan_out))},
+      {"xavier_uniform", std::sqrt(2 / (fan_in + fan_out))}, {"lecun_normal", std::sqrt(1 / fan_in)},
+      {"default_uniform", std::sqrt(1 / (3 * fan_in))}};
+  for (const auto& [name, sigma] : rules) {
+    INFO(name);
+    const Tensor w = Tensor::empty(shape);
+    Rng rng(5);
+    tern::initialize(w, name, rng);
+    double sum = 0;
+    for (const double x : w.to_vector()) sum += x * x;
+    CHECK(std::sqrt(sum / static_cast<double>(shape.numel())) == Approx(sigma).epsilon(0.02));
+  }
+  Rng rng(1);
+  CHECK_THROWS_WITH(tern::initialize(Tensor::empty(shape), "magic", rng), ContainsSubstring("he_fan_in"));
+}
