@@ -1,8 +1,8 @@
 // Differentiable operations: free functions that check their arguments, compute, and record a backward.
 //
 // All take float32 (training) or float64 (gradient checks) and run the same templated kernels on both. Layouts are
-// row-major: images N C H W, filters O C/groups R S, dense weights O K. Gradients are those of the mean-free formula given
-// above each function; `dy` is the gradient of the result. Results do not depend on the number of threads.
+// row-major: images N C H W, filters O C/groups R S, dense weights O K. Gradients are the derivatives of the formula
+// given at each function unless a rule `dx = ...` is declared; `dy` is the gradient of the result. Results do not depend on the number of threads.
 // Errors, everywhere: ShapeError with both shapes if they do not fit, ValueError for a dtype or attribute out of range.
 #pragma once
 
@@ -43,7 +43,7 @@ Tensor mean(const Tensor& x, std::vector<int> dims = {}, bool keep_dims = false)
 Tensor max(const Tensor& x, int dim, bool keep_dims = false);   ///< ties: the gradient goes to the lowest index
 
 // ---- shape (ops/shape.cpp) -----------------------------------------------------------------------------------------------
-Tensor reshape(const Tensor& x, const Shape& shape);    ///< one extent may be -1... given as Shape without it: use flatten
+Tensor reshape(const Tensor& x, const Shape& shape);    ///< same elements in row-major order; numel must agree
 Tensor flatten(const Tensor& x);                        ///< N ... -> N x rest
 Tensor permute(const Tensor& x, std::vector<int> order);
 Tensor transpose(const Tensor& x);                      ///< rank 2
@@ -78,9 +78,9 @@ std::int64_t conv_out_extent(std::int64_t in, std::int64_t kernel, std::int64_t 
 
 // ---- pooling (ops/pool.cpp) ----------------------------------------------------------------------------------------------
 struct Pool2dOptions {
-  std::int64_t kernel = 2, stride = 2, pad = 0;
-  bool ceil = false;            ///< round output extents up; windows must start inside the padded input
-  bool count_padding = false;   ///< average only: divide by the whole window instead of the part inside the image
+  std::int64_t kernel = 2, stride = 2, pad = 0;   ///< pad <= kernel / 2, so that every window sees a pixel
+  bool ceil = false;            ///< round output extents up; a window still starts inside the image or the padding before it
+  bool count_padding = false;   ///< average only: divide by the cells of the padded image, not only those of the image
 };
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options);   ///< ties: lowest index; padding never wins
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options);

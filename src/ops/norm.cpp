@@ -1,0 +1,279 @@
+// batch_norm: y = k1 x + k0 with k1 = gamma / sqrt(var + eps), k0 = beta - k1 mu, per channel; optionally max(y, 0).
+//
+// With xhat = (x - mu) / sqrt(var + eps), M elements a channel, and dz the gradient behind the optional max:
+//   dbeta = sum dz,  dgamma = sum dz xhat
+//   training:    dx = k1 (dz - dbeta / M - xhat dgamma / M),  since mu and var depend on x
+//   evaluation:  dx = k1 dz
+// Both are dx = a dz + b x + c with three numbers a channel. Backward keeps x and those numbers; where the max was active it
+// finds by evaluating k1 x + k0 again.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/exact.hpp"
+#include "ops/op_util.hpp"
+#include "tern/autograd.hpp"
+#include "tern/ops.hpp"
+#include "tern/parallel.hpp"
+
+namespace tern {
+namespace {
+
+using i64 = std::int64_t;
+
+// x seen as [n][c][pixels]. Images are dealt to chunks by the shape alone.
+struct Extents {
+  i64 n, c, pixels, chunks;
+  explicit Extents(const Tensor& x)
+      : n(x.size(0)), c(x.size(1)), pixels(x.shape().rank() == 4 ? x.size(2) * x.size(3) : 1),
+        chunks(std::clamp<i64>(n * c * pixels / ops::kGrain, 1, std::min<i64>(n, 32))) {}
+  i64 count() const { return n * pixels; }
+  i64 first(i64 chunk) const { return n * chunk / chunks; }
+};
+
+// Adds, over one run of a channel, two quantities per element in double: four lanes each, so that additions do not wait
+// for each other, in an order that only the length decides.
+template <class T, class F>
+void accumulate(i64 count, F f, double& first, double& second) {
+  double a[4] = {}, b[4] = {};
+  i64 i = 0;
+  for (; i + 4 <= count; i += 4) {
+    for (i64 l = 0; l < 4; ++l) {
+      const auto [u, v] = f(i + l);
+      a[l] += u;
+      b[l] += v;
+    }
+  }
+  for (; i < count; ++i) {
+    const auto [u, v] = f(i);
+    a[0] += u;
+    b[0] += v;
+  }
+  first += (a[0] + a[1]) + (a[2] + a[3]);
+  second += (b[0] + b[1]) + (b[2] + b[3]);
+}
+
+struct Pair {
+  double u, v;
+};
+
+// sums[2c], sums[2c + 1] <- totals over the channel of the two quantities f(element index, c) gives.
+template <class T, class F>
+std::vector<double> channel_sums(const Extents& e, F f) {
+  const auto width = static_cast<std::size_t>(2 * e.c);
+  std::vector<double> partial(static_cast<std::size_t>(e.chunks) * width, 0.0);
+  parallel_for(e.chunks, [&](i64 chunk) {
+    double* sums = partial.data() + static_cast<std::size_t>(chunk) * width;
+    for (i64 n = e.first(chunk); n < e.first(chunk + 1); ++n) {
+      for (i64 c = 0; c < e.c; ++c) {
+        const i64 base = (n * e.c + c) * e.pixels;
+        accumulate<T>(e.pixels, [&](i64 i) { return f(base + i, c); }, sums[2 * c], sums[2 * c + 1]);
+      }
+    }
+  });
+  for (i64 chunk = 1; chunk < e.chunks; ++chunk) {
+    for (std::size_t i = 0; i < width; ++i) partial[i] += partial[static_cast<std::size_t>(chunk) * width + i];
+  }
+  partial.resize(width);
+  return partial;
+}
+
+// Calls f(base, c) for every run of every channel, in parallel.
+template <class F>
+void for_each_run(const Extents& e, F f) {
+  parallel_for(e.chunks, [&](i64 chunk) {
+    for (i64 n = e.first(chunk); n < e.first(chunk + 1); ++n) {
+      for (i64 c = 0; c < e.c; ++c) f((n * e.c + c) * e.pixels, c);
+    }
+  });
+}
+
+void check_arguments(const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormState& state,
+                     const BatchNormOptions& o) {
+  ops::check_floating("batch_norm", x);
+  if (x.shape().rank() != 2 && x.shape().rank() != 4) {
+    ops::throw_shape("batch_norm", "x of shape N x C or N x C x H x W", x.shape().str());
+  }
+  const Shape channels{x.size(1)};
+  if (gamma.defined() != beta.defined()) ops::throw_value("batch_norm", "gamma and beta, or neither", "one of them");
+  if (gamma.defined()) {
+    ops::check_same_dtype("batch_norm", x, gamma);
+    ops::check_same_dtype("batch_norm", x, beta);
+    ops::check_shape("batch_norm", "gamma", gamma, channels);
+    ops::check_shape("batch_norm", "beta", beta, channels);
+  }
+  if (!o.training || o.update_running) {
+    for (const Tensor* t : {&state.running_mean, &state.running_var}) {
+      if (!t->defined()) ops::throw_value("batch_norm", "running statistics", "undefined ones");
+      ops::check_shape("batch_norm", "running statistics", *t, channels);
+      if (t->dtype() != DType::kF32 || !t->is_contiguous()) {
+        ops::throw_value("batch_norm", "contiguous float32 running statistics", std::string(name_of(t->dtype())));
+      }
+    }
+  }
+  if (!(o.eps >= 0) || !(o.momentum >= 0 && o.momentum <= 1)) {
+    ops::throw_value("batch_norm", "eps >= 0 and momentum in [0, 1]",
+                     "eps " + std::to_string(o.eps) + ", momentum " + std::to_string(o.momentum));
+  }
+  if (o.training && x.numel() == 0) ops::throw_shape("batch_norm", "at least one element a channel", x.shape().str());
+}
+
+// What forward leaves to backward, a row of C numbers each.
+template <class T>
+struct Channel {
+  std::vector<T> k1, k0;
+  std::vector<double> mean, inv;  // inv = 1 / sqrt(var + eps)
+  explicit Channel(i64 c)
+      : k1(static_cast<std::size_t>(c)), k0(k1), mean(static_cast<std::size_t>(c)), inv(mean) {}
+};
+
+template <class T>
+Channel<T> batch_statistics(const Extents& e, const T* x, const T* gamma, const T* beta, BatchNormState& state,
+                            const BatchNormOptions& o) {
+  Channel<T> ch(e.c);
+  // Sums of x - x[0] rather than of x: the variance then does not suffer from a mean far from zero.
+  const auto sums = channel_sums<T>(e, [&, x](i64 i, i64 c) {
+    const double v = static_cast<double>(x[i]) - static_cast<double>(x[c * e.pixels]);
+    return Pair{v, v * v};
+  });
+  const double count = static_cast<double>(e.count());
+  for (std::size_t c = 0; c < ch.mean.size(); ++c) {
+    const double shifted = sums[2 * c] / count;
+    const double var = std::max(0.0, sums[2 * c + 1] / count - shifted * shifted);
+    ch.mean[c] = static_cast<double>(x[static_cast<i64>(c) * e.pixels]) + shifted;
+    ch.inv[c] = 1.0 / std::sqrt(var + o.eps);
+    const double k1 = (gamma ? static_cast<double>(gamma[c]) : 1.0) * ch.inv[c];
+    ch.k1[c] = static_cast<T>(k1);
+    ch.k0[c] = static_cast<T>((beta ? static_cast<double>(beta[c]) : 0.0) - k1 * ch.mean[c]);
+    if (o.update_running) {
+      const double unbiased = var * (count > 1 ? count / (count - 1) : 1.0);
+      const auto blend = [&](float& running, double value) {
+        running = static_cast<float>((1.0 - o.momentum) * static_cast<double>(running) + o.momentum * value);
+      };
+      blend(state.running_mean.data<float>()[c], ch.mean[c]);
+      blend(state.running_var.data<float>()[c], unbiased);
+    }
+  }
+  return ch;
+}
+
+// The float form is the packed runtime's, to the bit.
+template <class T>
+Channel<T> running_statistics(const Extents& e, const T* gamma, const T* beta, const BatchNormState& state,
+                              const BatchNormOptions& o) {
+  Channel<T> ch(e.c);
+  const float *mean = state.running_mean.data<float>(), *var = state.running_var.data<float>();
+  for (std::size_t c = 0; c < ch.mean.size(); ++c) {
+    const T g = gamma ? gamma[c] : T(1), b = beta ? beta[c] : T(0);
+    if constexpr (std::is_same_v<T, float>) {
+      const exact::Affine affine = exact::batch_norm(g, b, mean[c], var[c], static_cast<float>(o.eps));
+      ch.k1[c] = affine.k1;
+      ch.k0[c] = affine.k0;
+    } else {
+      ch.k1[c] = g / std::sqrt(static_cast<double>(var[c]) + o.eps);
+      ch.k0[c] = b - ch.k1[c] * static_cast<double>(mean[c]);
+    }
+    ch.mean[c] = static_cast<double>(mean[c]);
+    ch.inv[c] = 1.0 / std::sqrt(static_cast<double>(var[c]) + o.eps);
+  }
+  return ch;
+}
+
+template <class T>
+void apply(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, T* y) {
+  for_each_run(e, [&](i64 base, i64 c) {
+    const T k1 = ch.k1[static_cast<std::size_t>(c)], k0 = ch.k0[static_cast<std::size_t>(c)];
+    const T* from = x + base;
+    T* to = y + base;
+    if (fuse_relu) {
+      for (i64 i = 0; i < e.pixels; ++i) {
+        const T v = k1 * from[i] + k0;
+        to[i] = v <= 0 ? T(0) : v;
+      }
+    } else {
+      for (i64 i = 0; i < e.pixels; ++i) to[i] = k1 * from[i] + k0;
+    }
+  });
+}
+
+template <class T>
+std::vector<double> gradient_sums(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, const T* dy) {
+  return channel_sums<T>(e, [&, x, dy, fuse_relu](i64 i, i64 channel) {
+    const auto c = static_cast<std::size_t>(channel);
+    const bool on = !fuse_relu || ch.k1[c] * x[i] + ch.k0[c] > 0;
+    const double dz = on ? static_cast<double>(dy[i]) : 0.0;
+    return Pair{dz, dz * (static_cast<double>(x[i]) - ch.mean[c])};
+  });
+}
+
+template <class T>
+void input_gradient(const Extents& e, const Channel<T>& ch, const BatchNormOptions& o, const std::vector<double>& sums,
+                    const T* x, const T* dy, T* dx) {
+  const double count = static_cast<double>(e.count());
+  for_each_run(e, [&](i64 base, i64 channel) {
+    const auto c = static_cast<std::size_t>(channel);
+    const T k1 = ch.k1[c], k0 = ch.k0[c], low = o.fuse_relu ? T(0) : -std::numeric_limits<T>::infinity();
+    T slope = 0, offset = 0;
+    if (o.training) {
+      const double per_x = static_cast<double>(k1) * ch.inv[c] * ch.inv[c] * sums[2 * c + 1] / count;
+      slope = static_cast<T>(-per_x);
+      offset = static_cast<T>(per_x * ch.mean[c] - static_cast<double>(k1) * sums[2 * c] / count);
+    }
+    const T *p = x + base, *q = dy + base;
+    T* to = dx + base;
+    for (i64 i = 0; i < e.pixels; ++i) {
+      const T dz = k1 * p[i] + k0 > low ? q[i] : T(0);
+      to[i] = k1 * dz + (slope * p[i] + offset);
+    }
+  });
+}
+
+template <class T>
+std::vector<Tensor> backward_of(const Extents& e, const Channel<T>& ch, const BatchNormOptions& o, const Tensor& x,
+                                const Tensor& dy, bool affine, bool need_x) {
+  const Tensor g = dy.contiguous();
+  const std::vector<double> sums = gradient_sums(e, ch, o.fuse_relu, x.data<T>(), g.data<T>());
+  std::vector<Tensor> out(affine ? 3 : 1);
+  if (affine) {
+    out[1] = Tensor::empty(Shape{e.c}, dy.dtype());
+    out[2] = Tensor::empty(Shape{e.c}, dy.dtype());
+    for (std::size_t c = 0; c < ch.mean.size(); ++c) {
+      out[1].data<T>()[c] = static_cast<T>(sums[2 * c + 1] * ch.inv[c]);
+      out[2].data<T>()[c] = static_cast<T>(sums[2 * c]);
+    }
+  }
+  if (need_x) {
+    out[0] = ops::reuse_or_empty(dy);
+    input_gradient(e, ch, o, sums, x.data<T>(), g.data<T>(), out[0].data<T>());
+  }
+  return out;
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, BatchNormState& state,
+                  const BatchNormOptions& options) {
+  check_arguments(x, gamma, beta, state, options);
+  const Tensor input = x.contiguous();
+  const Extents e(x);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  std::vector<Tensor> inputs{x};
+  if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
+  dispatch(x.dtype(), "batch_norm", [&](auto zero) {
+    using T = decltype(zero);
+    const Tensor scales = gamma.defined() ? gamma.contiguous() : Tensor(), offsets = gamma.defined() ? beta.contiguous() : Tensor();
+    const T* g = gamma.defined() ? scales.data<T>() : nullptr;
+    const T* b = gamma.defined() ? offsets.data<T>() : nullptr;
+    Channel<T> ch = options.training ? batch_statistics(e, input.data<T>(), g, b, state, options)
+                                     : running_statistics(e, g, b, state, options);
+    apply(e, ch, options.fuse_relu, input.data<T>(), y.data<T>());
+    const bool affine = gamma.defined(), need_x = x.requires_grad();
+    y = record("batch_norm", std::move(y), inputs,
+               [e, ch = std::move(ch), options, input, affine, need_x](const Tensor& dy) {
+                 return backward_of(e, ch, options, input, dy, affine, need_x);
+               });
+  });
+  return y;
+}
+
+}  // namespace tern

@@ -1,0 +1,184 @@
+// Pooling: windows over the planes of x [N C H W].
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "ops/op_util.hpp"
+#include "tern/autograd.hpp"
+#include "tern/ops.hpp"
+#include "tern/parallel.hpp"
+
+namespace tern {
+namespace {
+
+using i64 = std::int64_t;
+
+struct Geometry {
+  i64 planes, h, w, p, q;
+  Pool2dOptions o;
+  Shape input;
+
+  Geometry(std::string_view op, const Tensor& x, const Pool2dOptions& options) : o(options) {
+    ops::check_floating(op, x);
+    ops::check_rank(op, "x", x, 4);
+    if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || 2 * o.pad > o.kernel) {
+      ops::throw_value(op, "kernel >= 1, stride >= 1 and 0 <= pad <= kernel / 2",
+                       "kernel " + std::to_string(o.kernel) + ", stride " + std::to_string(o.stride) + ", pad " +
+                           std::to_string(o.pad));
+    }
+    planes = x.size(0) * x.size(1);
+    h = x.size(2);
+    w = x.size(3);
+    if (std::min(h, w) + 2 * o.pad < o.kernel || std::min(h, w) < 1) {
+      ops::throw_shape(op, "a window that fits into the padded image",
+                       "kernel " + std::to_string(o.kernel) + ", pad " + std::to_string(o.pad) + " for " + x.shape().str());
+    }
+    p = conv_out_extent(h, o.kernel, o.stride, o.pad, 1, o.ceil);
+    q = conv_out_extent(w, o.kernel, o.stride, o.pad, 1, o.ceil);
+    input = x.shape();
+  }
+
+  Shape result() const { return Shape{input[0], input[1], p, q}; }
+
+  // Pixels [begin, end) of one dimension under a window, and how many cells it has with the padding.
+  struct Range {
+    i64 begin, end, padded;
+  };
+  Range range(i64 out, i64 extent) const {
+    const i64 begin = out * o.stride - o.pad, end = begin + o.kernel;
+    return {std::max<i64>(begin, 0), std::min(end, extent), std::min(end, extent + o.pad) - begin};
+  }
+
+  template <class F>
+  void for_planes(F f) const {
+    parallel_ranges(planes, std::max<i64>(1, ops::kGrain / (h * w)), [&](i64 begin, i64 end) {
+      for (i64 i = begin; i < end; ++i) f(i);
+    });
+  }
+
+  // Calls f(output index in the plane, rows, columns) for each window.
+  template <class F>
+  void for_windows(F f) const {
+    for (i64 i = 0; i < p; ++i) {
+      const Range rows = range(i, h);
+      for (i64 j = 0; j < q; ++j) f(i * q + j, rows, range(j, w));
+    }
+  }
+};
+
+// Pixel numbers within a plane, four bytes each, in memory that backward reads again.
+struct Winners {
+  ops::SavedBytes bytes;
+  explicit Winners(i64 count) : bytes(count * 4) {}
+  void put(i64 i, i64 pixel) const {
+    const auto v = static_cast<std::uint32_t>(pixel);
+    std::memcpy(bytes.data() + i * 4, &v, 4);
+  }
+  i64 get(i64 i) const {
+    std::uint32_t v;
+    std::memcpy(&v, bytes.data() + i * 4, 4);
+    return v;
+  }
+};
+
+}  // namespace
+
+// y = x at the first largest pixel of the window; NaN wins, so that it is seen. dx = dy there.
+Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
+  const Geometry g("max_pool2d", x, options);
+  if (g.h * g.w > i64{UINT32_MAX}) ops::throw_shape("max_pool2d", "planes of fewer than 2^32 pixels", x.shape().str());
+  const Tensor input = x.contiguous();
+  Tensor y = Tensor::empty(g.result(), x.dtype());
+  const bool recording = will_record({x});
+  const Winners winners(recording ? y.numel() : 0);
+  dispatch(x.dtype(), "max_pool2d", [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = input.data<T>();
+    T* to = y.data<T>();
+    g.for_planes([&](i64 plane) {
+      const T* image = from + plane * g.h * g.w;
+      g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
+        i64 best = rows.begin * g.w + columns.begin;
+        T top = image[best];
+        for (i64 r = rows.begin; r < rows.end; ++r) {
+          for (i64 c = columns.begin; c < columns.end; ++c) {
+            const T v = image[r * g.w + c];
+            if (v > top || (v != v && top == top)) {
+              top = v;
+              best = r * g.w + c;
+            }
+          }
+        }
+        to[plane * g.p * g.q + out] = top;
+        if (recording) winners.put(plane * g.p * g.q + out, best);
+      });
+    });
+  });
+  return record("max_pool2d", std::move(y), {x}, [g, winners](const Tensor& dy) {
+    const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
+    dispatch(dy.dtype(), "max_pool2d", [&](auto zero) {
+      using T = decltype(zero);
+      const T* from = dense.data<T>();
+      T* to = dx.data<T>();
+      g.for_planes([&](i64 plane) {
+        T* image = to + plane * g.h * g.w;
+        std::fill_n(image, g.h * g.w, T(0));
+        for (i64 i = plane * g.p * g.q; i < (plane + 1) * g.p * g.q; ++i) image[winners.get(i)] += from[i];
+      });
+    });
+    return std::vector<Tensor>{dx};
+  });
+}
+
+// y = sum over the window / cells;  dx = sum over the windows that hold the pixel of dy / cells
+Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
+  const Geometry g("avg_pool2d", x, options);
+  const Tensor input = x.contiguous();
+  Tensor y = Tensor::empty(g.result(), x.dtype());
+  const auto cells = [count_padding = options.count_padding](Geometry::Range rows, Geometry::Range columns) {
+    return count_padding ? rows.padded * columns.padded : (rows.end - rows.begin) * (columns.end - columns.begin);
+  };
+  dispatch(x.dtype(), "avg_pool2d", [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = input.data<T>();
+    T* to = y.data<T>();
+    g.for_planes([&](i64 plane) {
+      const T* image = from + plane * g.h * g.w;
+      g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
+        T total = 0;
+        for (i64 r = rows.begin; r < rows.end; ++r) {
+          for (i64 c = columns.begin; c < columns.end; ++c) total += image[r * g.w + c];
+        }
+        to[plane * g.p * g.q + out] = total / static_cast<T>(cells(rows, columns));
+      });
+    });
+  });
+  return record("avg_pool2d", std::move(y), {x}, [g, cells](const Tensor& dy) {
+    const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
+    dispatch(dy.dtype(), "avg_pool2d", [&](auto zero) {
+      using T = decltype(zero);
+      const T* from = dense.data<T>();
+      T* to = dx.data<T>();
+      g.for_planes([&](i64 plane) {
+        T* image = to + plane * g.h * g.w;
+        std::fill_n(image, g.h * g.w, T(0));
+        g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
+          const T share = from[plane * g.p * g.q + out] / static_cast<T>(cells(rows, columns));
+          for (i64 r = rows.begin; r < rows.end; ++r) {
+            for (i64 c = columns.begin; c < columns.end; ++c) image[r * g.w + c] += share;
+          }
+        });
+      });
+    });
+    return std::vector<Tensor>{dx};
+  });
+}
+
+Tensor global_avg_pool(const Tensor& x) {
+  ops::check_floating("global_avg_pool", x);
+  ops::check_rank("global_avg_pool", "x", x, 4);
+  if (x.size(2) * x.size(3) < 1) ops::throw_shape("global_avg_pool", "planes of at least one pixel", x.shape().str());
+  return mean(x, {2, 3}, true);
+}
+
+}  // namespace tern

@@ -1,0 +1,163 @@
+// Operations that move elements: reshape, permute, slice, concat, pad. None computes; each backward moves them back.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "ops/op_util.hpp"
+#include "tern/autograd.hpp"
+#include "tern/ops.hpp"
+
+namespace tern {
+namespace {
+
+using i64 = std::int64_t;
+
+// The part [begin, end) step `step` of one dimension, as a view. Bounds are the caller's business.
+Tensor part_of(const Tensor& x, int dim, i64 begin, i64 end, i64 step = 1) {
+  std::vector<i64> strides(x.strides().begin(), x.strides().end());
+  const i64 extent = end > begin ? (end - begin + step - 1) / step : 0;
+  const i64 offset = extent > 0 ? begin * strides[static_cast<std::size_t>(dim)] : 0;
+  strides[static_cast<std::size_t>(dim)] *= step;
+  return x.strided_view(x.shape().with(dim, extent), strides, offset);
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  ops::check_floating("reshape", x);
+  if (shape.numel() != x.numel()) {
+    ops::throw_shape("reshape", "a shape of " + std::to_string(x.numel()) + " elements for " + x.shape().str(), shape.str());
+  }
+  return record("reshape", x.view(shape), {x},
+                [before = x.shape()](const Tensor& dy) { return std::vector<Tensor>{dy.view(before)}; });
+}
+
+Tensor flatten(const Tensor& x) {
+  ops::check_floating("flatten", x);
+  if (x.shape().rank() < 1) ops::throw_shape("flatten", "x of rank >= 1", x.shape().str());
+  i64 rest = 1;
+  for (int d = 1; d < x.shape().rank(); ++d) rest *= x.size(d);
+  return reshape(x, Shape{x.size(0), rest});
+}
+
+Tensor permute(const Tensor& x, std::vector<int> order) {
+  ops::check_floating("permute", x);
+  const int rank = x.shape().rank();
+  std::vector<i64> extents, strides;
+  std::vector<int> inverse(static_cast<std::size_t>(rank), -1);
+  if (static_cast<int>(order.size()) != rank) {
+    ops::throw_shape("permute", "one entry a dimension of " + x.shape().str(), std::to_string(order.size()));
+  }
+  for (int to = 0; to < rank; ++to) {
+    const int from = ops::checked_dim("permute", x, order[static_cast<std::size_t>(to)]);
+    if (inverse[static_cast<std::size_t>(from)] != -1) {
+      ops::throw_value("permute", "each dimension once", std::to_string(from) + " again");
+    }
+    inverse[static_cast<std::size_t>(from)] = to;
+    extents.push_back(x.size(from));
+    strides.push_back(x.strides()[static_cast<std::size_t>(from)]);
+  }
+  Tensor y = x.strided_view(Shape(std::span<const i64>(extents)), strides);
+  return record("permute", std::move(y), {x},
+                [inverse](const Tensor& dy) { return std::vector<Tensor>{permute(dy, inverse)}; });
+}
+
+Tensor transpose(const Tensor& x) {
+  ops::check_floating("transpose", x);
+  ops::check_rank("transpose", "x", x, 2);
+  return permute(x, {1, 0});
+}
+
+Tensor slice(const Tensor& x, int dim, std::int64_t begin, std::int64_t end, std::int64_t step) {
+  ops::check_floating("slice", x);
+  const int d = ops::checked_dim("slice", x, dim);
+  if (begin < 0 || end < begin || end > x.size(d)) {
+    ops::throw_shape("slice", "0 <= begin <= end <= " + std::to_string(x.size(d)),
+                     std::to_string(begin) + " and " + std::to_string(end));
+  }
+  if (step < 1) ops::throw_value("slice", "step >= 1", std::to_string(step));
+  return record("slice", part_of(x, d, begin, end, step), {x}, [=, shape = x.shape()](const Tensor& dy) {
+    const Tensor dx = Tensor::zeros(shape, dy.dtype());
+    part_of(dx, d, begin, end, step).copy_from(dy);
+    return std::vector<Tensor>{dx};
+  });
+}
+
+Tensor concat(const std::vector<Tensor>& parts, int dim) {
+  if (parts.empty()) ops::throw_value("concat", "at least one tensor", "none");
+  ops::check_floating("concat", parts[0]);
+  const int d = ops::checked_dim("concat", parts[0], dim);
+  i64 total = 0, outer = 1, inner = 1;
+  std::vector<i64> extents;
+  for (const Tensor& t : parts) {
+    ops::check_same_dtype("concat", parts[0], t);
+    if (t.shape().rank() != parts[0].shape().rank() || !(t.shape().with(d, 1) == parts[0].shape().with(d, 1))) {
+      ops::throw_shape("concat", "shapes that agree but along dimension " + std::to_string(d),
+                       parts[0].shape().str() + " and " + t.shape().str());
+    }
+    extents.push_back(t.size(d));
+    total += t.size(d);
+  }
+  for (int k = 0; k < parts[0].shape().rank(); ++k) (k < d ? outer : inner) *= k == d ? 1 : parts[0].size(k);
+  Tensor y = Tensor::empty(parts[0].shape().with(d, total), parts[0].dtype());
+  const i64 item = static_cast<i64>(size_of(y.dtype()));
+  dispatch(y.dtype(), "concat", [&](auto zero) {
+    using T = decltype(zero);
+    i64 at = 0;
+    for (const Tensor& t : parts) {
+      const Tensor from = t.contiguous();
+      const i64 run = t.size(d) * inner;
+      for (i64 o = 0; o < outer; ++o) {
+        std::memcpy(y.data<T>() + o * total * inner + at, from.data<T>() + o * run, static_cast<std::size_t>(run * item));
+      }
+      at += run;
+    }
+  });
+  std::vector<bool> needed;
+  for (const Tensor& t : parts) needed.push_back(t.requires_grad());
+  return record("concat", std::move(y), parts, [d, extents, needed](const Tensor& dy) {
+    std::vector<Tensor> out(extents.size());
+    i64 at = 0;
+    for (std::size_t i = 0; i < extents.size(); at += extents[i++]) {
+      if (needed[i]) out[i] = part_of(dy, d, at, at + extents[i]).contiguous();
+    }
+    return out;
+  });
+}
+
+Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after) {
+  ops::check_floating("pad", x);
+  const int d = ops::checked_dim("pad", x, dim);
+  if (before < 0 || after < 0) {
+    ops::throw_value("pad", "before and after >= 0", std::to_string(before) + " and " + std::to_string(after));
+  }
+  const i64 extent = x.size(d);
+  Tensor y = Tensor::zeros(x.shape().with(d, before + extent + after), x.dtype());
+  part_of(y, d, before, before + extent).copy_from(x);
+  return record("pad", std::move(y), {x}, [=](const Tensor& dy) {
+    return std::vector<Tensor>{part_of(dy, d, before, before + extent).contiguous()};
+  });
+}
+
+// y[n, front + c, p, q] = x[n, c, p * stride, q * stride], zero in the other channels
+Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, std::int64_t back) {
+  ops::check_floating("shortcut_pad", x);
+  ops::check_rank("shortcut_pad", "x", x, 4);
+  if (stride < 1 || front < 0 || back < 0) {
+    ops::throw_value("shortcut_pad", "stride >= 1, front and back >= 0",
+                     std::to_string(stride) + ", " + std::to_string(front) + " and " + std::to_string(back));
+  }
+  const i64 c = x.size(1), h = x.size(2), w = x.size(3);
+  const auto pixels = [=](const Tensor& t) { return part_of(part_of(t, 2, 0, h, stride), 3, 0, w, stride); };
+  const Tensor seen = pixels(x);
+  Tensor y = Tensor::zeros(Shape{x.size(0), front + c + back, seen.size(2), seen.size(3)}, x.dtype());
+  part_of(y, 1, front, front + c).copy_from(seen);
+  return record("shortcut_pad", std::move(y), {x}, [=, shape = x.shape()](const Tensor& dy) {
+    const Tensor dx = Tensor::zeros(shape, dy.dtype());
+    pixels(dx).copy_from(part_of(dy, 1, front, front + c));
+    return std::vector<Tensor>{dx};
+  });
+}
+
+}  // namespace tern
