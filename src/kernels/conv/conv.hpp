@@ -18,4 +18,15 @@ struct ConvShape {
   std::int64_t groups = 1;
 };
 
+/// y = conv(x, filters) + bias; bias [o] or null. Overwrites y. Float goes to the register-blocked kernels (implicit.hpp)
+/// where they suit the shape, everything else to matrix products (kernels/conv_im2col.hpp).
+void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y);
+void forward(const ConvShape& shape, const double* x, const double* filters, const double* bias, double* y);
+/// dx = gradient of x. Overwrites dx.
+void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx);
+void backward_data(const ConvShape& shape, const double* dy, const double* filters, double* dx);
+/// dfilters = gradient of the filters. Overwrites dfilters.
+void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters);
+void backward_filters(const ConvShape& shape, const double* x, const double* dy, double* dfilters);
+
 }  // namespace tern::kernels::conv

@@ -1,0 +1,41 @@
+#include "kernels/conv/conv.hpp"
+#include "kernels/conv/implicit.hpp"
+#include "kernels/conv_im2col.hpp"
+
+namespace tern::kernels::conv {
+
+void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y) {
+  if (implicit::suits_forward(shape)) {
+    implicit::forward(shape, x, filters, bias, y);
+  } else {
+    im2col::forward(shape, x, filters, bias, y);
+  }
+}
+
+void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx) {
+  if (implicit::suits_backward_data(shape)) {
+    implicit::backward_data(shape, dy, filters, dx);
+  } else {
+    im2col::backward_data(shape, dy, filters, dx);
+  }
+}
+
+void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters) {
+  if (implicit::suits_backward_filters(shape)) {
+    implicit::backward_filters(shape, x, dy, dfilters);
+  } else {
+    im2col::backward_filters(shape, x, dy, dfilters);
+  }
+}
+
+void forward(const ConvShape& shape, const double* x, const double* filters, const double* bias, double* y) {
+  im2col::forward(shape, x, filters, bias, y);
+}
+void backward_data(const ConvShape& shape, const double* dy, const double* filters, double* dx) {
+  im2col::backward_data(shape, dy, filters, dx);
+}
+void backward_filters(const ConvShape& shape, const double* x, const double* dy, double* dfilters) {
+  im2col::backward_filters(shape, x, dy, dfilters);
+}
+
+}  // namespace tern::kernels::conv
