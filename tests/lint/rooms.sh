@@ -35,7 +35,7 @@ room_of_header() {
     tern/nn.hpp) echo nn ;;
     tern/data.hpp) echo data ;;
     tern/convert.hpp | tern/safetensors.hpp) echo convert ;;
-    tern/train.hpp | tern/bench.hpp | tern/version.hpp | tern/train_config.def) echo train ;;
+    tern/train.hpp | tern/bench.hpp | tern/compare.hpp | tern/version.hpp | tern/train_config.def) echo train ;;
     tern/*) echo unknown ;;
     *) echo "${1%%/*}" ;;
   esac

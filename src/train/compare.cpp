@@ -1,0 +1,209 @@
+#include "tern/compare.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/file.hpp"
+#include "tern/convert.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+std::string file_name_of(const MethodPair& pair, std::int64_t seed) {
+  std::string name = pair.weights + "_" + pair.acts + "_seed" + std::to_string(seed);
+  for (char& c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (!plain) c = '-';
+  }
+  return name;
+}
+
+// What a finished run leaves in result.json.
+struct RunResult {
+  double accuracy = 0, seconds = 0;
+  std::vector<double> zero_shares;
+  std::int64_t packed_bytes = 0;
+};
+
+RunResult measure(const std::string& dir, const TrainConfig& config) {
+  RunResult r;
+  std::string last;
+  const std::string text = read_text_file(dir + "/metrics.jsonl");
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t eol = text.find('\n', at);
+    last = text.substr(at, eol - at);
+    r.seconds += ordered_json::parse(last).at("seconds").get<double>();
+    at = eol == std::string::npos ? text.size() : eol + 1;
+  }
+  r.accuracy = ordered_json::parse(last).at("test").at("accuracy").get<double>();
+  const TrainedRun run = load_run(dir, "last");
+  for (const LayerHealth& h : weight_health(run.network)) {
+    if (!h.shares.empty()) r.zero_shares.push_back(h.shares[h.shares.size() / 2]);
+  }
+  r.packed_bytes = static_cast<std::int64_t>(packed::encode(pack(run.network, {{"model", config.model}})).size());
+  const ordered_json j{{"accuracy", r.accuracy}, {"seconds", r.seconds}, {"zero_shares", r.zero_shares}, {"packed_bytes", r.packed_bytes}};
+  write_file_atomically(dir + "/result.json", j.dump() + "\n");
+  return r;
+}
+
+RunResult read_result(const std::string& dir) {
+  try {
+    const ordered_json j = ordered_json::parse(read_text_file(dir + "/result.json", 1 << 20));
+    return {j.at("accuracy").get<double>(), j.at("seconds").get<double>(), j.at("zero_shares").get<std::vector<double>>(),
+            j.at("packed_bytes").get<std::int64_t>()};
+  } catch (const ordered_json::exception&) {
+    throw FormatError("[compare] " + dir + "/result.json is damaged; remove it to measure the run again");
+  }
+}
+
+// Runs one cell of the table, or picks up its result. False if it was stopped.
+bool run_cell(const ComparePlan& plan, const TrainConfig& config, const std::string& dir, const CompareCallbacks& callbacks,
+              RunResult& result) {
+  const std::string saved = dir + "/config.toml";
+  const bool started = fs::exists(saved);
+  if (started && read_text_file(saved) != config.toml()) {
+    throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " + plan.directory);
+  }
+  if (fs::exists(dir + "/result.json")) {
+    result = read_result(dir);
+    return true;
+  }
+  TrainCallbacks inner;
+  inner.step = callbacks.step;
+  inner.stop = callbacks.stop;
+  if (!train(config, dir, started, inner).finished) return false;
+  result = measure(dir, config);
+  return true;
+}
+
+CompareRow row_of(const MethodPair& pair, const std::vector<RunResult>& results) {
+  CompareRow row;
+  row.pair = pair;
+  const auto n = static_cast<double>(results.size());
+  std::vector<double> zeros;
+  for (const RunResult& r : results) {
+    row.accuracies.push_back(r.accuracy);
+    row.mean += r.accuracy / n;
+    row.seconds += r.seconds / n;
+    zeros.insert(zeros.end(), r.zero_shares.begin(), r.zero_shares.end());
+  }
+  for (const double a : row.accuracies) row.spread += (a - row.mean) * (a - row.mean);
+  row.spread = results.size() > 1 ? std::sqrt(row.spread / (n - 1)) : 0.0;
+  if (!zeros.empty()) {
+    for (const double z : zeros) row.zero_share += z / static_cast<double>(zeros.size());
+    const auto [low, high] = std::minmax_element(zeros.begin(), zeros.end());
+    row.lowest_zero_share = *low;
+    row.highest_zero_share = *high;
+  }
+  if (!results.empty()) row.packed_bytes = results[0].packed_bytes;
+  return row;
+}
+
+ordered_json to_json(const std::vector<CompareRow>& rows) {
+  ordered_json j = ordered_json::array();
+  for (const CompareRow& r : rows) {
+    j.push_back({{"weights", r.pair.weights}, {"acts", r.pair.acts}, {"accuracies", r.accuracies}, {"mean", r.mean},
+                 {"spread", r.spread}, {"gap", r.gap}, {"zero_share", r.zero_share}, {"lowest_zero_share", r.lowest_zero_share},
+                 {"highest_zero_share", r.highest_zero_share}, {"packed_bytes", r.packed_bytes}, {"seconds", r.seconds}});
+  }
+  return j;
+}
+
+bool is_fp32(const MethodPair& p) { return p.weights == "none" && p.acts == "none"; }
+
+}  // namespace
+
+std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks& callbacks) {
+  if (plan.pairs.empty() || plan.seeds.empty()) throw ValueError("[compare] expected at least one pair and one seed");
+  std::vector<CompareRow> rows;
+  const std::size_t runs = plan.pairs.size() * plan.seeds.size();
+  std::size_t run = 0;
+  bool stopped = false;
+  for (const MethodPair& pair : plan.pairs) {
+    std::vector<RunResult> results;
+    for (const std::int64_t seed : plan.seeds) {
+      if (stopped) break;
+      TrainConfig config = plan.recipe;
+      config.weights = pair.weights;
+      config.acts = pair.acts;
+      config.seed = seed;
+      const std::string dir = (fs::path(plan.directory) / file_name_of(pair, seed)).string();
+      if (callbacks.start) callbacks.start(run++, runs, pair.str() + ", seed " + std::to_string(seed));
+      RunResult result;
+      stopped = !run_cell(plan, config, dir, callbacks, result);
+      if (!stopped) results.push_back(std::move(result));
+    }
+    if (!results.empty()) rows.push_back(row_of(pair, results));
+  }
+  const auto fp32 = std::find_if(rows.begin(), rows.end(), [](const CompareRow& r) { return is_fp32(r.pair); });
+  if (fp32 != rows.end()) {
+    const double reference = fp32->mean;
+    for (CompareRow& r : rows) r.gap = reference - r.mean;
+  }
+  if (!rows.empty()) {
+    write_file_atomically((fs::path(plan.directory) / "table.json").string(), to_json(rows).dump(1) + "\n");
+    write_file_atomically((fs::path(plan.directory) / "table.md").string(), compare_markdown(rows));
+    write_file_atomically((fs::path(plan.directory) / "table.svg").string(), compare_svg(rows));
+  }
+  return rows;
+}
+
+std::string compare_markdown(const std::vector<CompareRow>& rows) {
+  std::string out =
+      "| weights | activations | accuracy % | spread | gap to fp32 | zero weights (lowest..highest layer) | packed bytes | s a run | seeds |\n"
+      "|---|---|---|---|---|---|---|---|---|\n";
+  for (const CompareRow& r : rows) {
+    const bool quantized = r.pair.weights != "none";
+    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts, 100 * r.mean,
+                       100 * r.spread, 100 * r.gap,
+                       quantized ? fmt::format("{:.3f} ({:.3f}..{:.3f})", r.zero_share, r.lowest_zero_share, r.highest_zero_share) : "",
+                       r.packed_bytes, r.seconds, r.accuracies.size());
+  }
+  return out;
+}
+
+std::string compare_svg(const std::vector<CompareRow>& rows) {
+  double low = 1, high = 0, reference = -1;
+  for (const CompareRow& r : rows) {
+    low = std::min(low, r.mean - r.spread);
+    high = std::max(high, r.mean + r.spread);
+    if (is_fp32(r.pair)) reference = r.mean;
+  }
+  low = std::floor(low * 100 - 0.5) / 100;
+  high = std::ceil(high * 100 + 0.2) / 100;
+  constexpr double kLeft = 230, kWidth = 520, kRow = 24, kTop = 40;
+  const double height = kTop + kRow * static_cast<double>(rows.size()) + 30;
+  const auto x = [&](double accuracy) { return kLeft + kWidth * (accuracy - low) / (high - low); };
+  std::string out = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"820\" height=\"{0:.0f}\" viewBox=\"0 0 820 {0:.0f}\" font-family=\"sans-serif\" "
+      "font-size=\"12\">\n<rect width=\"820\" height=\"{0:.0f}\" fill=\"white\"/>\n"
+      "<text x=\"{1:.0f}\" y=\"20\" font-size=\"14\">test accuracy in %, weights / activations (bar: mean, line: +- 1 standard deviation)</text>\n",
+      height, 12.0);
+  double y = kTop;
+  for (const CompareRow& r : rows) {
+    out += fmt::format("<text x=\"{:.0f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 14, r.pair.str());
+    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"16\" fill=\"{}\"/>\n", kLeft, y + 2, x(r.mean) - kLeft,
+                       is_fp32(r.pair) ? "#999999" : "#4477aa");
+    out += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"black\"/>\n", x(r.mean - r.spread),
+                       x(r.mean + r.spread), y + 10, y + 10);
+    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.2f}</text>\n", x(r.mean + r.spread) + 5, y + 14, 100 * r.mean);
+    y += kRow;
+  }
+  if (reference >= 0) {
+    out += fmt::format("<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#999999\" stroke-dasharray=\"4 3\"/>\n",
+                       x(reference), kTop, y);
+  }
+  out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.0f}</text>\n<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{:.0f}</text>\n</svg>\n",
+                     kLeft, y + 18, 100 * low, kLeft + kWidth, y + 18, 100 * high);
+  return out;
+}
+
+}  // namespace tern
