@@ -8,16 +8,11 @@
 
 #include <cstdint>
 
+#include "kernels/conv_shape.hpp"
+
 namespace tern::kernels {
 
-struct OrderedConv {
-  std::int64_t batch = 1, channels = 1, height = 1, width = 1;  ///< x: [batch][channels][height][width]
-  std::int64_t outputs = 1, kernel_h = 1, kernel_w = 1;         ///< w: [outputs][channels/groups][kernel_h][kernel_w]
-  std::int64_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1, groups = 1;
-
-  std::int64_t out_height() const { return (height + 2 * pad_h - dilation_h * (kernel_h - 1) - 1) / stride_h + 1; }
-  std::int64_t out_width() const { return (width + 2 * pad_w - dilation_w * (kernel_w - 1) - 1) / stride_w + 1; }
-};
+using OrderedConv = ConvShape;
 
 /// y: [batch][outputs][out_height][out_width]; bias: [outputs] or null. The caller has checked that shapes fit.
 void ordered_conv2d(const OrderedConv& shape, const float* x, const float* w, const float* bias, float* y);

@@ -1,0 +1,126 @@
+#include "kernels/kpacked/conv.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+namespace tern::kernels::kpacked {
+
+const Micro& micro_for(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return kMicroAvx2;
+    case Isa::kAvx512: return kMicroAvx512;
+    case Isa::kAvx512Vpopcnt: return kMicroAvx512Vpopcnt;
+#elif defined(__aarch64__)
+    case Isa::kNeon: return kMicroNeon;
+#endif
+    default: return kMicroPortable;
+  }
+}
+
+// A run of contiguous bytes under the kernel: tap (r, s) and the ones after it, `bytes` in all.
+struct Conv::Segment {
+  i64 offset, bytes;
+  i64 tap;  // r * kernel_w + s of the first byte
+};
+
+bool Conv::supports(const ConvShape& d, const PlaneCode& input) {
+  const bool border = d.pad_h > 0 || d.pad_w > 0;
+  const bool whole_bytes = d.groups == 1 || (d.channels / d.groups % 8 == 0 && d.outputs / d.groups % 8 == 0);
+  return whole_bytes && (!border || (input.lo <= 0 && input.hi >= 0)) && input.planes() <= 7;
+}
+
+std::vector<Conv::Segment> Conv::segments() const {
+  const i64 pixel = shape_.groups == 1 ? input_.pixel_bytes() : shape_.channels / shape_.groups / 8;
+  const bool joined = shape_.groups == 1 && shape_.dilation_w == 1;
+  const i64 row = shape_.dilation_h * input_.row_bytes(), tap = shape_.dilation_w * input_.pixel_bytes();
+  if (joined && shape_.kernel_w * pixel == row) return {{0, shape_.kernel_h * row, 0}};  // kernel as wide as the image
+  std::vector<Segment> out;
+  for (i64 r = 0; r < shape_.kernel_h; ++r) {
+    if (joined) {
+      out.push_back({r * row, shape_.kernel_w * pixel, r * shape_.kernel_w});
+    } else {
+      for (i64 s = 0; s < shape_.kernel_w; ++s) out.push_back({r * row + s * tap, pixel, r * shape_.kernel_w + s});
+    }
+  }
+  return out;
+}
+
+Conv::Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* w)
+    : shape_(shape),
+      input_(input),
+      blocks_per_group_((shape.outputs / shape.groups + kBlock - 1) / kBlock),
+      blocks_(shape.groups * blocks_per_group_) {
+  const i64 channels = shape.channels / shape.groups, taps = shape.kernel_h * shape.kernel_w, k = channels * taps;
+  const i64 pixel = (channels + 7) / 8;
+  const std::vector<Segment> parts = segments();
+  for (const Segment& s : parts) {
+    for (i64 b = 0; b < s.bytes; b += 8) offsets_.push_back(static_cast<std::int32_t>(s.offset + b));
+  }
+  int largest = 1;
+  for (i64 i = 0; i < shape.outputs * k; ++i) largest = std::max(largest, std::abs(static_cast<int>(w[i])));
+  digits_ = static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+  const auto chunks = static_cast<i64>(offsets_.size());
+  weights_.assign(static_cast<std::size_t>(blocks_ * digits_ * chunks * 16), 0);
+  correction_.assign(static_cast<std::size_t>(blocks_ * kBlock), 0);
+  std::int32_t plane_weights = 0;
+  for (int p = 0; p < input.code.planes(); ++p) plane_weights += input.code.weight(p);
+
+  for (i64 block = 0; block < blocks_; ++block) {
+    for (i64 lane = 0; lane < outputs(block); ++lane) {
+      const std::int8_t* filter = w + (first_output(block) + lane) * k;
+      std::int32_t& correction = correction_[static_cast<std::size_t>(block * kBlock + lane)];
+      i64 chunk = 0;
+      for (const Segment& s : parts) {
+        for (i64 byte = 0; byte < s.bytes; ++byte) {
+          const i64 at = chunk + byte / 8;
+          for (i64 bit = 0; bit < 8; ++bit) {
+            const i64 tap = s.tap + byte / pixel, c = byte % pixel * 8 + bit;
+            if (c >= channels) continue;
+            const int code = filter[c * taps + tap];
+            correction += input.code.lo * code;
+            for (int d = 0; d < digits_; ++d) {
+              if ((std::abs(code) >> d & 1) == 0) continue;
+              std::uint64_t* to =
+                  weights_.data() + ((block * digits_ + d) * chunks + at) * 16 + lane;
+              const std::uint64_t mask = std::uint64_t{1} << (byte % 8 * 8 + bit);
+              to[8] |= mask;
+              if (code > 0) to[0] |= mask;
+              else correction -= (1 << d) * plane_weights;
+            }
+          }
+        }
+        chunk += (s.bytes + 7) / 8;
+      }
+    }
+  }
+}
+
+i64 Conv::first_output(i64 block) const {
+  return block / blocks_per_group_ * (shape_.outputs / shape_.groups) + block % blocks_per_group_ * kBlock;
+}
+
+i64 Conv::outputs(i64 block) const {
+  return std::min<i64>(kBlock, shape_.outputs / shape_.groups - block % blocks_per_group_ * kBlock);
+}
+
+void Conv::row(const Micro& micro, const u8* planes, i64 block, i64 p, i64 q, i64 pixels, std::int32_t* acc) const {
+  const i64 group = block / blocks_per_group_;
+  const auto chunks = static_cast<i64>(offsets_.size());
+  Task task{};
+  task.x = planes + input_.at(p * shape_.stride_h - shape_.pad_h, q * shape_.stride_w - shape_.pad_w) +
+           (shape_.groups == 1 ? 0 : group * (shape_.channels / shape_.groups / 8));
+  task.plane_bytes = input_.plane_bytes();
+  task.step = shape_.stride_w * input_.pixel_bytes();
+  task.offsets = offsets_.data();
+  task.chunks = chunks;
+  task.weights = weights_.data() + block * digits_ * chunks * 16;
+  task.digits = digits_;
+  task.planes = input_.code.planes();
+  task.thermometer = input_.code.thermometer();
+  task.correction = correction_.data() + block * kBlock;
+  micro.accumulate(task, pixels, acc);
+}
+
+}  // namespace tern::kernels::kpacked

@@ -1,0 +1,32 @@
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace {
+
+struct Ops {
+  using V = __m512i;
+  static constexpr int kLanes64 = 8, kTile = 8;
+  static constexpr bool kBytes = false;
+  static V load(const std::uint64_t* p) { return _mm512_load_si512(p); }
+  static V broadcast(std::uint64_t w) { return _mm512_set1_epi64(static_cast<long long>(w)); }
+  static V zero() { return _mm512_setzero_si512(); }
+  static V add64(V a, V b) { return _mm512_add_epi64(a, b); }
+  // Truth table of nz & ~(x ^ s) for (x, s, nz): 1 at 001 and 111.
+  static V match(V x, V s, V nz) { return _mm512_ternarylogic_epi64(x, s, nz, 0x82); }
+  static V count(V v) { return _mm512_popcnt_epi64(v); }
+  static V widen(V v) { return v; }
+  static V add8(V a, V) { return a; }
+  static void store_low(V v, std::int32_t* to) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi64_epi32(v));
+  }
+};
+
+}  // namespace
+
+#include "kernels/kpacked/micro_impl.hpp"
+#include "kernels/kpacked/threshold_avx512.hpp"
+
+namespace tern::kernels::kpacked {
+const Micro kMicroAvx512Vpopcnt = {"avx512vpopcnt", accumulate, threshold, threshold_floats};
+}  // namespace tern::kernels::kpacked

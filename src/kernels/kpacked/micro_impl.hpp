@@ -1,0 +1,104 @@
+// Body of accumulate(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage throughout):
+//   V            a vector of kLanes64 words           load, broadcast, zero, add64 (word-wise sum)
+//   match        nz & ~(x ^ s)
+//   count        population count, per byte if kBytes, else per word
+//   widen        per-word sums of bytes
+//   add8         byte-wise sum
+//   store_low    the low 32 bits of each word
+// kTile: output pixels a pass. No templates of the standard library here: their instances would be shared across objects.
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/kpacked/micro.hpp"
+
+namespace {
+
+using tern::kernels::kpacked::Task;
+using i64 = std::int64_t;
+
+constexpr int kVecs = 8 / Ops::kLanes64;
+
+inline std::uint64_t load_word(const std::uint8_t* p) {
+  std::uint64_t w;
+  std::memcpy(&w, p, 8);
+  return w;
+}
+
+// Adds the counts of all chunks of one weight digit and one plane to sums[pixel][vector].
+template <int T>
+inline void add_counts(const std::uint8_t* x, i64 step, const std::int32_t* offsets, i64 chunks, const std::uint64_t* w,
+                       typename Ops::V (&sums)[T][kVecs]) {
+  // A byte counts at most 8 a chunk, so 31 chunks fit before it must be widened.
+  constexpr i64 kRun = Ops::kBytes ? 31 : i64{1} << 40;
+  for (i64 begin = 0; begin < chunks; begin += kRun) {
+    const i64 end = chunks - begin < kRun ? chunks : begin + kRun;
+    typename Ops::V bytes[T][kVecs];
+    if constexpr (Ops::kBytes) {
+      for (int t = 0; t < T; ++t)
+        for (int v = 0; v < kVecs; ++v) bytes[t][v] = Ops::zero();
+    }
+    for (i64 i = begin; i < end; ++i) {
+      const std::uint8_t* at = x + offsets[i];
+      const std::uint64_t* wi = w + i * 16;
+      for (int v = 0; v < kVecs; ++v) {
+        const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64), nz = Ops::load(wi + 8 + v * Ops::kLanes64);
+        for (int t = 0; t < T; ++t) {
+          const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(at + t * step)), s, nz));
+          if constexpr (Ops::kBytes) bytes[t][v] = Ops::add8(bytes[t][v], c);
+          else sums[t][v] = Ops::add64(sums[t][v], c);
+        }
+      }
+    }
+    if constexpr (Ops::kBytes) {
+      for (int t = 0; t < T; ++t)
+        for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::add64(sums[t][v], Ops::widen(bytes[t][v]));
+    }
+  }
+}
+
+template <int T>
+inline void clear(typename Ops::V (&sums)[T][kVecs]) {
+  for (int t = 0; t < T; ++t)
+    for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::zero();
+}
+
+template <int T>
+inline void fold_in(const typename Ops::V (&sums)[T][kVecs], int shift, std::int32_t* acc) {
+  for (int t = 0; t < T; ++t) {
+    std::int32_t low[8];
+    for (int v = 0; v < kVecs; ++v) Ops::store_low(sums[t][v], low + v * Ops::kLanes64);
+    for (int lane = 0; lane < 8; ++lane) acc[8 * t + lane] += low[lane] << shift;
+  }
+}
+
+template <int T>
+void tile(const Task& task, const std::uint8_t* x, std::int32_t* acc) {
+  for (int t = 0; t < T; ++t) std::memcpy(acc + 8 * t, task.correction, 8 * sizeof(std::int32_t));
+  const int groups = task.thermometer ? 1 : task.planes, together = task.thermometer ? task.planes : 1;
+  for (int d = 0; d < task.digits; ++d) {
+    const std::uint64_t* w = task.weights + d * task.chunks * 16;
+    for (int g = 0; g < groups; ++g) {
+      typename Ops::V sums[T][kVecs];
+      clear<T>(sums);
+      for (int k = g; k < g + together; ++k) {
+        add_counts<T>(x + k * task.plane_bytes, task.step, task.offsets, task.chunks, w, sums);
+      }
+      fold_in<T>(sums, d + g, acc);
+    }
+  }
+}
+
+void accumulate(const Task& task, i64 pixels, std::int32_t* acc) {
+  const std::uint8_t* x = task.x;
+  constexpr int T = Ops::kTile;
+  for (; pixels >= T; pixels -= T, x += T * task.step, acc += T * 8) tile<T>(task, x, acc);
+  if constexpr (T > 4) {
+    for (; pixels >= 4; pixels -= 4, x += 4 * task.step, acc += 4 * 8) tile<4>(task, x, acc);
+  }
+  if constexpr (T > 2) {
+    for (; pixels >= 2; pixels -= 2, x += 2 * task.step, acc += 2 * 8) tile<2>(task, x, acc);
+  }
+  for (; pixels > 0; --pixels, x += task.step, acc += 8) tile<1>(task, x, acc);
+}
+
+}  // namespace

@@ -1,0 +1,14 @@
+#define TERN_VECTOR_BYTES 64
+#define TERN_TILE_PIXELS 8
+#include "kernels/ordered/tile_impl.hpp"
+
+#include "kernels/ordered/tile.hpp"
+
+namespace tern::kernels::ordered {
+
+void tile_avx512(const float* x, std::int64_t step, const std::int32_t* offsets, std::int64_t k, const float* w,
+                 std::int64_t pixels, float* out) {
+  tile_all(x, step, offsets, k, w, pixels, out);
+}
+
+}  // namespace tern::kernels::ordered

@@ -1,0 +1,38 @@
+// Body of the tile functions. Included once by each tile_<isa>.cpp, which defines TERN_VECTOR_BYTES and TERN_TILE_PIXELS;
+// everything here has internal linkage, so that code built with one instruction set's flags cannot be picked by another.
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+typedef float Vec __attribute__((vector_size(TERN_VECTOR_BYTES)));
+constexpr int kVecs = 64 / TERN_VECTOR_BYTES;  // vectors in 16 lanes
+constexpr int kVecLanes = TERN_VECTOR_BYTES / 4;
+
+template <int T>
+void tile_block(const float* x, std::int64_t step, const std::int32_t* offsets, std::int64_t k, const float* w,
+                float* out) {
+  Vec acc[T][kVecs] = {};
+  for (std::int64_t i = 0; i < k; ++i, w += 16) {
+    const float* xi = x + offsets[i];
+    Vec wi[kVecs];
+    std::memcpy(wi, w, sizeof wi);
+    for (int t = 0; t < T; ++t) {
+      const float value = xi[t * step];
+      for (int v = 0; v < kVecs; ++v) acc[t][v] = acc[t][v] + wi[v] * value;
+    }
+  }
+  std::memcpy(out, acc, sizeof acc);
+}
+
+void tile_all(const float* x, std::int64_t step, const std::int32_t* offsets, std::int64_t k, const float* w,
+              std::int64_t pixels, float* out) {
+  constexpr int T = TERN_TILE_PIXELS;
+  for (; pixels >= T; pixels -= T, x += T * step, out += T * 16) tile_block<T>(x, step, offsets, k, w, out);
+  if constexpr (T > 4) {
+    for (; pixels >= 4; pixels -= 4, x += 4 * step, out += 4 * 16) tile_block<4>(x, step, offsets, k, w, out);
+  }
+  for (; pixels > 0; --pixels, x += step, out += 16) tile_block<1>(x, step, offsets, k, w, out);
+}
+
+}  // namespace
