@@ -57,4 +57,12 @@ void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, st
   checked_gemm(cblas_dgemm, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
+std::string blas_description() {
+#ifdef OPENBLAS_VERSION
+  return std::string(openblas_get_config());
+#else
+  return "CBLAS";
+#endif
+}
+
 }  // namespace tern::kernels
