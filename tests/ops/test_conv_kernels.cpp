@@ -1,0 +1,209 @@
+// The float convolution kernels against the defining sum, on every instruction set that this CPU has.
+//
+// Tolerance: any order of summing k products in precision u = 2^-24 errs by at most (k + 1) u sum |a b| (Higham, Accuracy
+// and Stability, 3.1), plus one rounding for the bias. The reference sums in double, and keeps sum |a b| beside.
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "kernels/conv/conv.hpp"
+#include "kernels/conv/implicit.hpp"
+#include "kernels/conv/select.hpp"
+#include "tern/cpu.hpp"
+#include "tern/parallel.hpp"
+
+namespace conv = tern::kernels::conv;
+using conv::ConvShape;
+using i64 = std::int64_t;
+
+namespace {
+
+struct Sum {
+  double value = 0, magnitude = 0;
+  void add(double a, double b) {
+    value += a * b;
+    magnitude += std::fabs(a * b);
+  }
+};
+
+struct Problem {
+  ConvShape s;
+  std::vector<float> x, filters, bias, dy;
+  std::vector<Sum> y, dx, dfilters;
+};
+
+std::string describe(const ConvShape& s) {
+  const auto pair = [](const char* name, i64 a, i64 b) {
+    return " " + std::string(name) + " " + std::to_string(a) + "," + std::to_string(b);
+  };
+  return "n " + std::to_string(s.n) + pair("c,o", s.c, s.o) + pair("image", s.h, s.w) + pair("filter", s.r, s.s) +
+         pair("stride", s.stride_h, s.stride_w) + pair("pad", s.pad_h, s.pad_w) +
+         pair("dilation", s.dilation_h, s.dilation_w) + " groups " + std::to_string(s.groups);
+}
+
+// Sets the output extents; false if the filter does not fit.
+bool settle(ConvShape& s) {
+  const i64 room_h = s.h + 2 * s.pad_h - s.dilation_h * (s.r - 1) - 1;
+  const i64 room_w = s.w + 2 * s.pad_w - s.dilation_w * (s.s - 1) - 1;
+  s.p = room_h / s.stride_h + 1;
+  s.q = room_w / s.stride_w + 1;
+  return room_h >= 0 && room_w >= 0;
+}
+
+std::vector<float> random_values(i64 n, std::mt19937& rng) {
+  std::vector<float> v(static_cast<std::size_t>(n));
+  for (float& f : v) f = static_cast<float>(static_cast<int>(rng() % 4001) - 2000) / 1000.0f;
+  return v;
+}
+
+// y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride - pad + r*dilation, ...] and its two adjoints.
+Problem make_problem(const ConvShape& s, std::mt19937& rng) {
+  const i64 c = s.c / s.groups, o = s.o / s.groups;
+  Problem t{s, random_values(s.n * s.c * s.h * s.w, rng), random_values(s.o * c * s.r * s.s, rng),
+            random_values(s.o, rng), random_values(s.n * s.o * s.p * s.q, rng), {}, {}, {}};
+  t.y.resize(t.dy.size());
+  t.dx.resize(t.x.size());
+  t.dfilters.resize(t.filters.size());
+  const auto at = [](i64 i) { return static_cast<std::size_t>(i); };
+  for (i64 yi = 0; yi < static_cast<i64>(t.y.size()); ++yi) {
+    const i64 q = yi % s.q, p = yi / s.q % s.p, k = yi / s.q / s.p % s.o, n = yi / s.q / s.p / s.o;
+    t.y[at(yi)].add(1.0, t.bias[at(k)]);
+    for (i64 f = 0; f < c * s.r * s.s; ++f) {
+      const i64 h = p * s.stride_h - s.pad_h + f / s.s % s.r * s.dilation_h;
+      const i64 w = q * s.stride_w - s.pad_w + f % s.s * s.dilation_w;
+      if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
+      const i64 xi = ((n * s.c + k / o * c + f / s.s / s.r) * s.h + h) * s.w + w, fi = k * c * s.r * s.s + f;
+      t.y[at(yi)].add(t.x[at(xi)], t.filters[at(fi)]);
+      t.dx[at(xi)].add(t.dy[at(yi)], t.filters[at(fi)]);
+      t.dfilters[at(fi)].add(t.dy[at(yi)], t.x[at(xi)]);
+    }
+  }
+  return t;
+}
+
+struct Results {
+  std::vector<float> y, dx, dfilters;
+};
+
+// Outputs start as NaN: what is not written shows.
+Results run(const Problem& t) {
+  const float junk = std::numeric_limits<float>::quiet_NaN();
+  Results r{std::vector<float>(t.y.size(), junk), std::vector<float>(t.dx.size(), junk),
+            std::vector<float>(t.dfilters.size(), junk)};
+  conv::implicit::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), r.y.data());
+  conv::implicit::backward_data(t.s, t.dy.data(), t.filters.data(), r.dx.data());
+  conv::implicit::backward_filters(t.s, t.x.data(), t.dy.data(), r.dfilters.data());
+  return r;
+}
+
+void check_near(const char* what, const std::vector<float>& got, const std::vector<Sum>& want, i64 k) {
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double bound = static_cast<double>(k + 3) * 0x1p-24 * want[i].magnitude;
+    if (std::fabs(got[i] - want[i].value) <= bound) continue;
+    FAIL_CHECK(what << " element " << i << ": " << got[i] << ", expected " << want[i].value << " +- " << bound);
+    return;
+  }
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+void check_shape(const ConvShape& s, std::mt19937& rng) {
+  INFO(describe(s));
+  const Problem t = make_problem(s, rng);
+  const int threads = tern::num_threads();
+  for (const tern::Isa isa : tern::available_isas()) {
+    tern::set_active_isa(isa);
+    INFO("isa " << tern::name_of(isa));
+    tern::set_num_threads(1);
+    const Results one = run(t);
+    check_near("y", one.y, t.y, s.c / s.groups * s.r * s.s);
+    check_near("dx", one.dx, t.dx, s.o / s.groups * s.r * s.s);
+    check_near("dfilters", one.dfilters, t.dfilters, s.n * s.p * s.q);
+    for (const int n : {2, 3}) {
+      tern::set_num_threads(n);
+      const Results more = run(t);
+      CHECK(same_bits(one.y, more.y));
+      CHECK(same_bits(one.dx, more.dx));
+      CHECK(same_bits(one.dfilters, more.dfilters));
+    }
+  }
+  tern::reset_active_isa();
+  tern::set_num_threads(threads);
+}
+
+ConvShape square(i64 n, i64 c, i64 o, i64 extent, i64 kernel, i64 stride, i64 pad, i64 dilation = 1, i64 groups = 1) {
+  ConvShape s{n, c, extent, extent, o, kernel, kernel, 0, 0, stride, stride, pad, pad, dilation, dilation, groups};
+  REQUIRE(settle(s));
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("conv kernels: the forced instruction set is the one that runs", "[ops]") {
+  for (const tern::Isa isa : tern::available_isas()) {
+    tern::set_active_isa(isa);
+    const std::string name(tern::name_of(isa)), runs = conv::current_micro().name;
+    CHECK((name == "reference" ? runs == "portable" : name.starts_with(runs)));
+  }
+  tern::reset_active_isa();
+}
+
+TEST_CASE("conv kernels: the ways of cutting the work", "[ops]") {
+  std::mt19937 rng(7);
+  check_shape(square(2, 5, 16, 32, 3, 1, 1), rng);          // narrow block, row kernels, bands of rows
+  check_shape(square(2, 16, 32, 32, 3, 2, 1), rng);         // phase planes; four grids of dx, one without all taps
+  check_shape(square(9, 3, 48, 7, 3, 1, 1), rng);           // wide and narrow block, several images a task
+  check_shape(square(5, 8, 100, 8, 3, 1, 1), rng);          // last block partly filled
+  check_shape(square(3, 6, 33, 9, 1, 1, 0), rng);           // 1x1 in place, image as one row
+  check_shape(square(2, 4, 20, 40, 1, 1, 0), rng);          // 1x1 in place, rows kept
+  check_shape(square(2, 4, 20, 9, 1, 2, 0), rng);           // dx grids without any tap
+  check_shape(square(2, 7, 24, 10, 5, 1, 0), rng);          // no padding: forward in place
+  check_shape(square(2, 130, 40, 6, 3, 1, 2, 2), rng);      // dilation; products summed in slices
+  check_shape(square(1, 300, 35, 5, 3, 1, 1), rng);         // one image: lane blocks split over tasks
+  check_shape(square(70, 2, 40, 5, 3, 1, 1), rng);          // several partial filter gradients
+  check_shape(square(2, 12, 36, 6, 3, 1, 1, 1, 3), rng);    // groups
+  check_shape(square(2, 6, 6, 11, 3, 3, 5, 1, 6), rng);     // depthwise, stride and padding beyond the filter
+  check_shape(square(1, 1, 1, 1, 1, 1, 0), rng);
+}
+
+TEST_CASE("conv kernels: random shapes", "[ops]") {
+  const unsigned seed = 20240611;
+  INFO("seed " << seed);
+  std::mt19937 rng(seed);
+  const auto draw = [&](i64 low, i64 high) { return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1)); };
+  for (int done = 0; done < 120;) {
+    ConvShape s{};
+    s.groups = draw(1, 4) == 1 ? draw(2, 3) : 1;
+    s.n = draw(1, 5);
+    s.c = s.groups * draw(1, done % 7 == 0 ? 60 : 9);
+    s.o = s.groups * draw(1, done % 5 == 0 ? 80 : 40);
+    s.h = draw(1, 18);
+    s.w = draw(1, done % 4 == 0 ? 50 : 18);
+    s.r = draw(1, 5);
+    s.s = draw(1, 5);
+    s.stride_h = draw(1, 3);
+    s.stride_w = draw(1, 3);
+    s.pad_h = draw(0, 4);
+    s.pad_w = draw(0, 3);
+    s.dilation_h = draw(1, 3);
+    s.dilation_w = draw(1, 2);
+    if (!settle(s)) continue;
+    check_shape(s, rng);
+    ++done;
+  }
+}
+
+TEST_CASE("conv kernels: an empty batch gives a zero filter gradient", "[ops]") {
+  ConvShape s = square(0, 3, 20, 6, 3, 1, 1);
+  std::vector<float> df(static_cast<std::size_t>(20 * 3 * 9), 1.0f);
+  conv::implicit::forward(s, nullptr, df.data(), nullptr, nullptr);
+  conv::implicit::backward_data(s, nullptr, df.data(), nullptr);
+  conv::implicit::backward_filters(s, nullptr, nullptr, df.data());
+  for (const float v : df) CHECK(v == 0.0f);
+}
