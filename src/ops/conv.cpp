@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/conv_im2col.hpp"
+#include "kernels/conv/conv.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -63,8 +63,8 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   Tensor y = Tensor::empty(Shape{shape.n, shape.o, shape.p, shape.q}, x.dtype());
   dispatch(x.dtype(), "conv2d", [&](auto zero) {
     using T = decltype(zero);
-    kernels::im2col::forward(shape, input.data<T>(), filters.data<T>(), offset.defined() ? offset.data<T>() : nullptr,
-                             y.data<T>());
+    kernels::conv::forward(shape, input.data<T>(), filters.data<T>(), offset.defined() ? offset.data<T>() : nullptr,
+                           y.data<T>());
   });
 
   std::vector<Tensor> inputs{x, w};
@@ -79,11 +79,11 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
       using T = decltype(zero);
       if (kept_w.defined()) {
         out[0] = Tensor::empty(Shape{shape.n, shape.c, shape.h, shape.w}, dy.dtype());
-        kernels::im2col::backward_data(shape, g.data<T>(), kept_w.data<T>(), out[0].template data<T>());
+        kernels::conv::backward_data(shape, g.data<T>(), kept_w.data<T>(), out[0].template data<T>());
       }
       if (kept_x.defined()) {
         out[1] = Tensor::empty(Shape{shape.o, shape.c / shape.groups, shape.r, shape.s}, dy.dtype());
-        kernels::im2col::backward_filters(shape, kept_x.data<T>(), g.data<T>(), out[1].template data<T>());
+        kernels::conv::backward_filters(shape, kept_x.data<T>(), g.data<T>(), out[1].template data<T>());
       }
     });
     if (need_bias) out[2] = sum(g, {0, 2, 3});

@@ -6,6 +6,8 @@
 namespace tern::kernels::conv {
 namespace {
 
+constexpr i64 kPrefetchFloats = 1024, kLineFloats = 16;
+
 i64 floor_div(i64 a, i64 b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 // Makes shifts start at zero and records what they need.
@@ -91,10 +93,20 @@ void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 
     const i64 first = std::clamp<i64>((a.stride - 1 - origin) / a.stride, 0, extent);
     return std::pair{first, std::clamp<i64>((a.source - origin + a.stride - 1) / a.stride, first, extent)};
   };
+  // The copy waits for memory: rows of a few channels ahead are asked for early.
+  const i64 plane = h.source * w.source, ahead = std::max<i64>(1, kPrefetchFloats / plane);
+  const i64 row_first = std::clamp<i64>((row0 + h.lo) * h.stride, 0, h.source);
+  const i64 row_last = std::clamp<i64>((row0 + h.lo + plan.rows) * h.stride, row_first, h.source);
+  const auto prefetch = [&](i64 c) {
+    const float* from = source + c * plane;
+    for (i64 i = row_first * w.source; i < row_last * w.source; i += kLineFloats) __builtin_prefetch(from + i);
+  };
+  for (i64 c = 0; c < std::min(ahead, plan.channels); ++c) prefetch(c);
   const auto zero = [](float* to, i64 n) { std::fill(to, to + n, 0.0f); };
   for (i64 c = 0; c < plan.channels; ++c) {
+    if (c + ahead < plan.channels) prefetch(c + ahead);
     float* to = planes + c * plan.channel;
-    const float* from = source + c * h.source * w.source;
+    const float* from = source + c * plane;
     for (const i64 bh : h.phases) {
       const auto [top, bottom] = inside(h, bh, row0, plan.rows);
       for (const i64 bw : w.phases) {

@@ -16,21 +16,25 @@ struct Vec {
   static Vec broadcast(const float* p) { return {_mm512_set1_ps(*p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   static void transpose(Vec (&m)[16]);
-  static void copy_short(const float* x, i64 n, float* y) {
-    const __mmask16 mask = static_cast<__mmask16>((1u << n) - 1u);
-    _mm512_mask_storeu_ps(y, mask, _mm512_maskz_loadu_ps(mask, x));
+  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
+    const __mmask16 mask = low_bits(n);
+    for (i64 r = 0; r < rows; ++r) _mm512_mask_storeu_ps(y + r * ld_y, mask, _mm512_maskz_loadu_ps(mask, x + r * ld_x));
   }
-  // 16 even elements out of 32; the last odd one is never read, it may lie behind the tensor.
-  static void copy_even(const float* x, i64 n, float* y) {
+  // 16 even elements out of 32; the odd one after the last is never read, it may lie behind the tensor.
+  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
     const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
     for (i64 i = 0; i < n; i += 16) {
-      const i64 left = n - i < 16 ? n - i : 16;
-      const unsigned elements = static_cast<unsigned>((std::uint64_t{1} << (2 * left - 1)) - 1);
-      const __m512 lo = _mm512_maskz_loadu_ps(static_cast<__mmask16>(elements), x + 2 * i);
-      const __m512 hi = _mm512_maskz_loadu_ps(static_cast<__mmask16>(elements >> 16), x + 2 * i + 16);
-      const __mmask16 mask = static_cast<__mmask16>((1u << left) - 1u);
-      _mm512_mask_storeu_ps(y + i, mask, _mm512_permutex2var_ps(lo, even, hi));
+      const i64 count = n - i < 16 ? n - i : 16;
+      const __mmask16 first = low_bits(2 * count - 1), second = low_bits(2 * count - 17), mask = low_bits(count);
+      for (i64 r = 0; r < rows; ++r) {
+        const float* from = x + r * ld_x + 2 * i;
+        const __m512 a = _mm512_maskz_loadu_ps(first, from), b = _mm512_maskz_loadu_ps(second, from + 16);
+        _mm512_mask_storeu_ps(y + r * ld_y + i, mask, _mm512_permutex2var_ps(a, even, b));
+      }
     }
+  }
+  static __mmask16 low_bits(i64 n) {
+    return static_cast<__mmask16>(n <= 0 ? 0u : n >= 16 ? 0xffffu : (1u << n) - 1u);
   }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }

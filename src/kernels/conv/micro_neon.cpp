@@ -16,11 +16,15 @@ struct Vec {
   static Vec broadcast(const float* p) { return {vld1q_dup_f32(p)}; }
   void store(float* p) const { vst1q_f32(p, v); }
   static void transpose(Vec (&m)[4]);
-  static void copy_short(const float* x, i64 n, float* y) {
-    for (i64 i = 0; i < n; ++i) y[i] = x[i];
+  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
+    for (i64 r = 0; r < rows; ++r) {
+      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + i];
+    }
   }
-  static void copy_even(const float* x, i64 n, float* y) {
-    for (i64 i = 0; i < n; ++i) y[i] = x[2 * i];
+  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
+    for (i64 r = 0; r < rows; ++r) {
+      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + 2 * i];
+    }
   }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }

@@ -17,11 +17,15 @@ struct Vec {
   void store(float* p) const {
     for (int i = 0; i < 4; ++i) p[i] = v[i];
   }
-  static void copy_short(const float* x, i64 n, float* y) {
-    for (i64 i = 0; i < n; ++i) y[i] = x[i];
+  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
+    for (i64 r = 0; r < rows; ++r) {
+      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + i];
+    }
   }
-  static void copy_even(const float* x, i64 n, float* y) {
-    for (i64 i = 0; i < n; ++i) y[i] = x[2 * i];
+  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
+    for (i64 r = 0; r < rows; ++r) {
+      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + 2 * i];
+    }
   }
   static void transpose(Vec (&m)[4]) {
     Vec t[4];
