@@ -102,11 +102,11 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
         T top = image[best];
         for (i64 r = rows.begin; r < rows.end; ++r) {
           for (i64 c = columns.begin; c < columns.end; ++c) {
+            // No short circuit: which pixel wins is as good as random, so branches would be mispredicted.
             const T v = image[r * g.w + c];
-            if (v > top || (v != v && top == top)) {
-              top = v;
-              best = r * g.w + c;
-            }
+            const bool wins = static_cast<bool>(static_cast<int>(v > top) | static_cast<int>(v != v));
+            top = wins ? v : top;
+            best = wins ? r * g.w + c : best;
           }
         }
         to[plane * g.p * g.q + out] = top;

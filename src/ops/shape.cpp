@@ -1,12 +1,11 @@
 // Operations that move elements: reshape, permute, slice, concat, pad. None computes; each backward moves them back.
 #include <algorithm>
-#include <cstring>
-#include <numeric>
 #include <vector>
 
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
+#include "tern/parallel.hpp"
 
 namespace tern {
 namespace {
@@ -20,6 +19,14 @@ Tensor part_of(const Tensor& x, int dim, i64 begin, i64 end, i64 step = 1) {
   const i64 offset = extent > 0 ? begin * strides[static_cast<std::size_t>(dim)] : 0;
   strides[static_cast<std::size_t>(dim)] *= step;
   return x.strided_view(x.shape().with(dim, extent), strides, offset);
+}
+
+// rows x count elements between two matrices whose rows lie ld_from and ld_to apart.
+template <class T>
+void copy_rows(i64 rows, i64 count, const T* from, i64 ld_from, T* to, i64 ld_to) {
+  parallel_ranges(rows, std::max<i64>(1, ops::kGrain / std::max<i64>(1, count)), [&](i64 begin, i64 end) {
+    for (i64 r = begin; r < end; ++r) std::copy_n(from + r * ld_from, count, to + r * ld_to);
+  });
 }
 
 }  // namespace
@@ -101,27 +108,30 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
   }
   for (int k = 0; k < parts[0].shape().rank(); ++k) (k < d ? outer : inner) *= k == d ? 1 : parts[0].size(k);
   Tensor y = Tensor::empty(parts[0].shape().with(d, total), parts[0].dtype());
-  const i64 item = static_cast<i64>(size_of(y.dtype()));
   dispatch(y.dtype(), "concat", [&](auto zero) {
     using T = decltype(zero);
     i64 at = 0;
     for (const Tensor& t : parts) {
       const Tensor from = t.contiguous();
       const i64 run = t.size(d) * inner;
-      for (i64 o = 0; o < outer; ++o) {
-        std::memcpy(y.data<T>() + o * total * inner + at, from.data<T>() + o * run, static_cast<std::size_t>(run * item));
-      }
+      copy_rows(outer, run, from.data<T>(), run, y.data<T>() + at, total * inner);
       at += run;
     }
   });
   std::vector<bool> needed;
   for (const Tensor& t : parts) needed.push_back(t.requires_grad());
-  return record("concat", std::move(y), parts, [d, extents, needed](const Tensor& dy) {
+  return record("concat", std::move(y), parts, [=](const Tensor& dy) {
+    const Tensor g = dy.contiguous();
     std::vector<Tensor> out(extents.size());
-    i64 at = 0;
-    for (std::size_t i = 0; i < extents.size(); at += extents[i++]) {
-      if (needed[i]) out[i] = part_of(dy, d, at, at + extents[i]).contiguous();
-    }
+    dispatch(dy.dtype(), "concat", [&](auto zero) {
+      using T = decltype(zero);
+      i64 at = 0;
+      for (std::size_t i = 0; i < extents.size(); at += extents[i++] * inner) {
+        if (!needed[i]) continue;
+        out[i] = Tensor::empty(dy.shape().with(d, extents[i]), dy.dtype());
+        copy_rows(outer, extents[i] * inner, g.data<T>() + at, total * inner, out[i].template data<T>(), extents[i] * inner);
+      }
+    });
     return out;
   });
 }
@@ -140,6 +150,26 @@ Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after) {
   });
 }
 
+namespace {
+
+// small [n][front + c + back][p][q] and large [n][c][h][w]: f(row of small, row of large, whether the channel is padding).
+template <class T, class F>
+void for_each_shortcut_row(const Shape& small, const Shape& large, i64 stride, i64 front, T* s, T* l, F f) {
+  const i64 channels = small[1], p = small[2], q = small[3];
+  parallel_ranges(small[0] * channels, std::max<i64>(1, ops::kGrain / std::max<i64>(1, p * q)), [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; ++i) {
+      const i64 c = i % channels - front;
+      const bool padding = c < 0 || c >= large[1];
+      for (i64 row = 0; row < p; ++row) {
+        T* from = padding ? nullptr : l + ((i / channels * large[1] + c) * large[2] + row * stride) * large[3];
+        f(s + (i * p + row) * q, from);
+      }
+    }
+  });
+}
+
+}  // namespace
+
 // y[n, front + c, p, q] = x[n, c, p * stride, q * stride], zero in the other channels
 Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, std::int64_t back) {
   ops::check_floating("shortcut_pad", x);
@@ -148,14 +178,24 @@ Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, st
     ops::throw_value("shortcut_pad", "stride >= 1, front and back >= 0",
                      std::to_string(stride) + ", " + std::to_string(front) + " and " + std::to_string(back));
   }
-  const i64 c = x.size(1), h = x.size(2), w = x.size(3);
-  const auto pixels = [=](const Tensor& t) { return part_of(part_of(t, 2, 0, h, stride), 3, 0, w, stride); };
-  const Tensor seen = pixels(x);
-  Tensor y = Tensor::zeros(Shape{x.size(0), front + c + back, seen.size(2), seen.size(3)}, x.dtype());
-  part_of(y, 1, front, front + c).copy_from(seen);
-  return record("shortcut_pad", std::move(y), {x}, [=, shape = x.shape()](const Tensor& dy) {
-    const Tensor dx = Tensor::zeros(shape, dy.dtype());
-    pixels(dx).copy_from(part_of(dy, 1, front, front + c));
+  const Shape large = x.shape();
+  const Shape small{large[0], front + large[1] + back, (large[2] + stride - 1) / stride, (large[3] + stride - 1) / stride};
+  const Tensor input = x.contiguous();
+  Tensor y = Tensor::empty(small, x.dtype());
+  dispatch(x.dtype(), "shortcut_pad", [&](auto zero) {
+    using T = decltype(zero);
+    for_each_shortcut_row(small, large, stride, front, y.data<T>(), input.data<T>(), [&](T* to, const T* from) {
+      for (i64 q = 0; q < small[3]; ++q) to[q] = from ? from[q * stride] : T(0);
+    });
+  });
+  return record("shortcut_pad", std::move(y), {x}, [=](const Tensor& dy) {
+    const Tensor g = dy.contiguous(), dx = Tensor::zeros(large, dy.dtype());
+    dispatch(dy.dtype(), "shortcut_pad", [&](auto zero) {
+      using T = decltype(zero);
+      for_each_shortcut_row(small, large, stride, front, g.data<T>(), dx.data<T>(), [&](const T* from, T* to) {
+        for (i64 q = 0; to && q < small[3]; ++q) to[q * stride] = from[q];
+      });
+    });
     return std::vector<Tensor>{dx};
   });
 }
