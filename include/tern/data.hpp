@@ -102,7 +102,7 @@ std::vector<DatasetEntry> datasets();
 /// Errors: ValueError on an unknown name.
 std::string find_dataset(std::string_view name, const LoadOptions& options = {});
 
-/// Reads one PNG, JPEG, BMP or PNM file: resizes the shorter side, crops the centre, converts channels; 0 means "as the
+/// Reads one PNG, JPEG or PNM file: resizes the shorter side, crops the centre, converts channels; 0 means "as the
 /// file is" (height and width are both 0 or both set). The label is 0.
 /// Errors: IoError if unreadable; FormatError if damaged, or over 32 Mi pixels.
 Images read_image_file(const std::string& path, int channels = 0, int height = 0, int width = 0);

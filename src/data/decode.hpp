@@ -1,4 +1,4 @@
-// Compressed image files (JPEG, PNG, BMP, PNM) to C x H x W bytes.
+// Compressed image files (JPEG, PNG, PNM) to C x H x W bytes.
 #pragma once
 
 #include <string>

@@ -39,7 +39,7 @@ bool is_image_name(std::string_view name) {
   std::string extension(name.substr(dot + 1));
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  constexpr std::array kKnown{"jpg", "jpeg", "png", "bmp", "pgm", "ppm"};
+  constexpr std::array kKnown{"jpg", "jpeg", "png", "pgm", "ppm"};
   return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
 }
 
@@ -182,7 +182,7 @@ Dataset read_sorted(Tree tree, const LoadOptions& options) {
     if (test.empty()) test = std::move(tree.splits[split]);
   }
   if (train.empty()) {
-    bad_format(kOp, tree.path, 0, "train", "expected train/<class>/<image>.jpg (png, bmp, ppm, pgm); got none");
+    bad_format(kOp, tree.path, 0, "train", "expected train/<class>/<image>.jpg (png, ppm, pgm); got none");
   }
   Dataset set;
   Classes classes = find_classes(tree, train);

@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -69,7 +70,10 @@ inline Bytes gzip(ByteView content) {
   return out;
 }
 
-inline void append(Bytes& to, ByteView more) { to.insert(to.end(), more.begin(), more.end()); }
+inline void append(Bytes& to, ByteView more) {
+  to.reserve(to.size() + more.size());
+  for (const std::uint8_t b : more) to.push_back(b);
+}
 
 inline void append_u32(Bytes& to, std::uint32_t v) {
   for (const int shift : {24, 16, 8, 0}) to.push_back(static_cast<std::uint8_t>(v >> shift));
@@ -93,7 +97,9 @@ struct TarOptions {
 /// One header and its padded data.
 inline Bytes tar_member(const std::string& name, ByteView data, const TarOptions& o = {}) {
   Bytes h(512);
-  const auto put = [&](std::size_t at, std::string_view text) { std::copy(text.begin(), text.end(), h.begin() + static_cast<std::ptrdiff_t>(at)); };
+  const auto put = [&](std::size_t at, std::string_view text) {
+    std::copy(text.begin(), text.end(), h.begin() + static_cast<std::ptrdiff_t>(at));
+  };
   const auto octal = [](long long v, int digits) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%0*llo", digits, v);

@@ -1,0 +1,62 @@
+#include "data/jpeg_tables.hpp"
+
+#include "files.hpp"
+
+using files::Bytes;
+using tern::data::oversized_huffman_table;
+
+namespace {
+
+/// A segment with one table of `each` codes of every length.
+Bytes tables(std::uint8_t each) {
+  Bytes t{0x10};
+  t.insert(t.end(), 16, each);
+  t.insert(t.end(), std::size_t{16} * each, std::uint8_t{1});
+  const std::size_t length = t.size() + 2;
+  Bytes segment{0xff, 0xc4, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length)};
+  files::append(segment, t);
+  return segment;
+}
+
+Bytes join(const std::vector<Bytes>& parts) {
+  Bytes all;
+  for (const Bytes& p : parts) files::append(all, p);
+  return all;
+}
+
+const Bytes kSoi{0xff, 0xd8};
+const Bytes kEoi{0xff, 0xd9};
+const Bytes kScan{0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 12, 34, 0xff, 0x00, 56, 0xff, 0xd0, 78};
+
+}  // namespace
+
+TEST_CASE("oversized_huffman_table: wherever a decoder meets one", "[data]") {
+  const Bytes good = tables(16), bad = tables(17);
+  CHECK_FALSE(oversized_huffman_table(join({kSoi, good, kScan, kEoi})));
+  CHECK(oversized_huffman_table(join({kSoi, bad, kScan, kEoi})) == std::size_t{6});
+  CHECK(oversized_huffman_table(join({kSoi, good, bad})) == good.size() + 6);
+  CHECK(oversized_huffman_table(join({kSoi, {0, 0, 0xff, 0xff}, bad})) == std::size_t{10});     // padded
+  CHECK(oversized_huffman_table(join({kSoi, kScan, bad, kEoi})) == kSoi.size() + kScan.size() + 4);
+  CHECK_FALSE(oversized_huffman_table(join({kSoi, kScan, kEoi, bad})));                        // behind the end
+  Bytes comment{0xff, 0xfe, 3, 0};
+  files::append(comment, bad);
+  comment.resize(2 + 0x300);
+  CHECK_FALSE(oversized_huffman_table(join({kSoi, comment, kScan, kEoi})));                    // inside a comment
+  // The second table of one segment.
+  Bytes two{0xff, 0xc4, 2, 0x46};
+  two.insert(two.end(), good.begin() + 4, good.end());
+  two.insert(two.end(), bad.begin() + 4, bad.end());
+  CHECK(oversized_huffman_table(join({kSoi, two})) == 6 + good.size() - 4);
+  CHECK_FALSE(oversized_huffman_table(files::jpeg({77, 1, 2})));
+  CHECK_FALSE(oversized_huffman_table(Bytes{}));
+  CHECK_FALSE(oversized_huffman_table(Bytes{0xff}));
+  for (std::size_t n = 0; n < bad.size() + 2; ++n) oversized_huffman_table(files::first(join({kSoi, bad}), n));
+}
+
+TEST_CASE("read_image_file: an oversized Huffman table is refused before it is decoded", "[data]") {
+  const files::TempDir dir;
+  const Bytes image = files::jpeg({77});
+  const Bytes rest(image.begin() + 2, image.end());
+  files::write(dir / "x.jpg", join({kSoi, tables(17), rest}));
+  CHECK_THROWS_WITH(tern::read_image_file(dir / "x.jpg"), ContainsSubstring("byte 6: Huffman table"));
+}
