@@ -149,12 +149,12 @@ void run(const Job& job, const Micro& micro, const float* packed) {
   });
 }
 
-void finish_plan(Job& job, i64 channels, i64 kernel_h, i64 kernel_w) {
+void finish_plan(Job& job, const Micro& micro, i64 channels, i64 kernel_h, i64 kernel_w) {
   Plan& plan = job.plan;
   const i64 image_pixels = plan.h.result * plan.w.result;
   const i64 bands = std::max<i64>(1, image_pixels / kTaskPixels);
   const i64 band = bands == 1 ? plan.h.longest : std::max<i64>(1, ceil_div(plan.h.longest, bands));
-  lay_out(plan, channels, band);
+  lay_out(plan, channels, band, micro.width);
   job.group_images = bands > 1 ? 1 : std::clamp<i64>(kTaskPixels / image_pixels, 1, job.images);
   job.k_total = 0;
   for (const AxisGrid& gh : plan.h.grids) {
@@ -175,7 +175,7 @@ void forward(const ConvShape& given, const float* x, const float* filters, const
   Job job{{}, {}, s.n, s.groups, {o, micro.width}, 0, x, y, bias};
   job.plan.h = plan_forward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
   job.plan.w = plan_forward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
-  finish_plan(job, c, s.r, s.s);
+  finish_plan(job, micro, c, s.r, s.s);
   const Scratch packed(s.groups * packed_floats(job));
   pack_filters(job, micro, filters, o * c * taps, c * taps, taps, taps, packed.data());
   run(job, micro, packed.data());
@@ -189,7 +189,7 @@ void backward_data(const ConvShape& given, const float* dy, const float* filters
   Job job{{}, {}, s.n, s.groups, {c, micro.width}, 0, dy, dx, nullptr};
   job.plan.h = plan_backward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
   job.plan.w = plan_backward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
-  finish_plan(job, o, s.r, s.s);
+  finish_plan(job, micro, o, s.r, s.s);
   const Scratch packed(s.groups * packed_floats(job));
   pack_filters(job, micro, filters, o * c * taps, taps, c * taps, taps, packed.data());
   run(job, micro, packed.data());

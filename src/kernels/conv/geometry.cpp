@@ -65,24 +65,19 @@ AxisPlan plan_backward(i64 in, i64 out, i64 kernel, i64 stride, i64 pad, i64 dil
   return plan;
 }
 
-void lay_out(Plan& plan, i64 channels, i64 band) {
+void lay_out(Plan& plan, i64 channels, i64 band, i64 width) {
   plan.channels = channels;
   plan.band = band;
   plan.rows = band + plan.h.reach;
   plan.cols = plan.w.longest + plan.w.reach;
+  const auto as_is = [](const AxisPlan& a, i64 extent) { return a.stride == 1 && a.lo == 0 && extent == a.source; };
+  plan.in_place = band == plan.h.longest && as_is(plan.h, plan.rows) && as_is(plan.w, plan.cols);
+  if (!plan.in_place) plan.cols = (plan.cols + width - 1) / width * width;
   plan.plane = plan.rows * plan.cols;
   plan.channel = plan.plane * plan.phases();
-  // Channels a multiple of a page apart would share cache sets.
-  if (plan.channel % 256 == 0) plan.channel += 16;
+  // Copied channels a multiple of a page apart would share cache sets.
+  if (!plan.in_place && plan.channel % 256 == 0) plan.channel += kLineFloats;
   plan.image = plan.channel * channels;
-  const auto as_is = [](const AxisPlan& a, i64 extent) {
-    return a.stride == 1 && a.lo == 0 && extent == a.source;
-  };
-  plan.in_place = band == plan.h.longest && as_is(plan.h, plan.rows) && as_is(plan.w, plan.cols);
-  if (plan.in_place) {
-    plan.channel = plan.plane;
-    plan.image = plan.channel * channels;
-  }
 }
 
 void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 row0, float* planes) {
@@ -114,7 +109,7 @@ void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 
         zero(to, top * plan.cols);
         const i64 y = (row0 + top + h.lo) * h.stride + bh, x = (left + w.lo) * w.stride + bw;
         micro.copy_rows(from + y * w.source + x, h.stride * w.source, w.stride, bottom - top, left, right - left,
-                        plan.cols - right, to + top * plan.cols);
+                        plan.cols, to + top * plan.cols);
         zero(to + bottom * plan.cols, (plan.rows - bottom) * plan.cols);
         to += plan.plane;
       }

@@ -54,8 +54,8 @@ struct Plan {
   i64 phases() const { return static_cast<i64>(h.phases.size() * w.phases.size()); }
 };
 
-/// Lays out planes for `band` grid rows. in_place is found out if the band covers everything.
-void lay_out(Plan& plan, i64 channels, i64 band);
+/// Lays out planes for `band` grid rows, their columns rounded up to whole vectors of `width`. in_place is found out.
+void lay_out(Plan& plan, i64 channels, i64 band, i64 width);
 
 /// Copies the planes that grid rows [row0, row0 + band) of one image read.
 void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 row0, float* planes);

@@ -59,8 +59,9 @@ struct Micro {
   /// y[c][p] = x[p][c] + bias[c] for c < channels, p < pixels; bias may be null. x rows are `ld_x` floats apart (a
   /// block's lanes: readable up to the block's end), y rows `ld_y`.
   void (*to_planes)(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y);
-  /// Rows of `left` zeros, n elements of x `stride` apart, `right` zeros; y rows are contiguous.
-  void (*copy_rows)(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 right, float* y);
+  /// Contiguous rows of `left` zeros, n elements of x that lie `stride` apart, and zeros up to `cols`, a multiple of
+  /// `width`. y is aligned to a vector.
+  void (*copy_rows)(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 cols, float* y);
   /// y[p][c] = x[c][p], zero for channels <= c < lanes.
   void (*to_pixels)(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes);
 };

@@ -16,16 +16,6 @@ struct Vec {
   static Vec broadcast(const float* p) { return {_mm256_broadcast_ss(p)}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   static void transpose(Vec (&m)[8]);
-  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    for (i64 r = 0; r < rows; ++r) {
-      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + i];
-    }
-  }
-  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    for (i64 r = 0; r < rows; ++r) {
-      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + 2 * i];
-    }
-  }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
@@ -48,6 +38,7 @@ inline void Vec::transpose(Vec (&m)[8]) {
   }
 }
 
+#include "kernels/conv/copy_rows_impl.hpp"
 #include "kernels/conv/micro_impl.hpp"
 
 constexpr Micro kMicro = make_micro("avx2");

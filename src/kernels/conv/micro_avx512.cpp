@@ -16,26 +16,6 @@ struct Vec {
   static Vec broadcast(const float* p) { return {_mm512_set1_ps(*p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   static void transpose(Vec (&m)[16]);
-  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    const __mmask16 mask = low_bits(n);
-    for (i64 r = 0; r < rows; ++r) _mm512_mask_storeu_ps(y + r * ld_y, mask, _mm512_maskz_loadu_ps(mask, x + r * ld_x));
-  }
-  // 16 even elements out of 32; the odd one after the last is never read, it may lie behind the tensor.
-  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-    for (i64 i = 0; i < n; i += 16) {
-      const i64 count = n - i < 16 ? n - i : 16;
-      const __mmask16 first = low_bits(2 * count - 1), second = low_bits(2 * count - 17), mask = low_bits(count);
-      for (i64 r = 0; r < rows; ++r) {
-        const float* from = x + r * ld_x + 2 * i;
-        const __m512 a = _mm512_maskz_loadu_ps(first, from), b = _mm512_maskz_loadu_ps(second, from + 16);
-        _mm512_mask_storeu_ps(y + r * ld_y + i, mask, _mm512_permutex2var_ps(a, even, b));
-      }
-    }
-  }
-  static __mmask16 low_bits(i64 n) {
-    return static_cast<__mmask16>(n <= 0 ? 0u : n >= 16 ? 0xffffu : (1u << n) - 1u);
-  }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -64,6 +44,42 @@ inline void Vec::transpose(Vec (&m)[16]) {
     m[i + 8].v = _mm512_shuffle_f32x4(a[i], a[i + 8], 0xdd);
     m[i + 4].v = _mm512_shuffle_f32x4(a[i + 4], a[i + 12], 0x88);
     m[i + 12].v = _mm512_shuffle_f32x4(a[i + 4], a[i + 12], 0xdd);
+  }
+}
+
+// Lanes 0 .. 15 of a block that starts at element `at`: those that are elements of [0, n).
+inline __mmask16 lanes_inside(i64 at, i64 n) {
+  const unsigned from_low = at >= 0 ? 0xffffu : at <= -16 ? 0u : 0xffffu << -at;
+  const i64 end = n - at;
+  const unsigned below = end >= 16 ? 0xffffu : end <= 0 ? 0u : (1u << end) - 1u;
+  return static_cast<__mmask16>(from_low & below);
+}
+
+// Margins are lanes masked out of a load; nothing outside a row's n elements is read. Stores are whole and aligned: one
+// that crosses a cache line costs several that do not.
+void copy_rows(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 cols, float* y) {
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  for (i64 i = 0; i < cols; i += 16) {
+    const i64 at = (i - left) * stride, span = n > 0 ? (n - 1) * stride + 1 : 0;
+    const __mmask16 first = lanes_inside(at, span), second = lanes_inside(at + 16, span);
+    const float* from = x + at;
+    if (stride == 1) {
+      for (i64 r = 0; r < rows; ++r) {
+        _mm512_store_ps(y + r * cols + i, _mm512_maskz_loadu_ps(first, from + r * ld_x));
+      }
+    } else if (stride == 2) {
+      for (i64 r = 0; r < rows; ++r) {
+        const __m512 a = _mm512_maskz_loadu_ps(first, from + r * ld_x);
+        const __m512 b = _mm512_maskz_loadu_ps(second, from + r * ld_x + 16);
+        _mm512_store_ps(y + r * cols + i, _mm512_permutex2var_ps(a, even, b));
+      }
+    } else {
+      for (i64 r = 0; r < rows; ++r) {
+        for (i64 j = i; j < i + 16; ++j) {
+          y[r * cols + j] = j >= left && j < left + n ? x[r * ld_x + (j - left) * stride] : 0.0f;
+        }
+      }
+    }
   }
 }
 

@@ -146,28 +146,6 @@ void row_outer(const float* x, const i32* off, const float* dy, const PixelBlock
   }
 }
 
-// Rows of at least a vector go by whole vectors, the last one overlapping.
-void copy_rows(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 right, float* y) {
-  constexpr i64 W = Vec::kWidth;
-  const i64 ld_y = left + n + right;
-  if (stride == 1 && n < W) {
-    Vec::copy_short(x, ld_x, rows, n, y + left, ld_y);
-  } else if (stride == 2) {
-    Vec::copy_even(x, ld_x, rows, n, y + left, ld_y);
-  }
-  for (i64 r = 0; r < rows; ++r, x += ld_x) {
-    for (i64 i = 0; i < left; ++i) *y++ = 0.0f;
-    if (stride == 1 && n >= W) {
-      for (i64 i = 0; i + W <= n; i += W) Vec::load(x + i).store(y + i);
-      Vec::load(x + n - W).store(y + n - W);
-    } else if (stride > 2) {
-      for (i64 i = 0; i < n; ++i) y[i] = x[i * stride];
-    }
-    y += n;
-    for (i64 i = 0; i < right; ++i) *y++ = 0.0f;
-  }
-}
-
 // Square blocks of kWidth pixels by kWidth channels; the last block of a side overlaps the one before, writing the same
 // values again. Sides shorter than a block go element by element.
 void to_planes(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y) {

@@ -1,4 +1,4 @@
-// NEON on 64-bit ARM: 32 registers hold 12 pixels by 8 lanes, or 10 offsets by 8 lanes with 4 pixels in flight.
+// NEON on 64-bit ARM: 32 registers hold 8 pixels by 8 lanes (more, and GCC spills), or 10 offsets by 8 lanes with 4 pixels in flight.
 #include <arm_neon.h>
 
 #include "kernels/conv/micro.hpp"
@@ -7,7 +7,7 @@ namespace tern::kernels::conv {
 namespace {
 
 struct Vec {
-  static constexpr int kWidth = 4, kTile = 12, kOuter = 10, kOuterUnroll = 4;
+  static constexpr int kWidth = 4, kTile = 8, kOuter = 10, kOuterUnroll = 4;
   static constexpr int kRowTile = 16, kRowOuter = 8;
   float32x4_t v;
 
@@ -16,16 +16,6 @@ struct Vec {
   static Vec broadcast(const float* p) { return {vld1q_dup_f32(p)}; }
   void store(float* p) const { vst1q_f32(p, v); }
   static void transpose(Vec (&m)[4]);
-  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    for (i64 r = 0; r < rows; ++r) {
-      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + i];
-    }
-  }
-  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    for (i64 r = 0; r < rows; ++r) {
-      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + 2 * i];
-    }
-  }
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 inline Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
@@ -39,6 +29,7 @@ inline void Vec::transpose(Vec (&m)[4]) {
   m[3].v = vcombine_f32(vget_high_f32(b), vget_high_f32(d));
 }
 
+#include "kernels/conv/copy_rows_impl.hpp"
 #include "kernels/conv/micro_impl.hpp"
 
 constexpr Micro kMicro = make_micro("neon");

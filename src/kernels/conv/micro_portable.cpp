@@ -17,16 +17,6 @@ struct Vec {
   void store(float* p) const {
     for (int i = 0; i < 4; ++i) p[i] = v[i];
   }
-  static void copy_short(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    for (i64 r = 0; r < rows; ++r) {
-      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + i];
-    }
-  }
-  static void copy_even(const float* x, i64 ld_x, i64 rows, i64 n, float* y, i64 ld_y) {
-    for (i64 r = 0; r < rows; ++r) {
-      for (i64 i = 0; i < n; ++i) y[r * ld_y + i] = x[r * ld_x + 2 * i];
-    }
-  }
   static void transpose(Vec (&m)[4]) {
     Vec t[4];
     for (int i = 0; i < 4; ++i) t[i].v = V4{m[0].v[i], m[1].v[i], m[2].v[i], m[3].v[i]};
@@ -36,6 +26,7 @@ struct Vec {
 inline Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
 inline Vec add(Vec a, Vec b) { return {a.v + b.v}; }
 
+#include "kernels/conv/copy_rows_impl.hpp"
 #include "kernels/conv/micro_impl.hpp"
 
 constexpr Micro kMicro = make_micro("portable");

@@ -152,7 +152,7 @@ void backward_filters(const ConvShape& given, const float* x, const float* dy, f
   }
   job.plan.h = plan_forward(s.h, s.p, s.r, s.stride_h, s.pad_h, s.dilation_h);
   job.plan.w = plan_forward(s.w, s.q, s.s, s.stride_w, s.pad_w, s.dilation_w);
-  lay_out(job.plan, c, s.p * s.q <= kCopyPixels ? s.p : std::max<i64>(1, kCopyPixels / s.q));
+  lay_out(job.plan, c, s.p * s.q <= kCopyPixels ? s.p : std::max<i64>(1, kCopyPixels / s.q), micro.width);
   job.table = make_table(job.plan, job.plan.h.grids[0], job.plan.w.grids[0], s.r, s.s);
 
   const i64 blocks = job.lanes.blocks(), all = s.groups * job.lanes.padded() * job.k;
