@@ -88,31 +88,16 @@ void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 
     const i64 first = std::clamp<i64>((a.stride - 1 - origin) / a.stride, 0, extent);
     return std::pair{first, std::clamp<i64>((a.source - origin + a.stride - 1) / a.stride, first, extent)};
   };
-  // The copy waits for memory: rows of a few channels ahead are asked for early.
-  const i64 plane = h.source * w.source, ahead = std::max<i64>(1, kPrefetchFloats / plane);
-  const i64 row_first = std::clamp<i64>((row0 + h.lo) * h.stride, 0, h.source);
-  const i64 row_last = std::clamp<i64>((row0 + h.lo + plan.rows) * h.stride, row_first, h.source);
-  const auto prefetch = [&](i64 c) {
-    const float* from = source + c * plane;
-    for (i64 i = row_first * w.source; i < row_last * w.source; i += kLineFloats) __builtin_prefetch(from + i);
-  };
-  for (i64 c = 0; c < std::min(ahead, plan.channels); ++c) prefetch(c);
-  const auto zero = [](float* to, i64 n) { std::fill(to, to + n, 0.0f); };
-  for (i64 c = 0; c < plan.channels; ++c) {
-    if (c + ahead < plan.channels) prefetch(c + ahead);
-    float* to = planes + c * plan.channel;
-    const float* from = source + c * plane;
-    for (const i64 bh : h.phases) {
-      const auto [top, bottom] = inside(h, bh, row0, plan.rows);
-      for (const i64 bw : w.phases) {
-        const auto [left, right] = inside(w, bw, 0, plan.cols);
-        zero(to, top * plan.cols);
-        const i64 y = (row0 + top + h.lo) * h.stride + bh, x = (left + w.lo) * w.stride + bw;
-        micro.copy_rows(from + y * w.source + x, h.stride * w.source, w.stride, bottom - top, left, right - left,
-                        plan.cols, to + top * plan.cols);
-        zero(to + bottom * plan.cols, (plan.rows - bottom) * plan.cols);
-        to += plan.plane;
-      }
+  i64 ahead = std::max<i64>(1, kPrefetchFloats / (h.source * w.source));
+  for (std::size_t i = 0; i < h.phases.size(); ++i) {
+    for (std::size_t j = 0; j < w.phases.size(); ++j) {
+      const auto [top, bottom] = inside(h, h.phases[i], row0, plan.rows);
+      const auto [left, right] = inside(w, w.phases[j], 0, plan.cols);
+      const i64 y = (row0 + top + h.lo) * h.stride + h.phases[i], x = (left + w.lo) * w.stride + w.phases[j];
+      const PlaneCopy copy{plan.channels, h.source * w.source, plan.channel, top, bottom - top, plan.rows - bottom,
+                           left, right - left, plan.cols, h.stride * w.source, w.stride, ahead};
+      micro.copy_planes(source + y * w.source + x, planes + static_cast<i64>(i * w.phases.size() + j) * plan.plane, copy);
+      ahead = 0;  // further phases find the image in the cache
     }
   }
 }

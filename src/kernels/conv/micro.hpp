@@ -44,6 +44,16 @@ struct PixelBlock {
 using OuterFn = void (*)(const float* x, const i32* off, const float* dy, const PixelBlock& pixels, float* acc,
                          bool accumulate);
 
+/// Planes of contiguous rows: `top` rows of zeros, `rows` rows of `left` zeros, n elements of x that lie `stride` apart, and
+/// zeros up to `cols`, a multiple of `width`; then `bottom` rows of zeros. y is aligned to a vector.
+struct PlaneCopy {
+  i64 planes, x_plane, y_plane;  ///< how many, and the floats between them
+  i64 top, rows, bottom;
+  i64 left, n, cols;
+  i64 x_row, stride;
+  i64 ahead;  ///< planes to ask memory for before they are needed; 0: none
+};
+
 /// One instruction set's kernels.
 struct Micro {
   const char* name;
@@ -59,9 +69,7 @@ struct Micro {
   /// y[c][p] = x[p][c] + bias[c] for c < channels, p < pixels; bias may be null. x rows are `ld_x` floats apart (a
   /// block's lanes: readable up to the block's end), y rows `ld_y`.
   void (*to_planes)(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y);
-  /// Contiguous rows of `left` zeros, n elements of x that lie `stride` apart, and zeros up to `cols`, a multiple of
-  /// `width`. y is aligned to a vector.
-  void (*copy_rows)(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 cols, float* y);
+  void (*copy_planes)(const float* x, float* y, const PlaneCopy& copy);
   /// y[p][c] = x[c][p], zero for channels <= c < lanes.
   void (*to_pixels)(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes);
 };

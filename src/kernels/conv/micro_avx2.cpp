@@ -38,7 +38,10 @@ inline void Vec::transpose(Vec (&m)[8]) {
   }
 }
 
-#include "kernels/conv/copy_rows_impl.hpp"
+#include "kernels/conv/copy_planes_impl.hpp"
+
+void copy_planes(const float* x, float* y, const PlaneCopy& copy) { copy_planes_generic(x, y, copy); }
+
 #include "kernels/conv/micro_impl.hpp"
 
 constexpr Micro kMicro = make_micro("avx2");

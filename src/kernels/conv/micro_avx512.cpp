@@ -47,6 +47,8 @@ inline void Vec::transpose(Vec (&m)[16]) {
   }
 }
 
+#include "kernels/conv/copy_planes_impl.hpp"
+
 // Lanes 0 .. 15 of a block that starts at element `at`: those that are elements of [0, n).
 inline __mmask16 lanes_inside(i64 at, i64 n) {
   const unsigned from_low = at >= 0 ? 0xffffu : at <= -16 ? 0u : 0xffffu << -at;
@@ -57,30 +59,30 @@ inline __mmask16 lanes_inside(i64 at, i64 n) {
 
 // Margins are lanes masked out of a load; nothing outside a row's n elements is read. Stores are whole and aligned: one
 // that crosses a cache line costs several that do not.
-void copy_rows(const float* x, i64 ld_x, i64 stride, i64 rows, i64 left, i64 n, i64 cols, float* y) {
+void copy_column(const float* x, float* y, const PlaneCopy& c, i64 column) {
+  const i64 at = (column - c.left) * c.stride, span = c.n > 0 ? (c.n - 1) * c.stride + 1 : 0;
+  const __mmask16 first = lanes_inside(at, span), second = lanes_inside(at + 16, span);
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  for (i64 i = 0; i < cols; i += 16) {
-    const i64 at = (i - left) * stride, span = n > 0 ? (n - 1) * stride + 1 : 0;
-    const __mmask16 first = lanes_inside(at, span), second = lanes_inside(at + 16, span);
-    const float* from = x + at;
-    if (stride == 1) {
-      for (i64 r = 0; r < rows; ++r) {
-        _mm512_store_ps(y + r * cols + i, _mm512_maskz_loadu_ps(first, from + r * ld_x));
-      }
-    } else if (stride == 2) {
-      for (i64 r = 0; r < rows; ++r) {
-        const __m512 a = _mm512_maskz_loadu_ps(first, from + r * ld_x);
-        const __m512 b = _mm512_maskz_loadu_ps(second, from + r * ld_x + 16);
-        _mm512_store_ps(y + r * cols + i, _mm512_permutex2var_ps(a, even, b));
-      }
-    } else {
-      for (i64 r = 0; r < rows; ++r) {
-        for (i64 j = i; j < i + 16; ++j) {
-          y[r * cols + j] = j >= left && j < left + n ? x[r * ld_x + (j - left) * stride] : 0.0f;
-        }
-      }
+  for (i64 plane = 0; plane < c.planes; ++plane) {
+    if (column == 0) prefetch_plane(x, c, plane);
+    const float* from = x + plane * c.x_plane + at;
+    float* to = y + plane * c.y_plane + column;
+    for (i64 r = 0; r < c.top; ++r, to += c.cols) _mm512_store_ps(to, _mm512_setzero_ps());
+    for (i64 r = 0; r < c.rows; ++r, from += c.x_row, to += c.cols) {
+      __m512 v = _mm512_maskz_loadu_ps(first, from);
+      if (c.stride == 2) v = _mm512_permutex2var_ps(v, even, _mm512_maskz_loadu_ps(second, from + 16));
+      _mm512_store_ps(to, v);
     }
+    for (i64 r = 0; r < c.bottom; ++r, to += c.cols) _mm512_store_ps(to, _mm512_setzero_ps());
   }
+}
+
+void copy_planes(const float* x, float* y, const PlaneCopy& c) {
+  if (c.stride > 2) {
+    copy_planes_generic(x, y, c);
+    return;
+  }
+  for (i64 column = 0; column < c.cols; column += 16) copy_column(x, y, c, column);
 }
 
 #include "kernels/conv/micro_impl.hpp"

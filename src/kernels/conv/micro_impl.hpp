@@ -243,7 +243,7 @@ constexpr Micro make_micro(const char* name) {
   m.max_row_outer = Vec::kRowOuter;
   fill_row_tiles<Vec::kRowTile>(m.row_tile);
   fill_row_outers<Vec::kRowOuter>(m.row_outer);
-  m.copy_rows = &copy_rows;
+  m.copy_planes = &copy_planes;
   m.to_planes = &to_planes;
   m.to_pixels = &to_pixels;
   return m;

@@ -29,7 +29,10 @@ inline void Vec::transpose(Vec (&m)[4]) {
   m[3].v = vcombine_f32(vget_high_f32(b), vget_high_f32(d));
 }
 
-#include "kernels/conv/copy_rows_impl.hpp"
+#include "kernels/conv/copy_planes_impl.hpp"
+
+void copy_planes(const float* x, float* y, const PlaneCopy& copy) { copy_planes_generic(x, y, copy); }
+
 #include "kernels/conv/micro_impl.hpp"
 
 constexpr Micro kMicro = make_micro("neon");

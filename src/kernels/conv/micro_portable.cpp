@@ -26,7 +26,10 @@ struct Vec {
 inline Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
 inline Vec add(Vec a, Vec b) { return {a.v + b.v}; }
 
-#include "kernels/conv/copy_rows_impl.hpp"
+#include "kernels/conv/copy_planes_impl.hpp"
+
+void copy_planes(const float* x, float* y, const PlaneCopy& copy) { copy_planes_generic(x, y, copy); }
+
 #include "kernels/conv/micro_impl.hpp"
 
 constexpr Micro kMicro = make_micro("portable");

@@ -18,7 +18,7 @@ namespace {
 
 constexpr i64 kCopyPixels = 1024;  // of one copy of the planes
 constexpr i64 kBlockPixels = 208;  // of one transposed block of dy
-constexpr i64 kTasks = 32;
+constexpr i64 kTasks = 32, kMinTasks = 8;
 constexpr i64 kChunkPixels = 1024;
 constexpr i64 kMaxPartialFloats = i64{4} << 20;
 constexpr i64 kRangeBlocks = 2;    // lane blocks of a task: enough use of each copied plane
@@ -160,7 +160,7 @@ void backward_filters(const ConvShape& given, const float* x, const float* dy, f
   job.ranges = ceil_div(blocks, kRangeBlocks);
   job.chunks = std::min({ceil_div(kTasks, job.ranges * s.groups), ceil_div(s.n * s.p * s.q, kChunkPixels), s.n,
                          std::max<i64>(1, kMaxPartialFloats / all)});
-  if (job.chunks * job.ranges * s.groups < kTasks / 2) job.ranges = blocks;
+  if (job.chunks * job.ranges * s.groups < kMinTasks) job.ranges = blocks;
   const Scratch partials(job.chunks * all);
   job.partials = partials.data();
   parallel_for(job.chunks * job.ranges * s.groups, [&](i64 task) {
