@@ -82,7 +82,7 @@ void fill_block(const Job& job, const Micro& micro, const float* planes, i64 ima
     const i64 rows = std::min(job.plan.band, grid.h->count - row0);
     const bool row3 = grid.table.rows3 && !wide;
     const TileFn* tiles = row3 ? micro.row_tile : micro.tile[wide ? 1 : 0];
-    const i64 parts = ceil_div(grid.w->count, row3 ? micro.max_row_tile : micro.max_tile);
+    const i64 parts = ceil_div(grid.w->count, row3 ? micro.max_row_tile : micro.max_tile[wide ? 1 : 0]);
     const i64 unit = row3 ? 3 : 1;
     const i64 slices = std::max<i64>(1, ceil_div(k_all * lanes, kSliceFloats));
     for (i64 slice = 0; slice < slices; ++slice) {

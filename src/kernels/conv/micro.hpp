@@ -25,7 +25,7 @@ using i64 = std::int64_t;
 using i32 = std::int32_t;
 
 /// Largest number of pixels that any `tile`, and of offsets that any `outer`, takes; the table of an ISA may end earlier.
-inline constexpr int kMaxTile = 14;
+inline constexpr int kMaxTile = 16;
 inline constexpr int kMaxOuter = 12;
 inline constexpr int kMaxRowTile = 16;
 inline constexpr int kMaxRowOuter = 8;
@@ -58,7 +58,7 @@ struct PlaneCopy {
 struct Micro {
   const char* name;
   int width;     ///< lanes of a narrow block
-  int max_tile;  ///< tile[...][1 .. max_tile] exist
+  int max_tile[2];  ///< tile[i][1 .. max_tile[i]] exist
   int max_outer;
   int max_row_tile;
   int max_row_outer;  ///< counts j's: three offsets each

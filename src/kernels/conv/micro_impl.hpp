@@ -208,7 +208,7 @@ void to_pixels(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64
   }
 }
 
-// Entries past Vec::kTile or Vec::kOuter stay null: more accumulators than registers would spill.
+// Later entries stay null: more accumulators than registers would spill. Narrow tiles are as long as row tiles.
 template <int V, int T>
 constexpr void fill_tiles(TileFn (&table)[kMaxTile + 1]) {
   table[T] = &tile<T, V>;
@@ -233,9 +233,10 @@ constexpr Micro make_micro(const char* name) {
   Micro m{};
   m.name = name;
   m.width = Vec::kWidth;
-  m.max_tile = Vec::kTile;
+  m.max_tile[0] = Vec::kRowTile;
+  m.max_tile[1] = Vec::kTile;
   m.max_outer = Vec::kOuter;
-  fill_tiles<1, Vec::kTile>(m.tile[0]);
+  fill_tiles<1, Vec::kRowTile>(m.tile[0]);
   fill_tiles<2, Vec::kTile>(m.tile[1]);
   fill_outers<1, Vec::kOuter>(m.outer[0]);
   fill_outers<2, Vec::kOuter>(m.outer[1]);
