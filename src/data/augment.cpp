@@ -25,9 +25,10 @@ constexpr std::array kKnown{KnownStep{"resize", Kind::kResize, true}, KnownStep{
 constexpr int kMaxValue = 4096;
 
 [[noreturn]] void bad_step(std::string_view step, std::string_view spec) {
-  throw ValueError("[augment] expected steps resize=S, pad=P, crop=S, center=S, flip, cutout=L (1 to 4096, cutout "
-                   "last) joined by ','; got \"" +
-                   std::string(step) + "\" in \"" + std::string(spec) + "\"");
+  throw ValueError(
+      "[augment] expected steps resize=S, pad=P, crop=S, center=S, flip, cutout=L (1 to 4096, cutout "
+      "last) joined by ','; got \"" +
+      std::string(step) + "\" in \"" + std::string(spec) + "\"");
 }
 
 Augment::Step parse_step(std::string_view text, std::string_view spec) {
@@ -121,8 +122,7 @@ void Augment::apply(std::span<const std::uint8_t> image, ImageShape in, const No
         const bool random = s.kind == Kind::kCrop;
         const int top = random ? draw(rng, free_y + 1) : free_y / 2;
         const int left = random ? draw(rng, free_x + 1) : free_x / 2;
-        replace({in.channels, s.value, s.value},
-                [&](auto dst) { crop(image, in, top, left, s.value, s.value, dst); });
+        replace({in.channels, s.value, s.value}, [&](auto dst) { crop(image, in, top, left, s.value, s.value, dst); });
         break;
       }
       case Kind::kFlip:
@@ -158,7 +158,8 @@ void pad_crop(std::span<const std::uint8_t> in, ImageShape shape, int pad, int t
     for (int y = std::max(0, -dy); y < std::min(h, h - dy); ++y) {
       const auto to = (static_cast<std::ptrdiff_t>(c) * h + y) * w;
       const auto from = (static_cast<std::ptrdiff_t>(c) * h + y + dy) * w + dx;
-      for (int x = x_begin; x < x_end; ++x) out[static_cast<std::size_t>(to + x)] = in[static_cast<std::size_t>(from + x)];
+      for (int x = x_begin; x < x_end; ++x)
+        out[static_cast<std::size_t>(to + x)] = in[static_cast<std::size_t>(from + x)];
     }
   }
 }

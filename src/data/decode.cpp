@@ -1,6 +1,7 @@
 // The one home of stb_image. It was not written for hostile files, so it is fenced in: three formats only; allocations
-// within a budget that follows from the checked image size, so that a small PNG cannot inflate without end; memory given
-// out as zeros, because a JPEG may use a table that it never defined; no aborting asserts; Huffman tables looked at first.
+// within a budget that follows from the checked image size, so that a small PNG cannot inflate without end; memory
+// given out as zeros, because a JPEG may use a table that it never defined; no aborting asserts; Huffman tables looked
+// at first.
 #include "data/decode.hpp"
 
 #include <cstdlib>
@@ -72,9 +73,9 @@ ImageShape image_header(ByteView file, const std::string& path, std::uint64_t of
   }
   allocation_budget = std::size_t{1} << 20;
   if (length == 0 || stbi_info_from_memory(file.data(), length, &shape.width, &shape.height, &shape.channels) == 0) {
-    bad_format(kOp, path, offset, "header",
-               "expected a JPEG, PNG or PNM image; got " +
-                   std::string(length == 0 ? "an empty file" : stbi_failure_reason()));
+    bad_format(
+        kOp, path, offset, "header",
+        "expected a JPEG, PNG or PNM image; got " + std::string(length == 0 ? "an empty file" : stbi_failure_reason()));
   }
   const std::uint64_t pixels = static_cast<std::uint64_t>(shape.width) * static_cast<std::uint64_t>(shape.height);
   if (shape.width < 1 || shape.height < 1 || shape.width > STBI_MAX_DIMENSIONS || shape.height > STBI_MAX_DIMENSIONS ||

@@ -1,5 +1,5 @@
-// Walks the segments of a JPEG in the places where stb_image would meet them: every marker that it processes is seen here
-// too, or else comes after one at which it gives up. Bytes past the end read as 0, as they do there.
+// Walks the segments of a JPEG in the places where stb_image would meet them: every marker that it processes is seen
+// here too, or else comes after one at which it gives up. Bytes past the end read as 0, as they do there.
 #include "data/jpeg_tables.hpp"
 
 namespace tern::data {

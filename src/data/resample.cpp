@@ -1,8 +1,8 @@
 // Resizing with a triangle filter, cropping, and changing channels.
 //
 // Output pixel y lies at centre u = (y + 0.5) * scale, scale = in / out, and is the weighted mean of the input pixels i
-// with weights max(0, 1 - |i + 0.5 - u| / s), s = max(scale, 1). For s = 1 that is bilinear interpolation; when shrinking
-// the triangle widens, so every input pixel counts and nothing aliases. Edges: pixels outside have no weight.
+// with weights max(0, 1 - |i + 0.5 - u| / s), s = max(scale, 1). For s = 1 that is bilinear interpolation; when
+// shrinking the triangle widens, so every input pixel counts and nothing aliases. Edges: pixels outside have no weight.
 #include "data/resample.hpp"
 
 #include <algorithm>
@@ -109,7 +109,8 @@ void fit_image(ByteView in, ImageShape from, ImageShape to, std::span<std::uint8
   };
   if (from.height != to.height || from.width != to.width) {
     // The smallest resize of unchanged aspect that covers the target; for a square one, shorter side to side.
-    const double scale = std::max(static_cast<double>(to.height) / from.height, static_cast<double>(to.width) / from.width);
+    const double scale =
+        std::max(static_cast<double>(to.height) / from.height, static_cast<double>(to.width) / from.width);
     const int h = std::max(to.height, static_cast<int>(std::lround(from.height * scale)));
     const int w = std::max(to.width, static_cast<int>(std::lround(from.width * scale)));
     resized({from.channels, h, w});
@@ -155,8 +156,8 @@ void crop(std::span<const std::uint8_t> in, ImageShape shape, int top, int left,
   std::uint8_t* to = out.data();
   for (int c = 0; c < shape.channels; ++c) {
     for (int y = 0; y < height; ++y) {
-      const std::size_t row = static_cast<std::size_t>(c) * static_cast<std::size_t>(shape.height) +
-                              static_cast<std::size_t>(top + y);
+      const std::size_t row =
+          static_cast<std::size_t>(c) * static_cast<std::size_t>(shape.height) + static_cast<std::size_t>(top + y);
       std::copy_n(in.data() + row * in_w + static_cast<std::size_t>(left), w, to);
       to += w;
     }

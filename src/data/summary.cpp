@@ -1,4 +1,4 @@
-// Looking at a data set: counts, mean and spread, and a text of them. Sums are integers, so the order of adding is free.
+// Looking at a data set: counts, mean and spread, and a text of them. Sums are integers: their order does not matter.
 #include <array>
 #include <cmath>
 #include <cstdio>

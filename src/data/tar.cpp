@@ -28,8 +28,9 @@ class TarReader {
       const std::uint64_t size = octal(header, 124, 12, "size");
       const std::uint64_t data_at = at_ + kBlock;
       if (size > bytes_.size() - data_at) {
-        fail(124, "size", "expected at most the " + std::to_string(bytes_.size() - data_at) +
-                              " bytes that are left; got " + std::to_string(size));
+        fail(124, "size",
+             "expected at most the " + std::to_string(bytes_.size() - data_at) + " bytes that are left; got " +
+                 std::to_string(size));
       }
       const ByteView data = bytes_.subspan(static_cast<std::size_t>(data_at), static_cast<std::size_t>(size));
       take(header, data, members);
@@ -49,18 +50,23 @@ class TarReader {
 
   void refuse_compressed() const {
     const auto begins = [&](std::string_view magic) {
-      return bytes_.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes_.begin(), [](char a, auto b) {
-               return static_cast<std::uint8_t>(a) == b;
-             });
+      return bytes_.size() >= magic.size() &&
+             std::equal(magic.begin(), magic.end(), bytes_.begin(),
+                        [](char a, auto b) { return static_cast<std::uint8_t>(a) == b; });
     };
-    const char* tool = begins("\x1f\x8b")               ? "gzip -d"
-                       : begins("\xfd" "7zXZ")          ? "xz -d"
-                       : begins("BZh")                  ? "bzip2 -d"
-                       : begins("\x28\xb5\x2f\xfd")     ? "zstd -d"
-                                                        : nullptr;
+    const char* tool = begins("\x1f\x8b") ? "gzip -d"
+                       : begins(
+                             "\xfd"
+                             "7zXZ")
+                           ? "xz -d"
+                       : begins("BZh")              ? "bzip2 -d"
+                       : begins("\x28\xb5\x2f\xfd") ? "zstd -d"
+                                                    : nullptr;
     if (tool != nullptr) {
-      bad_format(kOp, path_, 0, "magic", std::string("expected an uncompressed tar; got a compressed file: unpack it "
-                                                     "first with `") + tool + "`");
+      bad_format(kOp, path_, 0, "magic",
+                 std::string("expected an uncompressed tar; got a compressed file: unpack it "
+                             "first with `") +
+                     tool + "`");
     }
   }
 
@@ -120,8 +126,8 @@ class TarReader {
         return;
       }
       default:
-        fail(156, "type", std::string("expected regular files and folders; got type '") + type + "' for " +
-                              text(header, 0, 100));
+        fail(156, "type",
+             std::string("expected regular files and folders; got type '") + type + "' for " + text(header, 0, 100));
     }
   }
 

@@ -102,8 +102,9 @@ std::vector<std::int32_t> label_files(const Tree& tree, const Classes& classes, 
   for (const TreeFile& f : files) {
     const auto found = classes.index.find(f.folder);
     if (found == classes.index.end()) {
-      bad_format(kOp, tree.path, f.offset, "class", "expected a folder of classes.txt or of the training images; got \"" +
-                                                        f.folder + "\" (" + f.path + ")");
+      bad_format(
+          kOp, tree.path, f.offset, "class",
+          "expected a folder of classes.txt or of the training images; got \"" + f.folder + "\" (" + f.path + ")");
     }
     labels.push_back(found->second);
   }
@@ -139,9 +140,8 @@ void for_each_file(const std::vector<TreeFile>& files, Use&& use) {
 ImageShape common_shape(const Tree& tree, const std::vector<TreeFile>& files, const LoadOptions& options) {
   std::vector<ImageShape> shapes(files.size());
   if (options.size == 0 || options.channels == 0) {
-    for_each_file(files, [&](std::size_t i, ByteView bytes) {
-      shapes[i] = image_header(bytes, files[i].path, files[i].offset);
-    });
+    for_each_file(
+        files, [&](std::size_t i, ByteView bytes) { shapes[i] = image_header(bytes, files[i].path, files[i].offset); });
   }
   ImageShape to{options.channels, options.size, options.size};
   for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -158,8 +158,9 @@ ImageShape common_shape(const Tree& tree, const std::vector<TreeFile>& files, co
     }
   }
   if (files.size() > kMaxFileBytes / to.numel()) {
-    bad_format(kOp, tree.path, 0, "size", "expected at most 4 GiB of pixels; got " + std::to_string(files.size()) +
-                                              " images of " + std::to_string(to.numel()));
+    bad_format(kOp, tree.path, 0, "size",
+               "expected at most 4 GiB of pixels; got " + std::to_string(files.size()) + " images of " +
+                   std::to_string(to.numel()));
   }
   return to;
 }
@@ -193,7 +194,8 @@ Dataset read_sorted(Tree tree, const LoadOptions& options) {
   if (!test.empty()) {
     const ImageShape other = common_shape(tree, test, options);
     if (other.height != to.height || other.width != to.width) {
-      bad_format(kOp, tree.path, test[0].offset, "size", "expected the size of the training images, or a size to bring all to");
+      bad_format(kOp, tree.path, test[0].offset, "size",
+                 "expected the size of the training images, or a size to bring all to");
     }
     to.channels = std::max(to.channels, other.channels);
   }
@@ -227,7 +229,8 @@ Dataset read_tree_tar(const std::string& path, const LoadOptions& options) {
   const Bytes archive = read_file(path);
   Tree tree{path, {}, {}};
   for (const TarMember& m : list_tar(archive, path)) {
-    if (std::filesystem::path(m.name).filename() == "classes.txt") tree.classes_txt.assign(m.bytes.begin(), m.bytes.end());
+    if (std::filesystem::path(m.name).filename() == "classes.txt")
+      tree.classes_txt.assign(m.bytes.begin(), m.bytes.end());
     sort_in(tree, m.name, {{}, path + ": " + m.name, m.bytes, m.offset});
   }
   return read_sorted(std::move(tree), options);

@@ -133,12 +133,13 @@ inline Bytes tar(const std::vector<std::pair<std::string, Bytes>>& members) {
 /// and with a quantiser of 8 that coefficient is value - 128.
 inline Bytes jpeg(const std::vector<int>& components) {
   Bytes out{0xff, 0xd8, 0xff, 0xdb, 0, 67, 0};
-  out.insert(out.end(), 64, std::uint8_t{8});
+  append(out, Bytes(64, 8));
   const auto n = static_cast<std::uint8_t>(components.size());
   append(out, Bytes{0xff, 0xc0, 0, static_cast<std::uint8_t>(8 + 3 * n), 8, 0, 8, 0, 8, n});
   for (std::uint8_t c = 1; c <= n; ++c) append(out, Bytes{c, 0x11, 0});
   // DC codes: nine categories of 4 bits each. AC: end of block, 1 bit.
-  append(out, Bytes{0xff, 0xc4, 0, 28, 0x00, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8});
+  append(out,
+         Bytes{0xff, 0xc4, 0, 28, 0x00, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8});
   append(out, Bytes{0xff, 0xc4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
   append(out, Bytes{0xff, 0xda, 0, static_cast<std::uint8_t>(6 + 2 * n), n});
   for (std::uint8_t c = 1; c <= n; ++c) append(out, Bytes{c, 0x00});

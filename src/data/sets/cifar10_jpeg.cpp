@@ -10,8 +10,9 @@ DatasetEntry cifar10_jpeg_dataset();
 DatasetEntry cifar10_jpeg_dataset() {
   DatasetEntry e;
   e.summary = "CIFAR-10 recompressed as JPEG, 50,000 + 10,000 colour 32x32 (lossy: not comparable with CIFAR-10)";
-  e.how_to_get = "put cifar10-jpeg.tar (train/<class>/NNNN.jpg, test/<class>/NNNN.jpg; unpack .tar.xz with xz -d) into a "
-                 "data folder";
+  e.how_to_get =
+      "put cifar10-jpeg.tar (train/<class>/NNNN.jpg, test/<class>/NNNN.jpg; unpack .tar.xz with xz -d) into a "
+      "data folder";
   e.places = {"cifar10-jpeg.tar", "cifar10-jpeg"};
   e.load = [](const std::string& path, const LoadOptions& options) {
     LoadOptions o = options;

@@ -1,5 +1,6 @@
 // Fashion-MNIST: 70,000 grey 28 x 28 images of clothing in 10 classes.
-// Paper: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms", 2017.
+// Paper: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms",
+// 2017.
 #include "data/idx.hpp"
 #include "data/sets/fashion_classes.hpp"
 

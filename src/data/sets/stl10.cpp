@@ -16,8 +16,8 @@ DatasetEntry stl10_dataset() {
     Dataset set;
     set.train = read_stl(path + "/train_X.bin", path + "/train_y.bin");
     set.test = read_stl(path + "/test_X.bin", path + "/test_y.bin");
-    set.class_names = class_names_or(path + "/class_names.txt", {"airplane", "bird", "car", "cat", "deer", "dog", "horse",
-                                                                 "monkey", "ship", "truck"});
+    set.class_names = class_names_or(path + "/class_names.txt", {"airplane", "bird", "car", "cat", "deer", "dog",
+                                                                 "horse", "monkey", "ship", "truck"});
     return set;
   };
   return e;
