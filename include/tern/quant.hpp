@@ -16,26 +16,13 @@
 #include <utility>
 #include <vector>
 
+#include "tern/spec.hpp"
 #include "tern/tensor.hpp"
 
 namespace tern {
 
-/// "key" or "key:option=value,option=value". Options keep their order.
-struct QuantSpec {
-  std::string key;
-  std::vector<std::pair<std::string, std::string>> options;
-
-  /// Errors: ValueError on bad syntax.
-  static QuantSpec parse(std::string_view text);
-  std::string str() const;
-  /// The option's text, or `fallback`. Errors (number forms): ValueError if it does not parse.
-  std::string text(std::string_view option, std::string_view fallback) const;
-  double number(std::string_view option, double fallback) const;
-  int integer(std::string_view option, int fallback) const;
-  bool flag(std::string_view option, bool fallback) const;
-  /// Errors: ValueError naming the first option that is not in `known`, and the known ones.
-  void allow_only(std::initializer_list<std::string_view> known) const;
-};
+/// A quantizer by name, with options: see tern/spec.hpp.
+using QuantSpec = Spec;
 
 /// Weights as the packed network stores them: value = code * (code > 0 ? scale_pos : scale_neg) of its filter.
 struct WeightCodes {

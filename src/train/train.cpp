@@ -267,6 +267,7 @@ class Trainer {
     if (!std::isfinite(value)) explain_bad_loss(images);
     optimizer_->zero_grad();
     backward(loss);
+    if (const auto momentum = schedule_->momentum(where)) optimizer_->set_momentum(*momentum);
     if (config_.clip_norm > 0) clip_grad_norm(trainable(), config_.clip_norm);
     optimizer_->step(lr);
     network_->after_step();

@@ -24,7 +24,7 @@ allowed() {
 # Public header to room.
 room_of_header() {
   case "$1" in
-    tern/error.hpp | tern/shape.hpp | tern/rng.hpp | tern/parallel.hpp | tern/tensor.hpp | tern/graph.hpp) echo core ;;
+    tern/error.hpp | tern/shape.hpp | tern/rng.hpp | tern/parallel.hpp | tern/tensor.hpp | tern/graph.hpp | tern/spec.hpp) echo core ;;
     tern/cpu.hpp) echo kernels ;;
     tern/packed.hpp) echo packed ;;
     tern/infer.hpp | tern/tern.h) echo infer ;;

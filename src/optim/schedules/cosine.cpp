@@ -1,0 +1,31 @@
+// lr(t) = lo + (hi - lo)/2 (1 + cos(pi t / T)), t in epochs (per=step: with their fraction), T the epochs of the run.
+// Paper: Loshchilov, Hutter, "SGDR", 2017, equation 5, without restart.
+#include <cmath>
+#include <numbers>
+
+#include "optim/schedules/progress.hpp"
+
+namespace tern {
+namespace {
+
+class Cosine final : public Schedule {
+ public:
+  explicit Cosine(const Spec& spec)
+      : hi_(spec.number("hi")), lo_(spec.number("lo", 0)), per_step_(moves_per_step(spec, false)) {
+    spec.allow_only({"hi", "lo", "per"});
+  }
+  double lr(const Position& at) const override {
+    const double t = epochs_done(at, per_step_) / static_cast<double>(at.epochs);
+    return lo_ + (hi_ - lo_) / 2 * (1 + std::cos(std::numbers::pi * t));
+  }
+
+ private:
+  double hi_, lo_;
+  bool per_step_;
+};
+
+}  // namespace
+
+std::unique_ptr<Schedule> make_schedule_cosine(const Spec& spec) { return std::make_unique<Cosine>(spec); }
+
+}  // namespace tern

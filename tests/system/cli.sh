@@ -1,0 +1,103 @@
+#!/bin/sh
+# The program from the outside: train, kill, resume, pack, verify, run, and what bad input gets.
+# Usage: cli.sh TERN_PROGRAM SOURCE_ROOT
+set -eu
+tern=$1
+root=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fails=0
+fail() { printf 'FAILED: %s\n' "$*"; fails=$((fails + 1)); }
+
+# expect CODE PATTERN COMMAND...: exit code, and one line on standard error that matches.
+expect() {
+  code=$1
+  pattern=$2
+  shift 2
+  got=0
+  "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
+  [ "$got" = "$code" ] || fail "exit $got instead of $code: $* ($(head -c 300 "$dir/err"))"
+  [ -z "$pattern" ] || grep -q -- "$pattern" "$dir/err" || fail "no \"$pattern\" on stderr: $* ($(head -c 300 "$dir/err"))"
+  if [ "$code" = 1 ] && [ "$(wc -l <"$dir/err")" != 1 ]; then fail "more than one line on stderr: $*"; fi
+}
+
+settings="--data fashion-mnist-mini --width 4 --weights twn --acts ternary --limit-train 640 --limit-test 200 --epochs 2 --batch 32
+  --augment pad=2,flip --schedule cosine:hi=0.05,lo=0,per=step --quiet"
+
+# A run that nothing disturbs, and one that is killed hard again and again.
+$tern train --run "$dir/whole" $settings --checkpoint-steps 3
+$tern train --run "$dir/killed" $settings --checkpoint-steps 3 &
+kills=0
+while :; do
+  pid=$!
+  sleep 0.$((kills % 4 + 1))
+  if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
+  wait "$pid" 2>/dev/null && break
+  if [ "$kills" -ge 6 ]; then
+    $tern train --run "$dir/killed" --resume --quiet
+    break
+  fi
+  $tern train --run "$dir/killed" --resume --quiet &
+done
+ls "$dir"/killed/*.part* >/dev/null 2>&1 && rm -f "$dir"/killed/*.part*
+$tern eval "$dir/whole" --data fashion-mnist-mini --json >"$dir/a.json"
+$tern eval "$dir/killed" --data fashion-mnist-mini --json >"$dir/b.json"
+# Everything but wall-clock seconds is equal, so the tensors are too: compare the tensor bytes.
+tensors() {
+  header=$(od -An -t u4 -N 4 "$1" | tr -d ' ')
+  tail -c +$((header + 9)) "$1" | cksum
+}
+[ "$(tensors "$dir/whole/last.safetensors")" = "$(tensors "$dir/killed/last.safetensors")" ] ||
+  fail "weights differ after $kills kills and resumes"
+printf 'kills survived: %s\n' "$kills"
+
+# Pack, verify, run.
+$tern pack "$dir/whole" "$dir/net.tern" --quiet
+$tern verify "$dir/whole" "$dir/net.tern" --limit 100 --quiet || fail "verify found a difference"
+$tern verify "$dir/whole" "$dir/net.tern" --limit 50 --json | grep -q '"identical":true' || fail "verify --json"
+$tern run "$dir/net.tern" --limit 50 --json | grep -q '"images":50' || fail "run --json"
+$tern data fashion-mnist-mini --sheet "$dir/sheet.png" --rows 2 --columns 2 >/dev/null
+$tern run "$dir/net.tern" "$dir/sheet.png" --json | grep -q '"class":' || fail "run on a PNG"
+for verb in train eval pack verify run bench compare summary data list info; do
+  $tern "$verb" --help | grep -q -- --help || fail "$verb --help"
+done
+$tern info --json | grep -q '"isas":' || fail "info --json"
+$tern list quantizers | grep -q twn || fail "list quantizers"
+$tern list --json | grep -q vgg_small || fail "list --json"
+$tern summary vgg_small --json | grep -q '"weights":4656512' || fail "summary --json"
+TERN_ISA=reference $tern run "$dir/net.tern" --limit 20 --json | grep -q '"isa":"reference"' || fail "TERN_ISA"
+
+# Another network's weights do not verify.
+$tern train --run "$dir/other" $settings --seed 2 --epochs 1
+expect 1 "is not the network of" $tern verify "$dir/other" "$dir/net.tern" --limit 50 --quiet
+
+# Bad input: one line that says what to do, nothing half-written.
+expect 2 "" $tern
+expect 2 "" $tern fly
+expect 2 "" $tern train --run "$dir/x" --no-such-flag 1
+expect 1 "holds a run already" $tern train --run "$dir/whole" $settings
+expect 1 "holds no run" $tern train --run "$dir/nothing" --resume
+expect 1 "known:" $tern train --run "$dir/x" --weights twm --data fashion-mnist-mini --quiet
+expect 1 "known:" $tern train --run "$dir/x2" --model vgg --data fashion-mnist-mini --quiet
+expect 1 "known:" $tern train --run "$dir/x3" --data fashion --quiet
+expect 1 "expected integer" $tern train --run "$dir/x4" --epochs many
+expect 1 "there is no checkpoint" $tern eval "$dir/nothing"
+expect 1 "cannot" $tern run "$dir/nothing.tern"
+expect 1 "TERN_ISA\|isa" env TERN_ISA=avx1024 $tern run "$dir/net.tern" --limit 10
+printf '[optim]\nepochs = x\n' >"$dir/bad.toml"
+expect 1 "line 2" $tern train "$dir/bad.toml" --run "$dir/x5"
+head -c 100 "$dir/net.tern" >"$dir/cut.tern"
+expect 1 "cut.tern" $tern run "$dir/cut.tern"
+printf 'GIF89a' >"$dir/bad.png"
+expect 1 "bad.png" $tern run "$dir/net.tern" "$dir/bad.png"
+expect 1 "cannot write" $tern pack "$dir/whole" /proc/nowhere/net.tern
+[ -e "$dir/x4" ] && fail "a refused command left a run directory behind"
+mkdir "$dir/data"
+printf 'junk' | gzip >"$dir/data/train-images-idx3-ubyte.gz"
+expect 1 "" $tern data mnist --data-dir "$dir/data"
+cut=$(wc -c <"$dir/whole/last.safetensors")
+head -c $((cut / 2)) "$dir/whole/last.safetensors" >"$dir/half.safetensors"
+expect 1 "half.safetensors" $tern eval "$dir/half.safetensors"
+
+[ "$fails" = 0 ] && echo "cli: all checks passed"
+exit "$fails"
