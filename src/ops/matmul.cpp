@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/blas.hpp"
+#include "kernels/conv/product.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -20,10 +21,16 @@ struct Matrix {
   i64 columns() const { return data.size(transposed ? 0 : 1); }
 };
 
-// C = op(A) op(B), cut into blocks of C by its shape alone; each block is one product over the whole inner dimension.
+// C = op(A) op(B): float on tern's own kernels, double by BLAS, cut into blocks of C by its shape alone, each one product
+// over the whole inner dimension.
 Tensor product(const Matrix& a, const Matrix& b) {
   const i64 m = a.rows(), n = b.columns(), k = a.columns(), lda = a.data.size(1), ldb = b.data.size(1);
   Tensor c = Tensor::empty(Shape{m, n}, a.data.dtype());
+  if (c.dtype() == DType::kF32) {
+    kernels::conv::product(a.transposed, b.transposed, m, n, k, a.data.data<float>(), lda, b.data.data<float>(), ldb,
+                           c.data<float>(), n);
+    return c;
+  }
   // About 16 blocks, cut along the longer side first, none smaller than is worth a call.
   const i64 blocks = std::clamp<i64>(m * n * k >> 18, 1, 16);
   const i64 over_n = n >= m ? std::min(blocks, (n + 63) / 64) : std::min(std::max<i64>(1, blocks / ((m + 31) / 32)), (n + 63) / 64);

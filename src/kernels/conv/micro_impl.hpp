@@ -190,7 +190,7 @@ void to_planes(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* 
 void to_pixels(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes) {
   constexpr i64 W = Vec::kWidth;
   for (i64 c = 0; c < lanes; c += W) {
-    if (pixels < W || channels - c < W) {
+    if (pixels < W) {
       for (i64 p = 0; p < pixels; ++p) {
         for (i64 i = c; i < c + W; ++i) y[p * lanes + i] = i < channels ? x[i * ld_x + p] : 0.0f;
       }
@@ -200,7 +200,7 @@ void to_pixels(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64
       const i64 at = p + W <= pixels ? p : pixels - W;
       Vec m[W];
       TERN_CONV_UNROLL
-      for (int i = 0; i < W; ++i) m[i] = Vec::load(x + (c + i) * ld_x + at);
+      for (int i = 0; i < W; ++i) m[i] = c + i < channels ? Vec::load(x + (c + i) * ld_x + at) : Vec::zero();
       Vec::transpose(m);
       TERN_CONV_UNROLL
       for (int i = 0; i < W; ++i) m[i].store(y + (at + i) * lanes + c);
