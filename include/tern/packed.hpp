@@ -29,7 +29,7 @@
 //   avg_pool(x) kernel= [stride= pad= ceil= count_pad=0|1]
 //   global_avg_pool(x)                            C H W -> C 1 1
 //   flatten(x), add(a, b, ..), concat(a, b, ..)
-//   pad_channels(x) front= back= [stride=]        stays codes if x is codes and 0 lies in lo..hi
+//   pad_channels(x) front= back= [stride=]        float; every stride-th pixel, zero channels in front and behind
 //   zero(x) [stride=]                             float zeros
 //   or(a, b), tgap(x), mux(y, x, t)               on {0,1} codes; tgap: C H W -> C 1 1 with 2 * count > H * W;
 //                                                 mux: t ? y : y or x

@@ -1,0 +1,324 @@
+// Fused steps that work on tiles of [pixels][16 channels]: a source fills the tile with floats, a chain of elementwise
+// nodes changes it, a sink stores floats or compares with thresholds and stores codes. Each float operation is the one
+// that the separate nodes would do, in the same order; only the memory traffic between them is gone.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <vector>
+
+#include "infer/steps.hpp"
+#include "kernels/exact.hpp"
+#include "kernels/kpacked/conv.hpp"
+#include "kernels/ordered/packing.hpp"
+
+namespace tern::infer {
+namespace {
+
+namespace kpacked = kernels::kpacked;
+using kernels::ordered::Prepared;
+
+// A tile: `pixels` results of row `p` from column `q`, of up to 16 channels from `first`.
+struct TileAt {
+  i64 first, channels, p, q, pixels;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual i64 blocks() const = 0;
+  /// First channel and number of channels of a block.
+  virtual std::pair<i64, i64> channels(i64 block) const = 0;
+  virtual void fill(Workspace& w, i64 block, const TileAt& at, float* v) const = 0;
+  virtual const char* name() const = 0;
+};
+
+// Integer sums of codes by codes, one or two scales.
+class PlaneSource final : public Source {
+ public:
+  PlaneSource(const PlaneConvSpec& spec, Isa isa)
+      : in_(spec.in), micro_(kpacked::micro_for(isa)), scale_(scales(*spec.node, spec.node->scale_pos, *spec.input)) {
+    const Node& n = *spec.node;
+    if (!n.two_scales()) {
+      convs_.emplace_back(spec.shape, spec.in_layout, n.weight_codes.data());
+      return;
+    }
+    scale_neg_ = scales(n, n.scale_neg, *spec.input);
+    for (const int sign : {1, -1}) {
+      std::vector<std::int8_t> part(n.weight_codes.begin(), n.weight_codes.end());
+      for (std::int8_t& c : part) c = static_cast<std::int8_t>(std::max(0, sign * c));
+      convs_.emplace_back(spec.shape, spec.in_layout, part.data());
+    }
+  }
+
+  i64 blocks() const override { return (convs_[0].blocks() + 1) / 2; }
+  std::pair<i64, i64> channels(i64 block) const override {
+    const bool second = 2 * block + 1 < convs_[0].blocks();
+    return {convs_[0].first_output(2 * block),
+            second ? kpacked::kBlock + convs_[0].outputs(2 * block + 1) : convs_[0].outputs(2 * block)};
+  }
+  void fill(Workspace& w, i64 block, const TileAt& at, float* v) const override {
+    alignas(64) std::array<std::int32_t, kTilePixels * kpacked::kBlock> acc, acc_neg;
+    const auto* planes = w.at<std::uint8_t>(in_);
+    for (i64 half = 0; half < 2 && 2 * block + half < convs_[0].blocks(); ++half) {
+      const i64 b = 2 * block + half;
+      convs_[0].row(micro_, planes, b, at.p, at.q, at.pixels, acc.data());
+      if (!scale_neg_.empty()) convs_[1].row(micro_, planes, b, at.p, at.q, at.pixels, acc_neg.data());
+      const float* s = scale_.data() + at.first + half * kpacked::kBlock;
+      const float* s_neg = scale_neg_.empty() ? nullptr : scale_neg_.data() + at.first + half * kpacked::kBlock;
+      for (i64 i = 0; i < at.pixels; ++i) {
+        float* to = v + i * kTileLanes + half * kpacked::kBlock;
+        const std::int32_t* sums = acc.data() + i * kpacked::kBlock;
+        const std::int32_t* sums_neg = acc_neg.data() + i * kpacked::kBlock;
+        for (i64 lane = 0; lane < kpacked::kBlock; ++lane) to[lane] = exact::scaled(s[lane], sums[lane]);
+        if (!s_neg) continue;
+        for (i64 lane = 0; lane < kpacked::kBlock; ++lane) to[lane] = to[lane] - exact::scaled(s_neg[lane], sums_neg[lane]);
+      }
+    }
+  }
+  const char* name() const override { return "kpacked"; }
+
+ private:
+  static std::vector<float> scales(const Node& n, std::span<const float> scale, const ValueType& input) {
+    std::vector<float> out(static_cast<std::size_t>(n.conv.outputs + 2 * kTileLanes), 0.0f);
+    for (std::size_t o = 0; o < static_cast<std::size_t>(n.conv.outputs); ++o) {
+      out[o] = exact::scale_step(scale.empty() ? 1.0f : scale[o], input.step);
+    }
+    return out;
+  }
+
+  BufferId in_;
+  const kpacked::Micro& micro_;
+  std::vector<kpacked::Conv> convs_;
+  std::vector<float> scale_, scale_neg_;
+};
+
+// The ordered float sum.
+class OrderedSource final : public Source {
+ public:
+  OrderedSource(const Node& n, BufferId in, Isa isa) : in_(in), isa_(isa) {
+    const bool codes = !n.weight_codes.empty();
+    ValueType real;
+    const DenseWeights w = dense_weights(n, real);
+    convs_.emplace_back(n.conv, codes ? w.floats.data() : n.weight_floats.data());
+    if (n.two_scales()) convs_.emplace_back(n.conv, w.floats_neg.data());
+    scale_.assign(static_cast<std::size_t>(n.conv.outputs + 2 * kTileLanes), 1.0f);
+    std::copy(n.scale_pos.begin(), n.scale_pos.end(), scale_.begin());
+    scale_neg_.assign(n.scale_neg.begin(), n.scale_neg.end());
+    if (n.two_scales()) scale_neg_.resize(scale_.size());
+    scaled_ = codes && !n.scale_pos.empty();
+  }
+
+  i64 blocks() const override { return convs_[0].blocks(); }
+  std::pair<i64, i64> channels(i64 block) const override {
+    const Prepared::Block b = convs_[0].block(block);
+    return {b.first_output, b.outputs};
+  }
+  void fill(Workspace& w, i64 block, const TileAt& at, float* v) const override {
+    const float* x = w.at<float>(in_);
+    convs_[0].row(isa_, x, block, at.p, at.q, at.pixels, v);
+    if (scaled_) {
+      const float* s = scale_.data() + at.first;
+      for (i64 i = 0; i < at.pixels; ++i) {
+        for (i64 lane = 0; lane < kTileLanes; ++lane) v[i * kTileLanes + lane] = s[lane] * v[i * kTileLanes + lane];
+      }
+    }
+    if (scale_neg_.empty()) return;
+    alignas(64) std::array<float, kTilePixels * kTileLanes> neg;
+    convs_[1].row(isa_, x, block, at.p, at.q, at.pixels, neg.data());
+    const float* s = scale_neg_.data() + at.first;
+    for (i64 i = 0; i < at.pixels; ++i) {
+      for (i64 lane = 0; lane < kTileLanes; ++lane) {
+        float& y = v[i * kTileLanes + lane];
+        y = y - s[lane] * neg[static_cast<std::size_t>(i * kTileLanes + lane)];
+      }
+    }
+  }
+  const char* name() const override { return "ordered"; }
+
+ private:
+  BufferId in_;
+  Isa isa_;
+  std::vector<Prepared> convs_;
+  std::vector<float> scale_, scale_neg_;
+  bool scaled_ = false;
+};
+
+// Floats that are there already, one array or the sum of several, left to right.
+class LoadSource final : public Source {
+ public:
+  LoadSource(const ValueType& type, std::vector<BufferId> inputs) : type_(type), inputs_(std::move(inputs)) {}
+  i64 blocks() const override { return (type_.channels() + kTileLanes - 1) / kTileLanes; }
+  std::pair<i64, i64> channels(i64 block) const override {
+    return {block * kTileLanes, std::min<i64>(kTileLanes, type_.channels() - block * kTileLanes)};
+  }
+  void fill(Workspace& w, i64, const TileAt& at, float* v) const override {
+    for (std::size_t k = 0; k < inputs_.size(); ++k) {
+      const float* x = w.at<float>(inputs_[k]) + (at.first * type_.height() + at.p) * type_.width() + at.q;
+      for (i64 c = 0; c < at.channels; ++c, x += type_.pixels()) {
+        if (k == 0) {
+          for (i64 i = 0; i < at.pixels; ++i) v[i * kTileLanes + c] = x[i];
+        } else {
+          for (i64 i = 0; i < at.pixels; ++i) v[i * kTileLanes + c] = v[i * kTileLanes + c] + x[i];
+        }
+      }
+    }
+  }
+  const char* name() const override { return inputs_.size() > 1 ? "add" : "elementwise"; }
+
+ private:
+  ValueType type_;
+  std::vector<BufferId> inputs_;
+};
+
+class LaneStep final : public Step {
+ public:
+  LaneStep(std::unique_ptr<Source> source, LaneChain chain, const Node* quantize, const ValueType& result, Isa isa,
+           const Buffer& out, BufferId out_id)
+      : source_(std::move(source)), chain_(std::move(chain)), quantize_(quantize), type_(result),
+        micro_(kpacked::micro_for(isa)), out_(out) {
+    output = out_id;
+    kernel = std::string(source_->name()) + "/" + std::string(name_of(isa));
+  }
+
+  i64 units() const override { return type_.height(); }
+  void run(Workspace& w, i64 begin, i64 end) const override {
+    alignas(64) std::array<float, kTilePixels * kTileLanes> tile;
+    for (i64 b = 0; b < source_->blocks(); ++b) {
+      const auto [first, channels] = source_->channels(b);
+      for (i64 p = begin; p < end; ++p) {
+        for (i64 q = 0; q < type_.width(); q += kTilePixels) {
+          const TileAt at{first, channels, p, q, std::min(kTilePixels, type_.width() - q)};
+          source_->fill(w, b, at, tile.data());
+          chain_.apply(tile.data(), at.pixels, at.first);
+          if (!quantize_) store_floats(w, at, tile.data());
+          else if (out_.layout == Layout::kPlanes) store_planes(w, at, tile.data());
+          else store_codes(w, at, tile.data());
+        }
+      }
+    }
+  }
+
+ private:
+  void store_floats(Workspace& w, const TileAt& at, const float* v) const {
+    float* to = w.at<float>(output) + (at.first * type_.height() + at.p) * type_.width() + at.q;
+    for (i64 c = 0; c < at.channels; ++c, to += type_.pixels()) {
+      for (i64 i = 0; i < at.pixels; ++i) to[i] = v[i * kTileLanes + c];
+    }
+  }
+
+  void store_codes(Workspace& w, const TileAt& at, const float* v) const {
+    std::int8_t* to = w.at<std::int8_t>(output) + (at.first * type_.height() + at.p) * type_.width() + at.q;
+    for (i64 c = 0; c < at.channels; ++c, to += type_.pixels()) {
+      for (i64 i = 0; i < at.pixels; ++i) {
+        to[i] = static_cast<std::int8_t>(exact::quantize(v[i * kTileLanes + c], quantize_->float_thresholds, type_.lo));
+      }
+    }
+  }
+
+  void store_planes(Workspace& w, const TileAt& at, float* v) const {
+    // Lanes that are no channel must write 0 bits: NaN reaches no threshold.
+    if (at.channels < kTileLanes) {
+      for (i64 i = 0; i < at.pixels; ++i) {
+        std::fill(v + i * kTileLanes + at.channels, v + (i + 1) * kTileLanes, std::numeric_limits<float>::quiet_NaN());
+      }
+    }
+    const kpacked::PlaneLayout& d = out_.planes;
+    const int levels = d.code.levels(), bytes = at.channels > 8 ? 2 : 1;
+    std::uint8_t* to = w.at<std::uint8_t>(output) + d.at(at.p, at.q) + at.first / 8;
+    const float* t = quantize_->float_thresholds.data();
+    if (d.code.thermometer()) {
+      micro_.threshold_floats(v, at.pixels, t, levels, bytes, to, d.pixel_bytes(), d.plane_bytes());
+      return;
+    }
+    std::array<std::uint8_t, kTilePixels * 2 * 255> masks;
+    constexpr i64 kLevel = kTilePixels * 2;
+    micro_.threshold_floats(v, at.pixels, t, levels, bytes, masks.data(), bytes, kLevel);
+    for (int b = 0; b < bytes; ++b) {
+      // Gather one byte of each pixel, so that masks_to_digits() sees a dense run.
+      std::array<std::uint8_t, kTilePixels * 255> dense;
+      for (int j = 0; j < levels; ++j) {
+        for (i64 i = 0; i < at.pixels; ++i) dense[static_cast<std::size_t>(j * kTilePixels + i)] = masks[static_cast<std::size_t>(j * kLevel + i * bytes + b)];
+      }
+      kpacked::masks_to_digits(dense.data(), kTilePixels, levels, at.pixels, to + b, d.pixel_bytes(), d.plane_bytes(),
+                               d.code.planes());
+    }
+  }
+
+  std::unique_ptr<Source> source_;
+  LaneChain chain_;
+  const Node* quantize_;
+  ValueType type_;
+  const kpacked::Micro& micro_;
+  Buffer out_;
+};
+
+// Codes by codes with integer thresholds: sums go straight to the next planes.
+class ThresholdConvStep final : public Step {
+ public:
+  ThresholdConvStep(const PlaneConvSpec& spec, Isa isa, const Buffer& out, BufferId out_id)
+      : in_(spec.in), micro_(kpacked::micro_for(isa)), out_(out.planes),
+        conv_(spec.shape, spec.in_layout,
+              kpacked::Thresholds::negate(spec.node->weight_codes.data(), spec.shape.outputs, spec.shape.k(), flips(*spec.node)).data()),
+        thresholds_(spec.shape.outputs, spec.node->type.hi - spec.node->type.lo, spec.node->thresholds.data(), flips(*spec.node)) {
+    output = out_id;
+    kernel = "kpacked/" + std::string(micro_.name);
+  }
+  i64 units() const override { return out_.height; }
+  void run(Workspace& w, i64 begin, i64 end) const override {
+    alignas(64) std::array<std::int32_t, kTilePixels * kpacked::kBlock> acc;
+    const auto* x = w.at<std::uint8_t>(in_);
+    auto* y = w.at<std::uint8_t>(output);
+    for (i64 b = 0; b < conv_.blocks(); ++b) {
+      for (i64 p = begin; p < end; ++p) {
+        for (i64 q = 0; q < out_.width; q += kTilePixels) {
+          const i64 pixels = std::min(kTilePixels, out_.width - q);
+          conv_.row(micro_, x, b, p, q, pixels, acc.data());
+          thresholds_.write(micro_, acc.data(), b, pixels, out_, y, p, q);
+        }
+      }
+    }
+  }
+
+ private:
+  static const std::int8_t* flips(const Node& n) { return n.flip.empty() ? nullptr : n.flip.data(); }
+
+  BufferId in_;
+  const kpacked::Micro& micro_;
+  kpacked::PlaneLayout out_;
+  kpacked::Conv conv_;
+  kpacked::Thresholds thresholds_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_threshold_conv_step(const PlaneConvSpec& spec, Isa isa, const Buffer& out, BufferId out_id) {
+  auto step = std::make_unique<ThresholdConvStep>(spec, isa, out, out_id);
+  step->nodes = spec.node->graph->name;
+  step->macs = spec.node->macs();
+  step->cost = step->macs / 32;
+  return step;
+}
+
+std::unique_ptr<Step> make_lane_step(const LaneSource& source, std::span<const Node* const> chain, const Node* quantize,
+                                     const ValueType& result, Isa isa, const Buffer& out, BufferId out_id) {
+  std::unique_ptr<Source> from;
+  LaneChain links;
+  const Node* n = source.node;
+  const bool conv = n && (n->op == Op::kConv || n->op == Op::kLinear);
+  if (source.planes) from = std::make_unique<PlaneSource>(*source.planes, isa);
+  else if (conv) from = std::make_unique<OrderedSource>(*n, source.inputs[0], isa);
+  else from = std::make_unique<LoadSource>(result, source.inputs);
+  if (conv && !n->bias.empty()) links.add(n->bias, n->conv.outputs);
+  for (const Node* link : chain) links.append(*link);
+
+  auto step = std::make_unique<LaneStep>(std::move(from), std::move(links), quantize, result, isa, out, out_id);
+  const auto append = [&](const Node* part) { step->nodes += (step->nodes.empty() ? "" : "+") + part->graph->name; };
+  if (n) append(n);
+  for (const Node* link : chain) append(link);
+  if (quantize) append(quantize);
+  step->macs = n ? n->macs() : 0;
+  step->cost = result.numel() * 4 + step->macs / (source.planes ? 32 : 2);
+  return step;
+}
+
+}  // namespace tern::infer

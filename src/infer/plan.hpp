@@ -1,0 +1,29 @@
+// A plan: which step computes which nodes, in which layout, and where every buffer lies in one arena.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "infer/node.hpp"
+#include "infer/step.hpp"
+#include "tern/cpu.hpp"
+
+namespace tern::infer {
+
+struct Plan {
+  std::vector<std::unique_ptr<Step>> steps;
+  std::vector<Buffer> buffers;
+  /// For each node the buffer that a tap reads, or -1: the node lives inside a fused step.
+  std::vector<std::ptrdiff_t> visible;
+  BufferId output = 0;          ///< kF32, the logits
+  std::size_t arena_bytes = 0;
+
+  /// A workspace with its plane borders in place.
+  Workspace make_workspace() const;
+};
+
+/// `kernel`: see Options. Errors: none, the nodes are checked.
+Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel);
+
+}  // namespace tern::infer

@@ -1,0 +1,226 @@
+// Session: owns the model, its plan and the workspaces, and spreads the work over threads. With at least as many images
+// as threads each thread takes whole images; below that, the rows of each large step.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <map>
+
+#include "infer/plan.hpp"
+#include "kernels/kpacked/layout.hpp"
+#include "tern/error.hpp"
+#include "tern/infer.hpp"
+#include "tern/parallel.hpp"
+
+namespace tern::infer {
+namespace {
+
+// Below this many elementary operations a step is done before another thread has woken up.
+constexpr i64 kWorthThreads = 60'000;
+
+void check_options(const Options& o) {
+  if (o.threads < 0) throw ValueError("[session] expected threads >= 0; got " + std::to_string(o.threads));
+  if (o.isa && !is_available(*o.isa)) (void)isa_from_name(name_of(*o.isa));  // throws, listing the available ones
+  constexpr std::string_view known[] = {"", "reference", "kpacked", "bitsliced"};
+  if (std::find(std::begin(known), std::end(known), o.kernel) == std::end(known)) {
+    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: reference, kpacked, bitsliced");
+  }
+}
+
+std::string_view layout_name(Layout layout) {
+  switch (layout) {
+    case Layout::kF32: return "f32";
+    case Layout::kI8: return "i8";
+    case Layout::kPlanes: break;
+  }
+  return "planes";
+}
+
+}  // namespace
+
+struct Session::Impl {
+  packed::Model model;
+  Options options;
+  Isa isa;
+  std::vector<Node> nodes;  // point into model
+  Plan plan;
+  std::vector<Workspace> workspaces;
+  Tap tap;
+  // Results of every node of the whole batch, while a tap is set: one node's values after the other.
+  std::map<std::size_t, std::vector<float>> tap_floats;
+  std::map<std::size_t, std::vector<std::int8_t>> tap_codes;
+
+  Impl(packed::Model m, const Options& o) : model(std::move(m)), options(o) {
+    check_options(o);
+    isa = o.isa ? *o.isa : active_isa();
+    nodes = check_model(model);
+    plan = make_plan(nodes, isa, o.kernel);
+  }
+  Impl(const Impl&) = delete;
+
+  const ValueType& input() const { return nodes.front().type; }
+  i64 classes() const { return nodes.back().type.numel(); }
+
+  int threads() const {
+    const int all = num_threads();
+    return options.threads == 0 ? all : std::min(options.threads, all);
+  }
+
+  void ensure_workspaces(std::size_t count) {
+    while (workspaces.size() < count) workspaces.push_back(plan.make_workspace());
+  }
+
+  void run_image(Workspace& w, const std::uint8_t* image, float* logits, int split, i64 index, i64 n) {
+    w.image = image;
+    for (const auto& step : plan.steps) {
+      const i64 units = step->units();
+      if (split > 1 && units > 1 && step->cost > kWorthThreads) {
+        const i64 parts = std::min<i64>(split, units);
+        struct Job {
+          const Step* step;
+          Workspace* w;
+          i64 units, parts;
+        } job{step.get(), &w, units, parts};
+        parallel_for(parts, [&job](i64 i) {
+          job.step->run(*job.w, job.units * i / job.parts, job.units * (i + 1) / job.parts);
+        });
+      } else {
+        step->run(w, 0, units);
+      }
+      if (tap) record(w, step->output, index, n);
+    }
+    std::copy_n(w.at<float>(plan.output), classes(), logits);
+  }
+
+  void run(std::span<const std::uint8_t> images, i64 n, std::span<float> logits) {
+    const i64 pixels = input().numel();
+    if (n < 0 || static_cast<i64>(images.size()) != n * pixels) {
+      throw ShapeError("[session.run] expected n x " + input().shape.str() + " bytes for n = " + std::to_string(n) +
+                       "; got " + std::to_string(images.size()));
+    }
+    if (static_cast<i64>(logits.size()) != n * classes()) {
+      throw ShapeError("[session.run] expected room for " + std::to_string(n) + " x " + std::to_string(classes()) +
+                       " logits; got " + std::to_string(logits.size()));
+    }
+    if (n == 0) return;
+    if (tap) prepare_tap(n);
+    const int team = threads();
+    if (team > 1 && n >= team) {
+      ensure_workspaces(static_cast<std::size_t>(team));
+      std::atomic<i64> next{0};
+      parallel_for(team, [&](i64 worker) {
+        Workspace& w = workspaces[static_cast<std::size_t>(worker)];
+        for (i64 i = next++; i < n; i = next++) {
+          run_image(w, images.data() + i * pixels, logits.data() + i * classes(), 1, i, n);
+        }
+      });
+    } else {
+      ensure_workspaces(1);
+      for (i64 i = 0; i < n; ++i) {
+        run_image(workspaces[0], images.data() + i * pixels, logits.data() + i * classes(), team, i, n);
+      }
+    }
+    if (tap) report_tap(n);
+  }
+
+  // ---- tap ----
+
+  void prepare_tap(i64 n) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (plan.visible[i] < 0) continue;
+      const auto size = static_cast<std::size_t>(n * nodes[i].type.numel());
+      if (nodes[i].type.is_codes()) tap_codes[i].resize(size);
+      else tap_floats[i].resize(size);
+    }
+  }
+
+  void record(Workspace& w, BufferId id, i64 index, i64) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (plan.visible[i] != static_cast<std::ptrdiff_t>(id)) continue;
+      const i64 size = nodes[i].type.numel();
+      const Buffer& b = plan.buffers[id];
+      if (b.layout == Layout::kF32) {
+        std::copy_n(w.at<float>(id), size, tap_floats.at(i).data() + index * size);
+      } else if (b.layout == Layout::kI8) {
+        std::copy_n(w.at<std::int8_t>(id), size, tap_codes.at(i).data() + index * size);
+      } else {
+        kernels::kpacked::unpack(b.planes, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
+      }
+    }
+  }
+
+  void report_tap(i64 n) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (plan.visible[i] < 0) continue;
+      const ValueType& t = nodes[i].type;
+      std::vector<std::int64_t> extents = {n};
+      extents.insert(extents.end(), t.shape.extents().begin(), t.shape.extents().end());
+      TapValue value{*nodes[i].graph, Shape(std::span<const std::int64_t>(extents)), {}, {}, t.step, t.lo, t.hi};
+      if (t.is_codes()) value.codes = tap_codes.at(i);
+      else value.floats = tap_floats.at(i);
+      tap(value);
+    }
+  }
+};
+
+Session::Session(packed::Model model, const Options& options) : impl_(std::make_unique<Impl>(std::move(model), options)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Session Session::load(const std::string& path, const Options& options) {
+  packed::Model model = packed::read(path);
+  try {
+    return Session(std::move(model), options);
+  } catch (const FormatError& error) {
+    throw FormatError("\"" + path + "\": " + error.what());
+  }
+}
+
+const packed::Model& Session::model() const { return impl_->model; }
+Shape Session::input_shape() const { return impl_->input().shape; }
+std::int64_t Session::classes() const { return impl_->classes(); }
+Isa Session::isa() const { return impl_->isa; }
+
+std::vector<StepInfo> Session::plan() const {
+  std::vector<StepInfo> rows;
+  for (const auto& step : impl_->plan.steps) {
+    const Buffer& out = impl_->plan.buffers[step->output];
+    rows.push_back({step->nodes, step->kernel, std::string(layout_name(out.layout)), step->macs,
+                    static_cast<std::int64_t>(out.bytes)});
+  }
+  return rows;
+}
+
+void Session::run(std::span<const std::uint8_t> images, std::int64_t n, std::span<float> logits) {
+  impl_->run(images, n, logits);
+}
+
+std::vector<float> Session::run(std::span<const std::uint8_t> images, std::int64_t n) {
+  std::vector<float> logits(static_cast<std::size_t>(std::max<std::int64_t>(n, 0) * classes()));
+  run(images, n, logits);
+  return logits;
+}
+
+std::vector<std::int32_t> Session::predict(std::span<const std::uint8_t> images, std::int64_t n) {
+  const std::vector<float> logits = run(images, n);
+  std::vector<std::int32_t> out;
+  const auto width = static_cast<std::size_t>(classes());
+  for (std::size_t i = 0; i < logits.size(); i += width) out.push_back(arg_max(std::span(logits).subspan(i, width)));
+  return out;
+}
+
+void Session::set_tap(Tap tap) {
+  impl_->tap = std::move(tap);
+  impl_->tap_floats.clear();
+  impl_->tap_codes.clear();
+}
+
+std::int32_t arg_max(std::span<const float> values) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    if (values[i] > values[best] || (std::isnan(values[best]) && !std::isnan(values[i]))) best = i;
+  }
+  return static_cast<std::int32_t>(best);
+}
+
+}  // namespace tern::infer

@@ -1,0 +1,259 @@
+// Whole packed networks: every instruction set and every batching gives what the reference path gives, node by node.
+#include <array>
+#include <bit>
+#include <map>
+
+#include "builder.hpp"
+#include "catch.hpp"
+#include "tern/error.hpp"
+#include "tern/parallel.hpp"
+
+using namespace tern;
+using test::Builder;
+
+namespace {
+
+struct Recorded {
+  std::map<std::string, std::vector<std::int8_t>> codes;
+  std::map<std::string, std::vector<float>> floats;
+};
+
+Recorded record(infer::Session& s, std::span<const std::uint8_t> images, std::int64_t n, std::vector<float>& logits) {
+  Recorded r;
+  s.set_tap([&](const infer::TapValue& v) {
+    REQUIRE(v.shape[0] == n);
+    if (v.step != 0) r.codes[v.node.name].assign(v.codes.begin(), v.codes.end());
+    else r.floats[v.node.name].assign(v.floats.begin(), v.floats.end());
+  });
+  logits = s.run(images, n);
+  s.set_tap({});
+  return r;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](float x, float y) {
+           return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+         });
+}
+
+// Returns how many nodes a fast plan made visible, and compares each with the reference.
+std::size_t check_everywhere(Builder& b, std::int64_t n = 3) {
+  const auto images = b.images(n);
+  infer::Session reference(b.model, {.isa = Isa::kReference});
+  std::vector<float> want;
+  const Recorded truth = record(reference, images, n, want);
+  REQUIRE(truth.codes.size() + truth.floats.size() == b.model.graph.nodes().size());
+  std::size_t visible = 0;
+  for (const Isa isa : available_isas()) {
+    if (isa == Isa::kReference) continue;
+    infer::Session fast(b.model, {.isa = isa});
+    INFO("isa " << name_of(isa) << "\n" << b.model.graph.format());
+    REQUIRE(fast.isa() == isa);
+    REQUIRE(same_bits(fast.run(images, n), want));
+    std::vector<float> logits;
+    const Recorded got = record(fast, images, n, logits);
+    REQUIRE(same_bits(logits, want));
+    for (const auto& [node, codes] : got.codes) {
+      INFO("node " << node);
+      REQUIRE(codes == truth.codes.at(node));
+    }
+    for (const auto& [node, floats] : got.floats) {
+      INFO("node " << node);
+      REQUIRE(same_bits(floats, truth.floats.at(node)));
+    }
+    visible = got.codes.size() + got.floats.size();
+    for (std::int64_t i = 0; i < n; ++i) {  // one image at a time
+      const auto one = fast.run(std::span(images).subspan(static_cast<std::size_t>(i) * images.size() / static_cast<std::size_t>(n),
+                                                          images.size() / static_cast<std::size_t>(n)), 1);
+      const auto width = static_cast<std::size_t>(fast.classes());
+      REQUIRE(same_bits(one, {want.begin() + i * fast.classes(), want.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(i) + 1) * width)}));
+    }
+  }
+  return visible;
+}
+
+const test::Attrs kPad1 = {{"pad", "1"}};
+
+}  // namespace
+
+TEST_CASE("session: a small VGG with ternary weights and activations") {
+  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {0, 15}}) {
+    Builder b(11);
+    std::string x = b.input("1x28x28");
+    x = b.conv(x, 32, 3, 3, {}, kPad1);
+    x = b.quantize(b.affine(x), lo, hi);
+    x = b.conv(x, 32, 3, 3, {.max_code = 1, .lo = lo, .hi = hi}, kPad1);
+    x = b.plain("max_pool", {x}, {{"kernel", "2"}});
+    x = b.conv(x, 64, 3, 3, {.max_code = 1, .lo = lo, .hi = hi}, kPad1);
+    x = b.plain("max_pool", {x}, {{"kernel", "2"}});
+    x = b.conv(x, 64, 3, 3, {.max_code = 1, .lo = lo, .hi = hi}, kPad1);
+    x = b.plain("flatten", {x});
+    x = b.linear(x, 100, {.max_code = 1, .lo = lo, .hi = hi});
+    x = b.linear(x, 10, {.bias = true});
+    const std::size_t visible = check_everywhere(b);
+    CHECK(visible == b.model.graph.nodes().size() - 2);  // conv1 and its affine are inside the quantizer's step
+    // Nothing between the first and the last layer leaves the planes.
+    infer::Session fast(b.model, {.isa = Isa::kPortable});
+    for (const infer::StepInfo& s : fast.plan()) CHECK(s.kernel != "reference");
+  }
+}
+
+TEST_CASE("session: residual network, shortcuts with padding and with a convolution") {
+  Builder b(12);
+  std::string x = b.input("3x17x13");
+  x = b.affine(b.conv(x, 16, 3, 3, {.bias = true}, kPad1));
+  for (const int stride : {1, 2}) {
+    const std::string q = b.quantize(x, -1, 1);
+    std::string y = b.conv(q, stride == 1 ? 16 : 24, 3, 3, {.max_code = 1}, {{"pad", "1"}, {"stride", std::to_string(stride)}});
+    y = b.quantize(b.affine(y), -1, 1);
+    y = b.affine(b.conv(y, stride == 1 ? 16 : 24, 3, 3, {.max_code = 1, .scales = 2}, kPad1));
+    std::string shortcut = x;
+    if (stride == 2) shortcut = b.plain("pad_channels", {x}, {{"front", "4"}, {"back", "4"}, {"stride", "2"}});
+    x = b.plain("relu", {b.plain("add", {y, shortcut})});
+  }
+  const std::string q = b.quantize(x, 0, 3, "0.25");
+  const std::string s = b.conv(q, 20, 1, 1, {.max_code = 2}, {{"stride", "2"}});
+  const std::string y = b.conv(q, 20, 3, 3, {.max_code = 3, .bias = true}, {{"pad", "1"}, {"stride", "2"}});
+  x = b.plain("add", {b.affine(s), y, b.plain("zero", {y})});
+  x = b.plain("flatten", {b.plain("global_avg_pool", {b.prelu(x)})});
+  b.linear(x, 7, {.bias = true});
+  check_everywhere(b);
+}
+
+TEST_CASE("session: logic-gated residuals") {
+  Builder b(13);
+  std::string x = b.input("2x12x12");
+  x = b.quantize(b.affine(b.conv(x, 24, 3, 3, {}, kPad1)), 0, 1);
+  for (const char* op : {"or", "mux"}) {
+    std::string y = b.conv(x, 24, 3, 3, {.max_code = 1, .lo = 0, .hi = 1}, kPad1);
+    y = b.conv(y, 24, 3, 3, {.max_code = 1, .lo = 0, .hi = 1}, kPad1);
+    x = std::string(op) == "or" ? b.plain("or", {x, y}) : b.plain("mux", {y, x, b.plain("tgap", {x})});
+  }
+  x = b.plain("max_pool", {x}, {{"kernel", "3"}, {"stride", "2"}, {"pad", "1"}, {"ceil", "1"}});
+  x = b.plain("avg_pool", {x}, {{"kernel", "3"}, {"stride", "2"}, {"pad", "1"}});
+  b.linear(b.plain("flatten", {x}), 5, {});
+  check_everywhere(b);
+}
+
+TEST_CASE("session: weights as codes on real inputs, concatenation, depthwise and grouped convolution") {
+  Builder b(14);
+  std::string x = b.input("3x11x9");
+  x = b.conv(x, 12, 3, 3, {.max_code = 1, .scales = 2, .bias = true}, kPad1);
+  const std::string h = b.plain("hardtanh", {x});
+  const std::string q1 = b.quantize(h, -1, 1), q2 = b.quantize(x, -1, 1), q3 = b.quantize(x, -1, 1, "0.5");
+  const std::string c = b.plain("concat", {q1, q2});
+  const std::string d = b.plain("concat", {q1, q3});
+  const std::string depthwise = b.conv(c, 24, 3, 3, {.max_code = 1, .scales = 0}, {{"pad", "1"}, {"groups", "24"}});
+  const std::string grouped = b.conv(b.quantize(b.plain("relu", {d}), 0, 2), 16, 3, 3, {.max_code = 1}, {{"groups", "1"}, {"pad", "2"}, {"dilation", "2"}});
+  const std::string codes = b.conv(c, 16, 1, 1, {.max_code = 1, .lo = -3, .hi = 3});
+  const std::string grouped2 = b.conv(codes, 32, 3, 3, {.max_code = 1, .binary = true, .lo = -1, .hi = 1}, {{"groups", "2"}, {"pad", "1"}});
+  const std::string pooled = b.plain("max_pool", {grouped}, {{"kernel", "2"}});
+  std::string y = b.plain("concat", {depthwise, grouped, grouped2});
+  y = b.plain("avg_pool", {y}, {{"kernel", "2"}, {"stride", "2"}, {"ceil", "1"}, {"count_pad", "1"}});
+  y = b.plain("flatten", {y});
+  const std::string z = b.linear(b.plain("flatten", {pooled}), 9, {.max_code = 1, .scales = 1});
+  y = b.plain("relu", {b.linear(y, 9, {})});
+  b.plain("add", {y, z});
+  check_everywhere(b);
+}
+
+TEST_CASE("session: networks of random ops") {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Builder b(1000 + seed);
+    const std::array<const char*, 4> shapes = {"1x9x9", "3x8x10", "2x5x14", "4x16x16"};
+    std::vector<std::string> values = {b.input(shapes[seed % 4])};
+    for (int step = 0; step < 9; ++step) {
+      const std::string x = values[values.size() - 1 - b.rng().below(std::min<std::size_t>(values.size(), 3))];
+      const infer::ValueType t = b.type(x);
+      const bool image = t.shape.rank() == 3;
+      const std::string stride = std::to_string(b.pick(1, 2)), pad = std::to_string(b.pick(0, 2));
+      const auto kernel = b.pick(1, 3);
+      const bool fits = image && t.height() >= kernel && t.width() >= kernel;
+      Builder::Weights w{.max_code = static_cast<int>(b.pick(0, 3)), .scales = static_cast<int>(b.pick(0, 2)), .bias = b.pick(0, 1) == 1};
+      if (t.is_codes() && w.max_code > 0 && w.scales < 2 && b.pick(0, 1) == 0) {
+        const auto levels = b.pick(1, 8);
+        w.lo = static_cast<int>(-b.pick(0, levels));
+        w.hi = static_cast<int>(w.lo + levels);
+        w.bias = false;
+      }
+      switch (b.rng().below(10)) {
+        case 0:
+        case 1:
+        case 2:
+          if (fits) values.push_back(b.conv(x, b.pick(1, 40), kernel, b.pick(1, kernel), w, {{"stride", stride}, {"pad", pad}}));
+          break;
+        case 3:
+          if (!image) values.push_back(b.linear(x, b.pick(1, 30), w));
+          break;
+        case 4: values.push_back(b.affine(x)); break;
+        case 5:
+        case 6: {
+          const auto levels = static_cast<int>(b.pick(1, 9));
+          const int lo = static_cast<int>(-b.pick(0, levels));
+          values.push_back(b.quantize(x, lo, lo + levels, "0.5"));
+          break;
+        }
+        case 7:
+          if (fits) values.push_back(b.plain(b.pick(0, 1) ? "max_pool" : "avg_pool", {x}, {{"kernel", std::to_string(kernel)}, {"stride", stride}}));
+          break;
+        case 8: {
+          for (const std::string& other : values) {
+            if (b.type(other).shape == t.shape) {
+              values.push_back(b.plain(image && b.pick(0, 1) ? "concat" : "add", {x, other}));
+              break;
+            }
+          }
+          break;
+        }
+        default:
+          if (t.numel() < 600) values.push_back(b.plain("flatten", {x}));
+          else values.push_back(b.plain("relu", {x}));
+      }
+    }
+    INFO("seed " << seed);
+    check_everywhere(b, 2);
+  }
+}
+
+TEST_CASE("session: results do not depend on the number of threads or on the batch") {
+  Builder b(15);
+  std::string x = b.input("1x40x40");
+  x = b.quantize(b.conv(x, 32, 5, 5, {}, kPad1), -1, 1);
+  x = b.conv(x, 64, 3, 3, {.max_code = 1, .lo = -1, .hi = 1}, kPad1);
+  x = b.affine(b.conv(x, 64, 3, 3, {.max_code = 1}, kPad1));
+  b.linear(b.plain("flatten", {x}), 10, {});
+  const int before = num_threads();
+  const auto images = b.images(7);
+  std::vector<float> want;
+  for (const int threads : {1, 2, 3}) {
+    set_num_threads(threads);
+    for (const int limit : {0, 1, 2}) {
+      infer::Session s(b.model, {.threads = limit});
+      if (want.empty()) want = s.run(images, 7);
+      CHECK(same_bits(s.run(images, 7), want));
+      CHECK(same_bits(s.run(std::span(images).first(1600), 1), {want.begin(), want.begin() + 10}));
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST_CASE("session: arg max takes the lowest index on ties and never NaN") {
+  const float nan = std::nanf("");
+  CHECK(infer::arg_max(std::vector<float>{1, 3, 3, 2}) == 1);
+  CHECK(infer::arg_max(std::vector<float>{nan, -1, nan, 0}) == 3);
+  CHECK(infer::arg_max(std::vector<float>{nan, nan}) == 0);
+}
+
+TEST_CASE("session: bad options and sizes") {
+  Builder b(16);
+  b.linear(b.plain("flatten", {b.input("1x4x4")}), 3, {});
+  CHECK_THROWS_AS(infer::Session(b.model, {.threads = -1}), ValueError);
+  CHECK_THROWS_WITH(infer::Session(b.model, {.kernel = "fast"}), ContainsSubstring("kpacked"));
+  infer::Session s(b.model);
+  std::vector<std::uint8_t> image(16);
+  std::vector<float> logits(4);
+  CHECK_THROWS_AS(s.run(image, 2), ShapeError);
+  CHECK_THROWS_AS(s.run(image, 1, logits), ShapeError);
+  CHECK(s.run({}, 0).empty());
+  CHECK_THROWS_AS(infer::Session::load("/nonexistent.tern"), IoError);
+}
