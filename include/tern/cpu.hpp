@@ -38,4 +38,7 @@ void reset_active_isa();
 /// Brand string of the CPU and the features that matter here, in one line, for `tern info`.
 std::string cpu_description();
 
+/// The value of an environment variable, "" if it is not set. The library's only reading of the environment besides TERN_ISA.
+std::string environment(const char* name);
+
 }  // namespace tern

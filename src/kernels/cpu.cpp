@@ -127,4 +127,9 @@ std::string cpu_description() {
   return brand + " (" + list_available() + ")";
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
 }  // namespace tern
