@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/channel/channel.hpp"
 #include "kernels/exact.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
@@ -31,29 +32,6 @@ struct Extents {
   i64 count() const { return n * pixels; }
   i64 first(i64 chunk) const { return n * chunk / chunks; }
 };
-
-// first += sum a, second += sum a b, in double: eight lanes each, so that additions do not wait for each other, in an order
-// that only the length decides. A product of two floats is exact in double.
-template <class T>
-void add_sums(const T* a, const T* b, i64 count, double& first, double& second) {
-  constexpr std::size_t kLanes = 8;
-  double sum[kLanes] = {}, product[kLanes] = {};
-  i64 i = 0;
-  for (; i + static_cast<i64>(kLanes) <= count; i += static_cast<i64>(kLanes)) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const double v = static_cast<double>(a[i + static_cast<i64>(l)]);
-      sum[l] += v;
-      product[l] += v * static_cast<double>(b[i + static_cast<i64>(l)]);
-    }
-  }
-  for (std::size_t l = 0; i < count; ++i, ++l) {
-    const double v = static_cast<double>(a[i]);
-    sum[l] += v;
-    product[l] += v * static_cast<double>(b[i]);
-  }
-  first += ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-  second += ((product[0] + product[1]) + (product[2] + product[3])) + ((product[4] + product[5]) + (product[6] + product[7]));
-}
 
 // Totals over each channel c of two quantities: add(base, c, u, v) adds those of one run to u and v.
 template <class F>
@@ -127,7 +105,8 @@ Channel<T> batch_statistics(const Extents& e, const T* x, const T* gamma, const 
                             const BatchNormOptions& o) {
   Channel<T> ch(e.c);
   // E x^2 - (E x)^2 in double loses (mu / sigma)^2 1e-16 of the variance, far less than float32 inputs carry.
-  const auto sums = channel_sums(e, [&](i64 base, i64, double& u, double& v) { add_sums(x + base, x + base, e.pixels, u, v); });
+  const auto& run = kernels::channel::kernels(T());
+  const auto sums = channel_sums(e, [&](i64 base, i64, double& u, double& v) { run.sums(x + base, e.pixels, u, v); });
   const double count = static_cast<double>(e.count());
   for (std::size_t c = 0; c < ch.mean.size(); ++c) {
     ch.mean[c] = sums[2 * c] / count;
@@ -172,46 +151,20 @@ Channel<T> running_statistics(const Extents& e, const T* gamma, const T* beta, c
 
 template <class T>
 void apply(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, T* y) {
-  for_each_run(e, [&](i64 base, i64 c) {
-    const T k1 = ch.k1[static_cast<std::size_t>(c)], k0 = ch.k0[static_cast<std::size_t>(c)];
-    const T* from = x + base;
-    T* to = y + base;
-    if (fuse_relu) {
-      for (i64 i = 0; i < e.pixels; ++i) {
-        const T v = k1 * from[i] + k0;
-        to[i] = v <= 0 ? T(0) : v;
-      }
-    } else {
-      for (i64 i = 0; i < e.pixels; ++i) to[i] = k1 * from[i] + k0;
-    }
+  const auto& run = kernels::channel::kernels(T());
+  for_each_run(e, [&](i64 base, i64 channel) {
+    const auto c = static_cast<std::size_t>(channel);
+    run.forward(x + base, e.pixels, ch.k1[c], ch.k0[c], fuse_relu, y + base);
   });
-}
-
-// to[i] = dy[i] where the max let it pass
-template <class T>
-void mask(const T* x, const T* dy, i64 count, T k1, T k0, T* to) {
-  for (i64 i = 0; i < count; ++i) {
-    const T g = dy[i];  // read in any case, so that the loop vectorises
-    to[i] = k1 * x[i] + k0 > 0 ? g : T(0);
-  }
 }
 
 // Per channel sum dz and sum dz (x - mu).
 template <class T>
 std::vector<double> gradient_sums(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, const T* dy) {
+  const auto& run = kernels::channel::kernels(T());
   std::vector<double> sums = channel_sums(e, [&](i64 base, i64 channel, double& u, double& v) {
     const auto c = static_cast<std::size_t>(channel);
-    if (!fuse_relu) {
-      add_sums(dy + base, x + base, e.pixels, u, v);
-      return;
-    }
-    constexpr i64 kBlock = 512;
-    T dz[kBlock];
-    for (i64 i = 0; i < e.pixels; i += kBlock) {
-      const i64 count = std::min(kBlock, e.pixels - i);
-      mask(x + base + i, dy + base + i, count, ch.k1[c], ch.k0[c], dz);
-      add_sums(dz, x + base + i, count, u, v);
-    }
+    run.gradient_sums(x + base, dy + base, e.pixels, ch.k1[c], ch.k0[c], fuse_relu, u, v);
   });
   for (std::size_t c = 0; c < ch.mean.size(); ++c) sums[2 * c + 1] -= ch.mean[c] * sums[2 * c];
   return sums;
@@ -220,27 +173,15 @@ std::vector<double> gradient_sums(const Extents& e, const Channel<T>& ch, bool f
 template <class T>
 void input_gradient(const Extents& e, const Channel<T>& ch, const BatchNormOptions& o, const std::vector<double>& sums,
                     const T* x, const T* dy, T* dx) {
+  const auto& run = kernels::channel::kernels(T());
   const double count = static_cast<double>(e.count());
   for_each_run(e, [&](i64 base, i64 channel) {
     const auto c = static_cast<std::size_t>(channel);
-    const T k1 = ch.k1[c], k0 = ch.k0[c];
-    T slope = 0, offset = 0;
-    if (o.training) {
-      const double per_x = static_cast<double>(k1) * ch.inv[c] * ch.inv[c] * sums[2 * c + 1] / count;
-      slope = static_cast<T>(-per_x);
-      offset = static_cast<T>(per_x * ch.mean[c] - static_cast<double>(k1) * sums[2 * c] / count);
-    }
-    const T *p = x + base, *q = dy + base;
-    T* to = dx + base;
-    if (o.fuse_relu) {
-      for (i64 i = 0; i < e.pixels; ++i) {
-        const T g = q[i];
-        const T dz = k1 * p[i] + k0 > 0 ? g : T(0);
-        to[i] = k1 * dz + (slope * p[i] + offset);
-      }
-    } else {
-      for (i64 i = 0; i < e.pixels; ++i) to[i] = k1 * q[i] + (slope * p[i] + offset);
-    }
+    const double k1 = static_cast<double>(ch.k1[c]);
+    const double per_x = o.training ? k1 * ch.inv[c] * ch.inv[c] * sums[2 * c + 1] / count : 0.0;
+    const double offset = o.training ? per_x * ch.mean[c] - k1 * sums[2 * c] / count : 0.0;
+    run.backward(x + base, dy + base, e.pixels, ch.k1[c], ch.k0[c], o.fuse_relu, static_cast<T>(-per_x),
+                 static_cast<T>(offset), dx + base);
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "gradcheck.hpp"
 #include "kernels/exact.hpp"
+#include "tern/cpu.hpp"
 #include "tern/error.hpp"
 
 using namespace tern;
@@ -138,4 +139,26 @@ TEST_CASE("batch_norm: errors", "[ops][norm]") {
   CHECK_THROWS_AS(batch_norm(x, g, g, state, {.eps = -1.0}), ValueError);
   CHECK_THROWS_AS(batch_norm(Tensor::zeros(Shape{0, 3}), g, g, state, {}), ShapeError);
   CHECK_THROWS_AS(batch_norm(x, g.to(DType::kF64), g.to(DType::kF64), state, {}), ValueError);
+}
+
+TEST_CASE("batch_norm: every instruction set gives the same bits", "[ops][norm]") {
+  const Shape shape{6, 3, 13, 11};  // runs that are no multiple of a vector
+  const Tensor x = random(shape, 20).to(DType::kF32), seed = random(shape, 21).to(DType::kF32);
+  const auto run = [&](Isa isa, bool fuse_relu) {
+    set_active_isa(isa);
+    REQUIRE(active_isa() == isa);
+    const Tensor in = x.clone().set_requires_grad(true);
+    BatchNormState state = fresh(3);
+    const Tensor y = batch_norm(in, {}, {}, state, {.fuse_relu = fuse_relu});
+    backward(y, seed);
+    return std::vector{testing::bits(y), testing::bits(in.grad()), testing::bits(state.running_mean), testing::bits(state.running_var)};
+  };
+  for (const bool fuse_relu : {false, true}) {
+    const auto expected = run(Isa::kPortable, fuse_relu);
+    for (const Isa isa : available_isas()) {
+      INFO(name_of(isa));
+      CHECK(run(isa, fuse_relu) == expected);
+    }
+  }
+  reset_active_isa();
 }

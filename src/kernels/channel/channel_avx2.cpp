@@ -1,0 +1,13 @@
+#include "kernels/channel/channel.hpp"
+
+namespace tern::kernels::channel {
+namespace {
+
+using i64 = std::int64_t;
+#include "kernels/channel/channel_impl.hpp"
+
+}  // namespace
+
+const Kernels<float>* channel_avx2() { return &kTable<float, 4>; }
+
+}  // namespace tern::kernels::channel
