@@ -1,7 +1,8 @@
 // The float convolution kernels against the defining sum, on every instruction set that this CPU has.
 //
-// Tolerance: any order of summing k products in precision u = 2^-24 errs by at most (k + 1) u sum |a b| (Higham, Accuracy
-// and Stability, 3.1), plus one rounding for the bias. The reference sums in double, and keeps sum |a b| beside.
+// Tolerance: any order of summing k products in precision u = 2^-24 errs by at most (k + 1) u sum |a b| (Higham,
+// Accuracy and Stability, 3.1), plus one rounding for the bias. The reference sums in double, and keeps sum |a b|
+// beside.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -176,7 +177,9 @@ TEST_CASE("conv kernels: random shapes", "[ops]") {
   const unsigned seed = 20240611;
   INFO("seed " << seed);
   std::mt19937 rng(seed);
-  const auto draw = [&](i64 low, i64 high) { return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1)); };
+  const auto draw = [&](i64 low, i64 high) {
+    return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1));
+  };
   for (int done = 0; done < 120;) {
     ConvShape s{};
     s.groups = draw(1, 4) == 1 ? draw(2, 3) : 1;

@@ -1,5 +1,5 @@
-// Float matrix products against sums in double, on every instruction set. Tolerance as in test_conv_kernels.cpp: any order
-// of summing k products errs by at most (k + 1) 2^-24 sum |a b|.
+// Float matrix products against sums in double, on every instruction set. Tolerance as in test_conv_kernels.cpp: any
+// order of summing k products errs by at most (k + 1) 2^-24 sum |a b|.
 #include <cmath>
 #include <limits>
 #include <random>
@@ -31,7 +31,9 @@ void check(const Case& t, std::mt19937& rng) {
   const i64 lda = (t.ta ? t.m : t.k) + t.gap, ldb = (t.tb ? t.k : t.n) + t.gap, ldc = t.n + t.gap;
   const std::vector<float> a = random_values((t.ta ? t.k : t.m) * lda, rng);
   const std::vector<float> b = random_values((t.tb ? t.n : t.k) * ldb, rng);
-  const auto at = [](const std::vector<float>& v, i64 i) { return static_cast<double>(v[static_cast<std::size_t>(i)]); };
+  const auto at = [](const std::vector<float>& v, i64 i) {
+    return static_cast<double>(v[static_cast<std::size_t>(i)]);
+  };
   std::vector<double> want, bound;
   for (i64 i = 0; i < t.m; ++i) {
     for (i64 j = 0; j < t.n; ++j) {

@@ -1,8 +1,8 @@
 // fp32 convolution, forward and both gradients: the shape of the problem, and the entry that picks the implementation.
 //
-// Layouts are row-major: x [n][c][h][w], filters [o][c/groups][r][s], y [n][o][p][q]. Results do not depend on the number
-// of threads: work is cut by the shape alone, and partial sums are added in a fixed order. Different instruction sets round
-// differently.
+// Layouts are row-major: x [n][c][h][w], filters [o][c/groups][r][s], y [n][o][p][q]. Results do not depend on the
+// number of threads: work is cut by the shape alone, and partial sums are added in a fixed order. Different
+// instruction sets round differently.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct ConvShape {
   std::int64_t groups = 1;
 };
 
-/// y = conv(x, filters) + bias; bias [o] or null. Overwrites y. Float goes to the register-blocked kernels (implicit.hpp)
-/// where they suit the shape, everything else to matrix products (kernels/conv_im2col.hpp).
+/// y = conv(x, filters) + bias; bias [o] or null. Overwrites y. Float goes to the register-blocked kernels
+/// (implicit.hpp) where they suit the shape, everything else to matrix products (kernels/conv_im2col.hpp).
 void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y);
 void forward(const ConvShape& shape, const double* x, const double* filters, const double* bias, double* y);
 /// dx = gradient of x. Overwrites dx.

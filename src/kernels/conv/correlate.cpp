@@ -1,7 +1,8 @@
 // Forward and backward-data: both slide taps over stride-1 planes (geometry.hpp) and sum into grids of results.
 //
-// A task takes some images, or a band of rows of one, and some lane blocks. It copies the planes once; then for each lane
-// block it fills a pixel-major block of results, K in slices that stay in the second-level cache, and transposes it out.
+// A task takes some images, or a band of rows of one, and some lane blocks. It copies the planes once; then for each
+// lane block it fills a pixel-major block of results, K in slices that stay in the second-level cache, and transposes
+// it out.
 #include <algorithm>
 #include <vector>
 
@@ -73,29 +74,39 @@ void pack_filters(const Job& job, const Micro& micro, const float* filters, i64 
   }
 }
 
-// All results of one lane block over the task's images and rows, pixel-major.
-void fill_block(const Job& job, const Micro& micro, const float* planes, i64 image_stride, i64 images, i64 row0,
-                const float* filters, bool wide, float* out, i64 out_image) {
+/// Planes of `images` images that hold what grid rows from row0 on read.
+struct Input {
+  const float* planes;
+  i64 image_stride;
+  i64 images, row0;
+};
+
+// All results of one lane block over the task's images and rows, pixel-major: out[image][row][column][lane].
+void fill_block(const Job& job, const Micro& micro, const Input& input, const float* filters, bool wide, float* out,
+                i64 out_image) {
   const i64 lanes = (wide ? 2 : 1) * job.lanes.width;
   for (const Grid& grid : job.grids) {
     const i64 k_all = static_cast<i64>(grid.table.offsets.size());
-    const i64 rows = std::min(job.plan.band, grid.h->count - row0);
+    const i64 rows = std::min(job.plan.band, grid.h->count - input.row0);
     const bool row3 = grid.table.rows3 && !wide;
     const TileFn* tiles = row3 ? micro.row_tile : micro.tile[wide ? 1 : 0];
     const i64 parts = ceil_div(grid.w->count, row3 ? micro.max_row_tile : micro.max_tile[wide ? 1 : 0]);
     const i64 unit = row3 ? 3 : 1;
     const i64 slices = std::max<i64>(1, ceil_div(k_all * lanes, kSliceFloats));
+    const i64 step = grid.w->step * lanes;
     for (i64 slice = 0; slice < slices; ++slice) {
-      const i64 k0 = unit * part_begin(k_all / unit, slices, slice), k1 = unit * part_begin(k_all / unit, slices, slice + 1);
+      const i64 k0 = unit * part_begin(k_all / unit, slices, slice);
+      const i64 k1 = unit * part_begin(k_all / unit, slices, slice + 1);
+      const i32* offsets = grid.table.offsets.data() + k0;
       const float* w = filters + (grid.k0 + k0) * lanes;
-      for (i64 n = 0; n < images; ++n) {
+      for (i64 n = 0; n < input.images; ++n) {
         for (i64 i = 0; i < rows; ++i) {
-          const float* x = planes + n * image_stride + i * job.plan.cols;
-          float* y = out + n * out_image + ((grid.h->first + i * grid.h->step) * job.plan.w.result + grid.w->first) * lanes;
+          const float* x = input.planes + n * input.image_stride + i * job.plan.cols;
+          const i64 result_row = grid.h->first + i * grid.h->step;
+          float* y = out + n * out_image + (result_row * job.plan.w.result + grid.w->first) * lanes;
           for (i64 part = 0; part < parts; ++part) {
             const i64 q0 = part_begin(grid.w->count, parts, part), q1 = part_begin(grid.w->count, parts, part + 1);
-            tiles[q1 - q0](x + q0, grid.table.offsets.data() + k0, k1 - k0, w, y + q0 * grid.w->step * lanes,
-                           grid.w->step * lanes, slice > 0);
+            tiles[q1 - q0](x + q0, offsets, k1 - k0, w, y + q0 * step, step, slice > 0);
           }
         }
       }
@@ -122,23 +133,22 @@ void run(const Job& job, const Micro& micro, const float* packed) {
     const i64 source_image = job.groups * plan.channels * source_plane;
     const float* source = job.source + (n0 * job.groups + group) * plan.channels * source_plane;
 
-    const float* planes = source;
-    i64 image_stride = source_image;
+    Input input{source, source_image, n1 - n0, row0};
     if (!plan.in_place) {
       float* copies = thread_scratch<Purpose::kPlanes>((n1 - n0) * plan.image);
       for (i64 n = n0; n < n1; ++n) {
         copy_planes(plan, micro, source + (n - n0) * source_image, row0, copies + (n - n0) * plan.image);
       }
-      planes = copies;
-      image_stride = plan.image;
+      input.planes = copies;
+      input.image_stride = plan.image;
     }
 
     const i64 pixels = result_rows * plan.w.result;
     float* out = thread_scratch<Purpose::kBlock>((n1 - n0) * pixels * 2 * job.lanes.width);
     for (i64 block = part_begin(blocks, splits, split); block < part_begin(blocks, splits, split + 1); ++block) {
       const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block), valid = job.lanes.valid(block);
-      fill_block(job, micro, planes, image_stride, n1 - n0, row0,
-                 packed + group * packed_floats(job) + first * job.k_total, job.lanes.wide(block), out, pixels * lanes);
+      const float* filters = packed + group * packed_floats(job) + first * job.k_total;
+      fill_block(job, micro, input, filters, job.lanes.wide(block), out, pixels * lanes);
       for (i64 n = n0; n < n1; ++n) {
         const i64 channel = group * job.lanes.channels + first;
         float* y = job.result + (n * job.groups * job.lanes.channels + channel) * result_plane;

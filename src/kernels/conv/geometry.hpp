@@ -3,9 +3,9 @@
 // Forward, one axis: output p reads x[p*stride - pad + r*dilation]. Write r*dilation - pad = a*stride + b with
 // 0 <= b < stride: the tap reads element p + a of the b-th phase plane x_b[i] = x[i*stride + b]. One grid of outputs.
 //
-// Backward: dx[h] sums w[r] dy[p] over p*stride = h + pad - r*dilation. For the h = i*stride + b of one phase, exactly the
-// taps with (b + pad - r*dilation) divisible by the stride take part, and read dy[i + a], a = (b + pad - r*dilation) /
-// stride: `stride` grids of outputs, one plane.
+// Backward: dx[h] sums w[r] dy[p] over p*stride = h + pad - r*dilation. For the h = i*stride + b of one phase,
+// exactly the taps with (b + pad - r*dilation) divisible by the stride take part, and read dy[i + a], a = (b + pad -
+// r*dilation) / stride: `stride` grids of outputs, one plane.
 //
 // Planes are copied with a margin of zeros, so that no tap needs a bounds check.
 #pragma once

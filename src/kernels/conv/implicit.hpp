@@ -1,5 +1,5 @@
-// Convolution by implicit matrix products on the register-blocked kernels of micro.hpp: any shape, fast where the output
-// channels fill vectors. Contracts as in conv.hpp.
+// Convolution by implicit matrix products on the register-blocked kernels of micro.hpp: any shape, fast where the
+// output channels fill vectors. Contracts as in conv.hpp.
 #pragma once
 
 #include <string_view>
@@ -16,7 +16,8 @@ void backward_data(const ConvShape& shape, const float* dy, const float* filters
 /// dfilters = gradient of the filters. Overwrites dfilters.
 void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters);
 
-/// False where lanes or tiles would mostly idle (few channels, tiny images) or offsets would overflow: im2col is better.
+/// False where lanes or tiles would mostly idle (few channels, tiny images) or offsets would overflow: im2col is
+/// better.
 bool suits_forward(const ConvShape& shape);
 bool suits_backward_data(const ConvShape& shape);
 bool suits_backward_filters(const ConvShape& shape);

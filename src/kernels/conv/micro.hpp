@@ -1,20 +1,20 @@
 // The register-blocked inner loops of fp32 convolution and matrix product, one table an instruction set.
 //
-// Vector lanes are always output channels ("lanes"): filters are packed [K][lanes], and the other operand is broadcast one
-// scalar at a time through a table of offsets. So any kernel, stride, dilation, or packed matrix is the same loop with
-// another table, odd image widths waste no lane, and no im2col matrix is ever written.
+// Vector lanes are always output channels ("lanes"): filters are packed [K][lanes], and the other operand is
+// broadcast one scalar at a time through a table of offsets. So any kernel, stride, dilation, or packed matrix is the
+// same loop with another table, odd image widths waste no lane, and no im2col matrix is ever written.
 //
 //   tile      out[t][lane]    (+)= sum_k x[off[k] + t] * w[k][lane]            forward, backward-data, matrix product
 //   outer     acc[j][lane]    (+)= sum_pixels x[off[j] + pixel] * dy[pixel][lane]                 backward-weights
 //
 // A block is `width` or 2 * `width` lanes wide ("narrow", "wide"): index 0 or 1 of the tables.
 //
-// In a narrow block every broadcast scalar would serve a single multiplication, and loads would be the limit. Where three
-// neighbouring taps of a filter row read neighbouring pixels, `row` kernels use each scalar three times:
+// In a narrow block every broadcast scalar would serve a single multiplication, and loads would be the limit. Where
+// three neighbouring taps of a filter row read neighbouring pixels, `row` kernels use each scalar three times:
 //
 //   row_tile   out[t][lane]      (+)= sum_j sum_{s<3} x[off[3j] + t + s] * w[3j+s][lane]
 //   row_outer  acc[3j+s][lane]   (+)= sum_pixels x[off[3j] + pixel + s] * dy[pixel][lane]
-//                                   = sum_i x[off[3j] + i] * dy[i - s][lane], with two zero pixels around each row of dy
+//                                   = sum_i x[off[3j] + i] * dy[i - s][lane], two zero pixels around each row of dy
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ namespace tern::kernels::conv {
 using i64 = std::int64_t;
 using i32 = std::int32_t;
 
-/// Largest number of pixels that any `tile`, and of offsets that any `outer`, takes; the table of an ISA may end earlier.
+/// Largest number of pixels that any `tile`, and of offsets that any `outer`, takes; the table of an ISA may end
+/// earlier.
 inline constexpr int kMaxTile = 16;
 inline constexpr int kMaxOuter = 12;
 inline constexpr int kMaxRowTile = 16;
@@ -44,8 +45,8 @@ struct PixelBlock {
 using OuterFn = void (*)(const float* x, const i32* off, const float* dy, const PixelBlock& pixels, float* acc,
                          bool accumulate);
 
-/// Planes of contiguous rows: `top` rows of zeros, `rows` rows of `left` zeros, n elements of x that lie `stride` apart, and
-/// zeros up to `cols`, a multiple of `width`; then `bottom` rows of zeros. y is aligned to a vector.
+/// Planes of contiguous rows: `top` rows of zeros, `rows` rows of `left` zeros, n elements of x that lie `stride`
+/// apart, and zeros up to `cols`, a multiple of `width`; then `bottom` rows of zeros. y is aligned to a vector.
 struct PlaneCopy {
   i64 planes, x_plane, y_plane;  ///< how many, and the floats between them
   i64 top, rows, bottom;

@@ -1,4 +1,5 @@
-// NEON on 64-bit ARM: 32 registers hold 8 pixels by 8 lanes (more, and GCC spills), or 10 offsets by 8 lanes with 4 pixels in flight.
+// NEON on 64-bit ARM: 32 registers hold 8 pixels by 8 lanes (more, and GCC spills), or 10 offsets by 8 lanes with 4
+// pixels in flight.
 #include <arm_neon.h>
 
 #include "kernels/conv/micro.hpp"

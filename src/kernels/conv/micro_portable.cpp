@@ -1,5 +1,5 @@
-// Any CPU: four lanes in plain C++, which compilers turn into whatever vectors the baseline has. Multiplies and adds round
-// separately, so results differ from the FMA kernels' in the last bits.
+// Any CPU: four lanes in plain C++, which compilers turn into whatever vectors the baseline has. Multiplies and adds
+// round separately, so results differ from the FMA kernels' in the last bits.
 #include "kernels/conv/micro.hpp"
 
 namespace tern::kernels::conv {

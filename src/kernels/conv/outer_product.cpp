@@ -1,8 +1,9 @@
 // Backward-filters: dfilters[o][k] = sum over images and pixels of dy[o][pixel] * x[pixel + tap k].
 //
-// dy is transposed to [pixel][lanes] in blocks that stay in the first-level cache; x is read from its planes; the sums of
-// a few k's at a time stay in registers over a whole block. A task takes a chunk of the images and a range of lane blocks
-// and owns one partial result [block][k][lane]; the partial results of a range are then added in chunk order.
+// dy is transposed to [pixel][lanes] in blocks that stay in the first-level cache; x is read from its planes; the
+// sums of a few k's at a time stay in registers over a whole block. A task takes a chunk of the images and a range of
+// lane blocks and owns one partial result [block][k][lane]; the partial results of a range are then added in chunk
+// order.
 #include <algorithm>
 #include <vector>
 

@@ -1,6 +1,6 @@
 // Rows of C are the "pixels" of a tile and columns its lanes. op(A) is wanted as [k][rows], whose rows a transposed A
-// already has; else it is packed once, in panels as high as a tile. B is packed by each task, a slice of k and one lane block
-// at a time, and used while it is still in the cache.
+// already has; else it is packed once, in panels as high as a tile. B is packed by each task, a slice of k and one
+// lane block at a time, and used while it is still in the cache.
 #include "kernels/conv/product.hpp"
 
 #include <algorithm>
@@ -70,7 +70,8 @@ void run_task(const Job& job, const Micro& micro, i64 panel0, i64 panel1, i64 bl
         }
         tiles[height](x, job.offsets, k1 - k0, packed, partial, lanes, false);
         for (i64 i = 0; i < height; ++i) {
-          for (i64 l = 0; l < valid; ++l) c[i * job.ldc + l] = partial[i * lanes + l] + (k0 > 0 ? c[i * job.ldc + l] : 0.0f);
+          float* to = c + i * job.ldc;
+          for (i64 l = 0; l < valid; ++l) to[l] = partial[i * lanes + l] + (k0 > 0 ? to[l] : 0.0f);
         }
       }
     }

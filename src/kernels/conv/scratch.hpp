@@ -1,5 +1,5 @@
-// Uninitialised floats: Scratch for one call, from the recycling pool; ThreadScratch for one task, kept by its thread, so
-// that the next task finds it in its own caches.
+// Uninitialised floats: Scratch for one call, from the recycling pool; thread_scratch() for one task, kept by its
+// thread, so that the next task finds it in its own caches.
 #pragma once
 
 #include <cstddef>

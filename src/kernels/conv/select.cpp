@@ -40,7 +40,8 @@ bool suits(const ConvShape& given, i64 lanes, i64 columns, i64 k) {
   const i64 c = s.c / s.groups, o = s.o / s.groups;
   const i64 margin_h = s.r * s.dilation_h + s.stride_h, margin_w = s.s * s.dilation_w + s.stride_w;
   // Offsets inside one image's planes are 32 bits wide.
-  const double plane = static_cast<double>(s.h + 2 * s.pad_h + margin_h) * static_cast<double>(s.w + 2 * s.pad_w + margin_w);
+  const double plane =
+      static_cast<double>(s.h + 2 * s.pad_h + margin_h) * static_cast<double>(s.w + 2 * s.pad_w + margin_w);
   const bool countable = plane * static_cast<double>(c > o ? c : o) < 0.25 * std::numeric_limits<i32>::max();
   return countable && 2 * lanes >= current_micro().width && columns >= 3 && k >= 4;
 }
