@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "guard_pages.hpp"
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/implicit.hpp"
 #include "kernels/conv/select.hpp"
@@ -200,6 +201,32 @@ TEST_CASE("conv kernels: random shapes", "[ops]") {
     check_shape(s, rng);
     ++done;
   }
+}
+
+TEST_CASE("conv kernels: nothing outside the tensors is touched", "[ops]") {
+  std::mt19937 rng(5);
+  const std::vector<ConvShape> shapes = {square(2, 3, 17, 7, 3, 1, 1),  square(1, 5, 33, 16, 3, 2, 1),
+                                         square(3, 4, 16, 33, 3, 1, 1), square(2, 6, 40, 5, 1, 1, 0),
+                                         square(1, 2, 20, 9, 5, 3, 2),  square(2, 9, 31, 13, 2, 2, 0)};
+  for (const ConvShape& s : shapes) {
+    const Problem t = make_problem(s, rng);
+    for (const tern::Isa isa : tern::available_isas()) {
+      tern::set_active_isa(isa);
+      for (const bool end : {false, true}) {
+        using tern::testing::GuardedFloats;
+        const GuardedFloats x(t.x, end), filters(t.filters, end), bias(t.bias, end), dy(t.dy, end);
+        const GuardedFloats y(t.y.size(), end), dx(t.dx.size(), end), df(t.dfilters.size(), end);
+        conv::implicit::forward(s, x.data(), filters.data(), bias.data(), y.data());
+        conv::implicit::backward_data(s, dy.data(), filters.data(), dx.data());
+        conv::implicit::backward_filters(s, x.data(), dy.data(), df.data());
+        const Results r = run(t);
+        CHECK(std::memcmp(r.y.data(), y.data(), y.size() * sizeof(float)) == 0);
+        CHECK(std::memcmp(r.dx.data(), dx.data(), dx.size() * sizeof(float)) == 0);
+        CHECK(std::memcmp(r.dfilters.data(), df.data(), df.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+  tern::reset_active_isa();
 }
 
 TEST_CASE("conv kernels: an empty batch gives a zero filter gradient", "[ops]") {
