@@ -1,8 +1,10 @@
 // Differentiable operations: free functions that check their arguments, compute, and record a backward.
 //
-// All take float32 (training) or float64 (gradient checks) and run the same templated kernels on both. Layouts are
-// row-major: images N C H W, filters O C/groups R S, dense weights O K. Gradients are the derivatives of the formula
-// given at each function unless a rule `dx = ...` is declared; `dy` is the gradient of the result. Results do not depend on the number of threads.
+// All take float32 (training) or float64 (gradient checks) and run the same templated code on both. Layouts are row-major:
+// images N C H W, filters O C/groups R S, dense weights O K; strided views are accepted everywhere. Gradients are the
+// derivatives of the formula given at each function unless a rule `dx = ...` is declared; `dy` is the gradient of the
+// result. Results do not depend on the number of threads. NaN passes through relu, hardtanh, max and max_pool2d, so that a
+// diverging run is seen.
 // Errors, everywhere: ShapeError with both shapes if they do not fit, ValueError for a dtype or attribute out of range.
 #pragma once
 
