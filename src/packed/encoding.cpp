@@ -77,11 +77,12 @@ std::string name_of(const CodeBook& book) {
 CodeBook choose(std::span<const std::int8_t> codes) {
   CodeBook book;
   if (codes.empty()) return book;
-  const auto [lo, hi] = std::minmax_element(codes.begin(), codes.end());
-  book.lo = *lo;
-  const bool even = std::all_of(codes.begin(), codes.end(), [&](std::int8_t c) { return (c - *lo) % 2 == 0; });
-  book.stride = even && *hi > *lo ? 2 : 1;
-  book.levels = static_cast<std::uint16_t>((*hi - *lo) / book.stride + 1);
+  const auto ends = std::minmax_element(codes.begin(), codes.end());
+  const int lo = *ends.first, hi = *ends.second;
+  book.lo = static_cast<std::int8_t>(lo);
+  const bool even = std::all_of(codes.begin(), codes.end(), [lo](std::int8_t c) { return (c - lo) % 2 == 0; });
+  book.stride = even && hi > lo ? 2 : 1;
+  book.levels = static_cast<std::uint16_t>((hi - lo) / book.stride + 1);
   book.bits = static_cast<std::uint8_t>(bits_for(book.levels));
 
   const std::size_t n = codes.size();
