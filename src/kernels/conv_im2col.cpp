@@ -1,12 +1,13 @@
-// One filter group at a time, a convolution is three matrix products over the matrix `col`, whose row (c, r, s) holds what
-// filter tap (r, s) of channel c sees at each output pixel, and whose columns run over (image, p, q):
+// One filter group at a time, a convolution is three matrix products over the matrix `col`, whose row (c, r, s) holds
+// what filter tap (r, s) of channel c sees at each output pixel, and whose columns run over (image, p, q):
 //
 //   forward           y    [O x columns] = filters [O x K] col [K x columns]
 //   backward filters  dw   [O x K]       = dy [O x columns] col^T
-//   backward data     dcol [K x columns] = filters^T dy, then each dcol element is added to the pixel it was copied from
+//   backward data     dcol [K x columns] = filters^T dy, then each dcol element is added to the pixel it was copied
+//   from
 //
-// col is never built whole: a tile is a few output rows of one image, or a few whole small images, such that its part of
-// col stays in the cache and the product is still wide enough to be efficient.
+// col is never built whole: a tile is a few output rows of one image, or a few whole small images, such that its part
+// of col stays in the cache and the product is still wide enough to be efficient.
 #include "kernels/conv_im2col.hpp"
 
 #include <algorithm>
@@ -150,7 +151,8 @@ void gather(const ConvShape& s, const Tile& t, i64 channel, i64 channels, const 
       // would lie outside the plane and are not read.
       const i64 begin = (rows.low + shift_h) * s.w + shift_w, end = (rows.high - 1 + shift_h) * s.w + shift_w + s.q;
       const i64 from_begin = std::max<i64>(begin, 0), from_end = std::min(end, s.h * s.w);
-      std::memcpy(row + (from_begin - begin), from + from_begin, static_cast<std::size_t>(from_end - from_begin) * sizeof(T));
+      std::memcpy(row + (from_begin - begin), from + from_begin,
+                  static_cast<std::size_t>(from_end - from_begin) * sizeof(T));
       zero_edges(row, rows.high - rows.low, s.q, columns);
       return;
     }
@@ -233,8 +235,8 @@ void forward(const ConvShape& s, const T* x, const T* filters, const T* bias, T*
     if (!in_place) gather(s, t, group * g.c, g.c, x, col.data());
     const T* matrix = in_place ? x + (t.n0 * s.c + group * g.c) * g.pixels + t.p0 * s.q : col.data();
     T* to = out.in_place ? y + out.first : dense.data();
-    gemm(false, false, g.o, columns, g.k, T(1), filters + group * g.o * g.k, g.k, matrix, in_place ? g.pixels : columns, T(0),
-         to, out.ld);
+    gemm(false, false, g.o, columns, g.k, T(1), filters + group * g.o * g.k, g.k, matrix, in_place ? g.pixels : columns,
+         T(0), to, out.ld);
     for (i64 o = 0; o < g.o; ++o) {
       const T b = bias ? bias[group * g.o + o] : T(0);
       T* row = to + o * out.ld;

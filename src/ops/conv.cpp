@@ -19,11 +19,13 @@ ConvShape checked_geometry(const Tensor& x, const Tensor& w, const Tensor& bias,
   ops::check_same_dtype("conv2d", x, w);
   ops::check_rank("conv2d", "x", x, 4);
   ops::check_rank("conv2d", "w", w, 4);
-  if (o.stride_h < 1 || o.stride_w < 1 || o.dilation_h < 1 || o.dilation_w < 1 || o.pad_h < 0 || o.pad_w < 0 || o.groups < 1) {
+  if (o.stride_h < 1 || o.stride_w < 1 || o.dilation_h < 1 || o.dilation_w < 1 || o.pad_h < 0 || o.pad_w < 0 ||
+      o.groups < 1) {
     ops::throw_value("conv2d", "stride, dilation and groups >= 1 and pad >= 0",
                      "stride " + std::to_string(o.stride_h) + "x" + std::to_string(o.stride_w) + ", dilation " +
                          std::to_string(o.dilation_h) + "x" + std::to_string(o.dilation_w) + ", pad " +
-                         std::to_string(o.pad_h) + "x" + std::to_string(o.pad_w) + ", groups " + std::to_string(o.groups));
+                         std::to_string(o.pad_h) + "x" + std::to_string(o.pad_w) + ", groups " +
+                         std::to_string(o.groups));
   }
   if (x.size(1) % o.groups != 0 || w.size(0) % o.groups != 0 || w.size(1) != x.size(1) / o.groups) {
     ops::throw_shape("conv2d", "w of shape O x C/groups x R x S with groups " + std::to_string(o.groups) + " for x " +

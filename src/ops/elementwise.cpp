@@ -1,4 +1,5 @@
-// Elementwise operations of one argument; each row below is y = f(x) and dx = dy * f'(x), written from what backward keeps.
+// Elementwise operations of one argument; each row below is y = f(x) and dx = dy * f'(x), written from what backward
+// keeps.
 #include <cmath>
 
 #include "ops/op_util.hpp"
@@ -71,7 +72,8 @@ Tensor log(const Tensor& x) {
 }
 
 Tensor sqrt(const Tensor& x) {
-  return unary("sqrt", x, Save::kOutput, [](auto v) { return std::sqrt(v); }, [](auto dy, auto y) { return dy / (y + y); });
+  return unary(
+      "sqrt", x, Save::kOutput, [](auto v) { return std::sqrt(v); }, [](auto dy, auto y) { return dy / (y + y); });
 }
 
 Tensor abs(const Tensor& x) {

@@ -108,7 +108,9 @@ Tensor log_softmax(const Tensor& x) {
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing) {
   check_logits("cross_entropy", logits);
   const i64 n = logits.size(0), k = logits.size(1);
-  if (!labels.defined() || labels.dtype() != DType::kI64) ops::throw_value("cross_entropy", "int64 labels", "another dtype");
+  if (!labels.defined() || labels.dtype() != DType::kI64) {
+    ops::throw_value("cross_entropy", "int64 labels", labels.defined() ? std::string(name_of(labels.dtype())) : "none");
+  }
   ops::check_shape("cross_entropy", "labels", labels, Shape{n});
   if (!(label_smoothing >= 0.0 && label_smoothing < 1.0)) {
     ops::throw_value("cross_entropy", "label_smoothing in [0, 1)", std::to_string(label_smoothing));
@@ -143,7 +145,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_sm
       T* r = dx.data<T>();
       for_each_row(n, k, [&](i64 i, i64 at) {
         for (i64 j = 0; j < k; ++j) {
-          const double target = (j == at_label[i] ? 1.0 - label_smoothing : 0.0) + label_smoothing / static_cast<double>(k);
+          const double target =
+              (j == at_label[i] ? 1.0 - label_smoothing : 0.0) + label_smoothing / static_cast<double>(k);
           r[at + j] = static_cast<T>(factor * (std::exp(static_cast<double>(p[at + j])) - target));
         }
       });
@@ -152,7 +155,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_sm
   });
 }
 
-// With p = softmax(student / T), t = softmax(teacher / T): loss = T^2 / N sum t (log t - log p), dstudent = dy T (p - t) / N
+// With p = softmax(student / T), t = softmax(teacher / T): loss = T^2 / N sum t (log t - log p),
+// dstudent = dy T (p - t) / N
 Tensor distillation_loss(const Tensor& student, const Tensor& teacher, double temperature) {
   check_logits("distillation_loss", student);
   ops::check_same_dtype("distillation_loss", student, teacher);

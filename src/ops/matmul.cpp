@@ -33,7 +33,8 @@ Tensor product(const Matrix& a, const Matrix& b) {
   }
   // About 16 blocks, cut along the longer side first, none smaller than is worth a call.
   const i64 blocks = std::clamp<i64>(m * n * k >> 18, 1, 16);
-  const i64 over_n = n >= m ? std::min(blocks, (n + 63) / 64) : std::min(std::max<i64>(1, blocks / ((m + 31) / 32)), (n + 63) / 64);
+  const i64 over_n =
+      n >= m ? std::min(blocks, (n + 63) / 64) : std::min(std::max<i64>(1, blocks / ((m + 31) / 32)), (n + 63) / 64);
   const i64 over_m = std::clamp<i64>(blocks / over_n, 1, (m + 31) / 32);
   dispatch(c.dtype(), "matmul", [&](auto zero) {
     using T = decltype(zero);

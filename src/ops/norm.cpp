@@ -4,8 +4,8 @@
 //   dbeta = sum dz,  dgamma = sum dz xhat
 //   training:    dx = k1 (dz - dbeta / M - xhat dgamma / M),  since mu and var depend on x
 //   evaluation:  dx = k1 dz
-// Both are dx = a dz + b x + c with three numbers a channel. Backward keeps x and those numbers; where the max was active it
-// finds by evaluating k1 x + k0 again.
+// Both are dx = a dz + b x + c with three numbers a channel. Backward keeps x and those numbers; where the max was
+// active it finds by evaluating k1 x + k0 again.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -218,7 +218,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Batc
   if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
   dispatch(x.dtype(), "batch_norm", [&](auto zero) {
     using T = decltype(zero);
-    const Tensor scales = gamma.defined() ? gamma.contiguous() : Tensor(), offsets = gamma.defined() ? beta.contiguous() : Tensor();
+    const Tensor scales = gamma.defined() ? gamma.contiguous() : Tensor(),
+                 offsets = gamma.defined() ? beta.contiguous() : Tensor();
     const T* g = gamma.defined() ? scales.data<T>() : nullptr;
     const T* b = gamma.defined() ? offsets.data<T>() : nullptr;
     Channel<T> ch = options.training ? batch_statistics(e, input.data<T>(), g, b, state, options)

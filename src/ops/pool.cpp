@@ -30,8 +30,9 @@ struct Geometry {
     h = x.size(2);
     w = x.size(3);
     if (std::min(h, w) + 2 * o.pad < o.kernel || std::min(h, w) < 1) {
-      ops::throw_shape(op, "a window that fits into the padded image",
-                       "kernel " + std::to_string(o.kernel) + ", pad " + std::to_string(o.pad) + " for " + x.shape().str());
+      ops::throw_shape(
+          op, "a window that fits into the padded image",
+          "kernel " + std::to_string(o.kernel) + ", pad " + std::to_string(o.pad) + " for " + x.shape().str());
     }
     p = conv_out_extent(h, o.kernel, o.stride, o.pad, 1, o.ceil);
     q = conv_out_extent(w, o.kernel, o.stride, o.pad, 1, o.ceil);

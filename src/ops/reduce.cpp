@@ -152,7 +152,8 @@ Tensor reduce(std::string_view op, const Tensor& x, const std::vector<int>& dims
   const Tensor input = x.contiguous();
   Tensor y = Tensor::empty(keep_dims ? l.result_keeping_dims : l.result, x.dtype());
   const double factor = average ? 1.0 / static_cast<double>(l.reduced.count) : 1.0;
-  const i64 pieces = std::clamp<i64>(l.reduced.count / kPiece, 1, std::max<i64>(1, 64 / std::max<i64>(1, l.kept.count / 16)));
+  const i64 pieces =
+      std::clamp<i64>(l.reduced.count / kPiece, 1, std::max<i64>(1, 64 / std::max<i64>(1, l.kept.count / 16)));
   const Tensor sums = Tensor::empty(Shape{pieces, l.kept.count}, DType::kF64);
   double* s = sums.data<double>();
   dispatch(x.dtype(), op, [&](auto zero) {
@@ -166,10 +167,11 @@ Tensor reduce(std::string_view op, const Tensor& x, const std::vector<int>& dims
     }
   });
   // dx = dy, stretched back (over the count, for the mean)
-  return record(op, std::move(y), {x}, [average, factor, shape = x.shape(), small = l.result_keeping_dims](const Tensor& dy) {
-    const Tensor g = dy.view(small);
-    return std::vector<Tensor>{add(average ? scale(g, factor) : g, Tensor::zeros(shape, dy.dtype()))};
-  });
+  return record(op, std::move(y), {x},
+                [average, factor, shape = x.shape(), small = l.result_keeping_dims](const Tensor& dy) {
+                  const Tensor g = dy.view(small);
+                  return std::vector<Tensor>{add(average ? scale(g, factor) : g, Tensor::zeros(shape, dy.dtype()))};
+                });
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ void copy_rows(i64 rows, i64 count, const T* from, i64 ld_from, T* to, i64 ld_to
 Tensor reshape(const Tensor& x, const Shape& shape) {
   ops::check_floating("reshape", x);
   if (shape.numel() != x.numel()) {
-    ops::throw_shape("reshape", "a shape of " + std::to_string(x.numel()) + " elements for " + x.shape().str(), shape.str());
+    ops::throw_shape("reshape", "a shape of " + std::to_string(x.numel()) + " elements for " + x.shape().str(),
+                     shape.str());
   }
   return record("reshape", x.view(shape), {x},
                 [before = x.shape()](const Tensor& dy) { return std::vector<Tensor>{dy.view(before)}; });
@@ -129,7 +130,8 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
       for (std::size_t i = 0; i < extents.size(); at += extents[i++] * inner) {
         if (!needed[i]) continue;
         out[i] = Tensor::empty(dy.shape().with(d, extents[i]), dy.dtype());
-        copy_rows(outer, extents[i] * inner, g.data<T>() + at, total * inner, out[i].template data<T>(), extents[i] * inner);
+        copy_rows(outer, extents[i] * inner, g.data<T>() + at, total * inner, out[i].template data<T>(),
+                  extents[i] * inner);
       }
     });
     return out;
@@ -152,7 +154,7 @@ Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after) {
 
 namespace {
 
-// small [n][front + c + back][p][q] and large [n][c][h][w]: f(row of small, row of large, whether the channel is padding).
+// small [n][front + c + back][p][q] and large [n][c][h][w]: f(row of small, row of large or null in a padding channel).
 template <class T, class F>
 void for_each_shortcut_row(const Shape& small, const Shape& large, i64 stride, i64 front, T* s, T* l, F f) {
   const i64 channels = small[1], p = small[2], q = small[3];
@@ -179,7 +181,8 @@ Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, st
                      std::to_string(stride) + ", " + std::to_string(front) + " and " + std::to_string(back));
   }
   const Shape large = x.shape();
-  const Shape small{large[0], front + large[1] + back, (large[2] + stride - 1) / stride, (large[3] + stride - 1) / stride};
+  const Shape small{large[0], front + large[1] + back, (large[2] + stride - 1) / stride,
+                    (large[3] + stride - 1) / stride};
   const Tensor input = x.contiguous();
   Tensor y = Tensor::empty(small, x.dtype());
   dispatch(x.dtype(), "shortcut_pad", [&](auto zero) {

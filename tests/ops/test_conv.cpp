@@ -26,7 +26,8 @@ std::vector<double> reference(const Tensor& x, const Tensor& w, const std::vecto
             const std::int64_t channel = k / (outs / o.groups) * per_group + c;
             for (std::int64_t r = 0; r < kernel_h; ++r) {
               for (std::int64_t s = 0; s < kernel_w; ++s) {
-                const std::int64_t i = p * o.stride_h - o.pad_h + r * o.dilation_h, j = q * o.stride_w - o.pad_w + s * o.dilation_w;
+                const std::int64_t i = p * o.stride_h - o.pad_h + r * o.dilation_h,
+                                   j = q * o.stride_w - o.pad_w + s * o.dilation_w;
                 if (i < 0 || i >= height || j < 0 || j >= width) continue;
                 total += xv[static_cast<std::size_t>(((n * channels + channel) * height + i) * width + j)] *
                          wv[static_cast<std::size_t>(((k * per_group + c) * kernel_h + r) * kernel_w + s)];
@@ -186,7 +187,8 @@ TEST_CASE("conv2d: empty batch", "[ops][conv]") {
 
 TEST_CASE("conv2d: errors", "[ops][conv]") {
   const Tensor x = Tensor::zeros(Shape{1, 4, 5, 5}), w = Tensor::zeros(Shape{6, 4, 3, 3});
-  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(Shape{6, 3, 3, 3})), ContainsSubstring("got 6x3x3x3") && ContainsSubstring("1x4x5x5"));
+  CHECK_THROWS_WITH(conv2d(x, Tensor::zeros(Shape{6, 3, 3, 3})),
+                    ContainsSubstring("got 6x3x3x3") && ContainsSubstring("1x4x5x5"));
   CHECK_THROWS_AS(conv2d(x, w, {}, Conv2dOptions::square(1, 0, 1, 3)), ShapeError);
   CHECK_THROWS_AS(conv2d(x, w, Tensor::zeros(Shape{5})), ShapeError);
   CHECK_THROWS_AS(conv2d(Tensor::zeros(Shape{4, 5, 5}), w), ShapeError);

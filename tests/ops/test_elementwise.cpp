@@ -41,7 +41,8 @@ TEST_CASE("elementwise: values and gradients", "[ops]") {
   for (const Row& row : rows()) {
     INFO(row.name);
     const Tensor x = random_around(Shape{3, 5, 4}, 1, row.kinks, row.low);
-    const std::vector<double> in = x.to_vector(), out = row.op(x).to_vector(), single = row.op(x.to(DType::kF32)).to_vector();
+    const std::vector<double> in = x.to_vector(), out = row.op(x).to_vector(),
+                              single = row.op(x.to(DType::kF32)).to_vector();
     for (std::size_t i = 0; i < in.size(); ++i) {
       CHECK(out[i] == Approx(row.f(in[i])).epsilon(1e-14).margin(1e-14));
       CHECK(single[i] == Approx(row.f(in[i])).epsilon(1e-5).margin(1e-6));  // a few ulp of float32
@@ -142,7 +143,8 @@ TEST_CASE("straight-through estimators follow their declared rules", "[ops]") {
 }
 
 TEST_CASE("elementwise: a backward that writes in place does not touch what others hold", "[ops]") {
-  const Tensor x = Tensor::full(Shape{3}, 2.0).set_requires_grad(true), z = Tensor::full(Shape{3}, 3.0).set_requires_grad(true);
+  const Tensor x = Tensor::full(Shape{3}, 2.0).set_requires_grad(true),
+               z = Tensor::full(Shape{3}, 3.0).set_requires_grad(true);
   const Tensor seed = Tensor::full(Shape{3}, 1.0);
   const Tensor h = neg(x);
   retain_grad(h);
@@ -154,10 +156,12 @@ TEST_CASE("elementwise: a backward that writes in place does not touch what othe
 
 TEST_CASE("elementwise: errors name the operation and the shapes", "[ops]") {
   const Tensor x = Tensor::zeros(Shape{2, 3}), labels = Tensor::zeros(Shape{2}, DType::kI64);
-  CHECK_THROWS_WITH(add(x, Tensor::zeros(Shape{2})), ContainsSubstring("[add] expected shapes that broadcast; got 2x3 and 2"));
+  CHECK_THROWS_WITH(add(x, Tensor::zeros(Shape{2})),
+                    ContainsSubstring("[add] expected shapes that broadcast; got 2x3 and 2"));
   CHECK_THROWS_AS(add(x, Tensor::zeros(Shape{2})), ShapeError);
   CHECK_THROWS_AS(mul(x, x.to(DType::kF64)), ValueError);
-  CHECK_THROWS_WITH(mul(x, x.to(DType::kF64)), ContainsSubstring("[mul] expected tensors of one dtype; got float32 and float64"));
+  CHECK_THROWS_WITH(mul(x, x.to(DType::kF64)),
+                    ContainsSubstring("[mul] expected tensors of one dtype; got float32 and float64"));
   CHECK_THROWS_WITH(relu(labels), ContainsSubstring("[relu] expected a float32 or float64 tensor; got int64"));
   CHECK_THROWS_WITH(exp(Tensor()), ContainsSubstring("[exp] expected a defined tensor"));
 }

@@ -29,7 +29,8 @@ TEST_CASE("softmax and log_softmax", "[ops][loss]") {
   const Tensor x = random(Shape{2, 3, 4}, 1);
   const std::vector<double> in = x.to_vector(), p = softmax(x).to_vector(), l = log_softmax(x).to_vector();
   for (std::size_t row = 0; row < in.size(); row += 4) {
-    const std::vector<double> expected = softmax_row({in.begin() + static_cast<long>(row), in.begin() + static_cast<long>(row) + 4});
+    const std::vector<double> expected =
+        softmax_row({in.begin() + static_cast<long>(row), in.begin() + static_cast<long>(row) + 4});
     for (std::size_t j = 0; j < 4; ++j) {
       CHECK(p[row + j] == Approx(expected[j]).epsilon(1e-13));
       CHECK(l[row + j] == Approx(std::log(expected[j])).epsilon(1e-13));
@@ -50,7 +51,8 @@ TEST_CASE("cross_entropy: values with and without label smoothing", "[ops][loss]
     double expected = 0;
     for (std::size_t n = 0; n < 3; ++n) {
       const std::vector<double> v = x.to_vector();
-      const std::vector<double> p = softmax_row({v.begin() + static_cast<long>(4 * n), v.begin() + static_cast<long>(4 * n) + 4});
+      const std::vector<double> p =
+          softmax_row({v.begin() + static_cast<long>(4 * n), v.begin() + static_cast<long>(4 * n) + 4});
       for (std::size_t k = 0; k < 4; ++k) {
         const bool hit = static_cast<std::int64_t>(k) == y.data<std::int64_t>()[n];
         expected -= ((hit ? 1 - smoothing : 0.0) + smoothing / 4) * std::log(p[k]) / 3;
@@ -60,7 +62,8 @@ TEST_CASE("cross_entropy: values with and without label smoothing", "[ops][loss]
     CHECK(cross_entropy(x.to(DType::kF32), y, smoothing).item() == Approx(expected).epsilon(1e-6));
     gradcheck([&](const std::vector<Tensor>& v) { return cross_entropy(v[0], v[1], smoothing); }, {x, y});
   }
-  CHECK(cross_entropy(Tensor::zeros(Shape{5, 10}), labels({0, 1, 2, 3, 4})).item() == Approx(std::log(10.0)).epsilon(1e-6));
+  CHECK(cross_entropy(Tensor::zeros(Shape{5, 10}), labels({0, 1, 2, 3, 4})).item() ==
+        Approx(std::log(10.0)).epsilon(1e-6));
 }
 
 TEST_CASE("distillation_loss: T^2 KL(teacher || student), nothing to the teacher", "[ops][loss]") {
@@ -90,7 +93,8 @@ TEST_CASE("distillation_loss: T^2 KL(teacher || student), nothing to the teacher
 
 TEST_CASE("losses: errors", "[ops][loss]") {
   const Tensor x = Tensor::zeros(Shape{2, 3});
-  CHECK_THROWS_WITH(cross_entropy(x, labels({0, 3})), ContainsSubstring("[cross_entropy] expected labels in [0, 3); got 3 at index 1"));
+  CHECK_THROWS_WITH(cross_entropy(x, labels({0, 3})),
+                    ContainsSubstring("[cross_entropy] expected labels in [0, 3); got 3 at index 1"));
   CHECK_THROWS_AS(cross_entropy(x, labels({0, -1})), ValueError);
   CHECK_THROWS_AS(cross_entropy(x, labels({0})), ShapeError);
   CHECK_THROWS_AS(cross_entropy(x, Tensor::zeros(Shape{2})), ValueError);

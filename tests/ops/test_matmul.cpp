@@ -10,7 +10,8 @@ namespace {
 
 std::vector<double> reference(const Tensor& a, const Tensor& b) {
   const std::vector<double> p = a.to_vector(), q = b.to_vector();
-  const auto m = static_cast<std::size_t>(a.size(0)), k = static_cast<std::size_t>(a.size(1)), n = static_cast<std::size_t>(b.size(1));
+  const auto m = static_cast<std::size_t>(a.size(0)), k = static_cast<std::size_t>(a.size(1)),
+             n = static_cast<std::size_t>(b.size(1));
   std::vector<double> c(m * n, 0.0);
   for (std::size_t i = 0; i < m; ++i) {
     for (std::size_t l = 0; l < k; ++l) {
@@ -45,10 +46,12 @@ TEST_CASE("matmul and linear: values, also of products that are cut into blocks"
 }
 
 TEST_CASE("matmul and linear: gradients", "[ops][matmul]") {
-  gradcheck([](const std::vector<Tensor>& v) { return matmul(v[0], v[1]); }, {random(Shape{3, 4}, 4), random(Shape{4, 5}, 5)});
+  gradcheck([](const std::vector<Tensor>& v) { return matmul(v[0], v[1]); },
+            {random(Shape{3, 4}, 4), random(Shape{4, 5}, 5)});
   gradcheck([](const std::vector<Tensor>& v) { return linear(v[0], v[1], v[2]); },
             {random(Shape{3, 4}, 6), random(Shape{5, 4}, 7), random(Shape{5}, 8)});
-  gradcheck([](const std::vector<Tensor>& v) { return linear(v[0], v[1]); }, {random(Shape{3, 4}, 9), random(Shape{5, 4}, 10)});
+  gradcheck([](const std::vector<Tensor>& v) { return linear(v[0], v[1]); },
+            {random(Shape{3, 4}, 9), random(Shape{5, 4}, 10)});
 }
 
 TEST_CASE("gemm: beta 0 never reads the result, k = 0 scales it", "[kernels]") {
@@ -58,13 +61,15 @@ TEST_CASE("gemm: beta 0 never reads the result, k = 0 scales it", "[kernels]") {
   CHECK(c == 11.0);
   kernels::gemm(false, false, 1, 1, 0, 1.0, a.data(), 2, b.data(), 1, 2.0, &c, 1);
   CHECK(c == 22.0);
-  CHECK_THROWS_AS(kernels::gemm(false, false, std::int64_t{1} << 40, 1, 1, 1.0, a.data(), 1, b.data(), 1, 0.0, &c, 1), ValueError);
+  CHECK_THROWS_AS(kernels::gemm(false, false, std::int64_t{1} << 40, 1, 1, 1.0, a.data(), 1, b.data(), 1, 0.0, &c, 1),
+                  ValueError);
 }
 
 TEST_CASE("matmul and linear: errors", "[ops][matmul]") {
   const Tensor a = Tensor::zeros(Shape{2, 3});
   CHECK_THROWS_WITH(matmul(a, a), ContainsSubstring("[matmul] expected M x K and K x N; got 2x3 and 2x3"));
-  CHECK_THROWS_WITH(linear(a, Tensor::zeros(Shape{4, 2})), ContainsSubstring("[linear] expected x N x K and w O x K; got 2x3 and 4x2"));
+  CHECK_THROWS_WITH(linear(a, Tensor::zeros(Shape{4, 2})),
+                    ContainsSubstring("[linear] expected x N x K and w O x K; got 2x3 and 4x2"));
   CHECK_THROWS_AS(linear(a, Tensor::zeros(Shape{4, 3}), Tensor::zeros(Shape{3})), ShapeError);
   CHECK_THROWS_AS(matmul(a, Tensor::zeros(Shape{3, 2}, DType::kF64)), ValueError);
 }

@@ -81,8 +81,9 @@ TEST_CASE("batch_norm: evaluation rounds exactly as the packed runtime does", "[
     const Tensor y = batch_norm(x, gamma, beta, state, {.training = false, .fuse_relu = relu_too});
     for (std::int64_t i = 0; i < x.numel(); ++i) {
       const std::int64_t c = i / 9 % 5;
-      const exact::Affine a = exact::batch_norm(gamma.data<float>()[c], beta.data<float>()[c], state.running_mean.data<float>()[c],
-                                                state.running_var.data<float>()[c], 1e-5f);
+      const exact::Affine a =
+          exact::batch_norm(gamma.data<float>()[c], beta.data<float>()[c], state.running_mean.data<float>()[c],
+                            state.running_var.data<float>()[c], 1e-5f);
       const float z = exact::affine(x.data<float>()[i], a.k1, a.k0);
       REQUIRE(y.data<float>()[i] == (relu_too ? exact::relu(z) : z));
     }
@@ -100,7 +101,8 @@ TEST_CASE("batch_norm: gradients", "[ops][norm]") {
         const BatchNormOptions o{.training = training, .update_running = false, .fuse_relu = fuse_relu};
         if (fuse_relu) {
           // Both sides of the max, and no value close to its kink.
-          const std::vector<double> z = batch_norm(x, gamma, beta, state, {.training = training, .update_running = false}).to_vector();
+          const std::vector<double> z =
+              batch_norm(x, gamma, beta, state, {.training = training, .update_running = false}).to_vector();
           int above = 0, below = 0;
           for (const double v : z) {
             REQUIRE(std::fabs(v) > 1e-3);
@@ -132,7 +134,8 @@ TEST_CASE("batch_norm: fused with relu it equals the two operations", "[ops][nor
 TEST_CASE("batch_norm: errors", "[ops][norm]") {
   BatchNormState state = fresh(3), none;
   const Tensor x = Tensor::zeros(Shape{2, 3}), g = Tensor::zeros(Shape{3});
-  CHECK_THROWS_WITH(batch_norm(x, Tensor::zeros(Shape{2}), g, state, {}), ContainsSubstring("[batch_norm] expected gamma of shape 3; got 2"));
+  CHECK_THROWS_WITH(batch_norm(x, Tensor::zeros(Shape{2}), g, state, {}),
+                    ContainsSubstring("[batch_norm] expected gamma of shape 3; got 2"));
   CHECK_THROWS_AS(batch_norm(x, g, {}, state, {}), ValueError);
   CHECK_THROWS_AS(batch_norm(Tensor::zeros(Shape{2, 3, 4}), g, g, state, {}), ShapeError);
   CHECK_THROWS_AS(batch_norm(x, g, g, none, {}), ValueError);
@@ -151,7 +154,8 @@ TEST_CASE("batch_norm: every instruction set gives the same bits", "[ops][norm]"
     BatchNormState state = fresh(3);
     const Tensor y = batch_norm(in, {}, {}, state, {.fuse_relu = fuse_relu});
     backward(y, seed);
-    return std::vector{testing::bits(y), testing::bits(in.grad()), testing::bits(state.running_mean), testing::bits(state.running_var)};
+    return std::vector{testing::bits(y), testing::bits(in.grad()), testing::bits(state.running_mean),
+                       testing::bits(state.running_var)};
   };
   for (const bool fuse_relu : {false, true}) {
     const auto expected = run(Isa::kPortable, fuse_relu);

@@ -72,8 +72,10 @@ TEST_CASE("pooling: values and gradients for every kind of window", "[ops][pool]
         if (2 * pad > kernel) continue;
         for (const bool ceil : {false, true}) {
           for (const bool count_padding : {false, true}) {
-            const Pool2dOptions o{.kernel = kernel, .stride = stride, .pad = pad, .ceil = ceil, .count_padding = count_padding};
-            INFO("kernel " << kernel << " stride " << stride << " pad " << pad << " ceil " << ceil << " count " << count_padding);
+            const Pool2dOptions o{
+                .kernel = kernel, .stride = stride, .pad = pad, .ceil = ceil, .count_padding = count_padding};
+            INFO("kernel " << kernel << " stride " << stride << " pad " << pad << " ceil " << ceil << " count "
+                           << count_padding);
             const Tensor x = distinct(Shape{2, 2, 5, 6}, 1);
             const Result expected = reference(x, o);
             const Tensor top = max_pool2d(x, o), average = avg_pool2d(x, o);
@@ -81,7 +83,8 @@ TEST_CASE("pooling: values and gradients for every kind of window", "[ops][pool]
             REQUIRE(average.shape() == expected.shape);
             CHECK(top.to_vector() == expected.max);
             const std::vector<double> a = average.to_vector();
-            for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(expected.average[i]).epsilon(1e-14).margin(1e-15));
+            for (std::size_t i = 0; i < a.size(); ++i)
+              CHECK(a[i] == Approx(expected.average[i]).epsilon(1e-14).margin(1e-15));
             gradcheck([&](const std::vector<Tensor>& v) { return avg_pool2d(v[0], o); }, {x});
             if (!count_padding) gradcheck([&](const std::vector<Tensor>& v) { return max_pool2d(v[0], o); }, {x});
           }
@@ -101,13 +104,15 @@ TEST_CASE("max_pool2d: ties go to the lowest index, negative images beat the pad
   backward(y);
   CHECK(x.grad().to_vector() == std::vector<double>{1, 0, 0, 0});
   CHECK(max_pool2d(x.detach(), {.kernel = 3, .stride = 2, .pad = 1}).to_vector() == std::vector<double>{-3});
-  const Tensor nan = Tensor::from(std::vector<double>{1, std::numeric_limits<double>::quiet_NaN(), 5, 2}, Shape{1, 1, 2, 2});
+  const Tensor nan =
+      Tensor::from(std::vector<double>{1, std::numeric_limits<double>::quiet_NaN(), 5, 2}, Shape{1, 1, 2, 2});
   CHECK(std::isnan(max_pool2d(nan, {}).item()));
 }
 
 TEST_CASE("pooling: errors", "[ops][pool]") {
   const Tensor x = Tensor::zeros(Shape{1, 1, 4, 4});
-  CHECK_THROWS_WITH(max_pool2d(x, {.kernel = 5, .stride = 1}), ContainsSubstring("[max_pool2d] expected a window that fits"));
+  CHECK_THROWS_WITH(max_pool2d(x, {.kernel = 5, .stride = 1}),
+                    ContainsSubstring("[max_pool2d] expected a window that fits"));
   CHECK_THROWS_AS(max_pool2d(x, {.kernel = 2, .stride = 1, .pad = 2}), ValueError);
   CHECK_THROWS_AS(avg_pool2d(x, {.kernel = 2, .stride = 0}), ValueError);
   CHECK_THROWS_AS(avg_pool2d(Tensor::zeros(Shape{4, 4}), {}), ShapeError);

@@ -33,11 +33,13 @@ std::vector<double> reference(const Tensor& x, const std::vector<int>& dims) {
 }  // namespace
 
 TEST_CASE("sum and mean over any dimensions", "[ops][reduce]") {
-  const std::vector<std::vector<int>> choices = {{0}, {1}, {2}, {-1}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}, {2, 0}, {0, 3}, {1, 3}, {0, 2, 3}};
+  const std::vector<std::vector<int>> choices = {{0},    {1},       {2},    {-1},   {0, 1}, {0, 2},
+                                                 {1, 2}, {0, 1, 2}, {2, 0}, {0, 3}, {1, 3}, {0, 2, 3}};
   for (const std::vector<int>& dims : choices) {
     const Tensor x = random(Shape{3, 2, 4, 3}, 1);
     INFO("dims " << dims[0] << (dims.size() > 1 ? "..." : ""));
-    const std::vector<double> expected = reference(x, dims), got = sum(x, dims).to_vector(), average = mean(x, dims).to_vector();
+    const std::vector<double> expected = reference(x, dims), got = sum(x, dims).to_vector(),
+                              average = mean(x, dims).to_vector();
     REQUIRE(got.size() == expected.size());
     const double count = static_cast<double>(x.numel()) / static_cast<double>(expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) {
@@ -58,8 +60,11 @@ TEST_CASE("sum and mean over any dimensions", "[ops][reduce]") {
 }
 
 TEST_CASE("sum: large shapes, cut into pieces", "[ops][reduce]") {
-  const std::vector<std::pair<Shape, std::vector<int>>> large = {
-      {Shape{300'001}, {0}}, {Shape{70'000, 3}, {0}}, {Shape{3, 70'000}, {1}}, {Shape{40, 3, 900}, {0, 2}}, {Shape{20, 5000}, {0}}};
+  const std::vector<std::pair<Shape, std::vector<int>>> large = {{Shape{300'001}, {0}},
+                                                                 {Shape{70'000, 3}, {0}},
+                                                                 {Shape{3, 70'000}, {1}},
+                                                                 {Shape{40, 3, 900}, {0, 2}},
+                                                                 {Shape{20, 5000}, {0}}};
   for (const auto& [shape, dims] : large) {
     INFO(shape.str());
     const Tensor x = random(shape, 3);
@@ -69,7 +74,8 @@ TEST_CASE("sum: large shapes, cut into pieces", "[ops][reduce]") {
     for (std::size_t i = 0; i < got.size(); ++i) {
       CHECK(std::fabs(got[i] - expected[i]) < 1e-9);
       // Added in double, so only the rounding of inputs (random, 1e-7 each) and of the result shows.
-      CHECK(std::fabs(single[i] - expected[i]) < 1e-7 * 4 * std::sqrt(static_cast<double>(x.numel())) + 1e-6 * std::fabs(expected[i]));
+      CHECK(std::fabs(single[i] - expected[i]) <
+            1e-7 * 4 * std::sqrt(static_cast<double>(x.numel())) + 1e-6 * std::fabs(expected[i]));
     }
   }
 }

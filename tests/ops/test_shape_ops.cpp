@@ -25,7 +25,11 @@ TEST_CASE("reshape, flatten, permute, transpose", "[ops][shape]") {
   CHECK(p.shape() == Shape{4, 2, 3});
   CHECK(p.to_vector()[1 * 6 + 1 * 3 + 2] == 1 * 12 + 2 * 4 + 1);
   CHECK(transpose(counting(Shape{2, 3})).to_vector() == std::vector<double>{0, 3, 1, 4, 2, 5});
-  gradcheck([](const std::vector<Tensor>& v) { return mul(reshape(v[0], Shape{4, 6}), reshape(v[0], Shape{4, 6})); }, {random(Shape{2, 3, 4}, 1)});
+  gradcheck(
+      [](const std::vector<Tensor>& v) {
+        return mul(reshape(v[0], Shape{4, 6}), reshape(v[0], Shape{4, 6}));
+      },
+      {random(Shape{2, 3, 4}, 1)});
   gradcheck([](const std::vector<Tensor>& v) { return flatten(permute(v[0], {2, -3, 1})); }, {random(Shape{2, 3, 4}, 2)});
   gradcheck([](const std::vector<Tensor>& v) { return exp(transpose(v[0])); }, {random(Shape{2, 3}, 3)});
 }

@@ -69,7 +69,8 @@ TEST_CASE("threads: batch norm", "[ops][threads]") {
       BatchNormState state{Tensor::zeros(Shape{shape[1]}), Tensor::full(Shape{shape[1]}, 1.0)};
       const Tensor y = batch_norm(x, g, b, state, {.fuse_relu = true});
       backward(y, single(shape, 8));
-      return Bits{bits(y), bits(x.grad()), bits(g.grad()), bits(b.grad()), bits(state.running_mean), bits(state.running_var)};
+      return Bits{bits(y),        bits(x.grad()),           bits(g.grad()),
+                  bits(b.grad()), bits(state.running_mean), bits(state.running_var)};
     });
   }
 }
@@ -81,7 +82,8 @@ TEST_CASE("threads: reductions, products and broadcasts", "[ops][threads]") {
                 bits(mean(x, {2, 3})), bits(mean(x, {0, 1, 3})), bits(max(x, 1)),      bits(global_avg_pool(x))};
   });
   check_same_bits([] {
-    const Tensor x = single(Shape{200, 300}, 10).set_requires_grad(true), w = single(Shape{150, 300}, 11).set_requires_grad(true),
+    const Tensor x = single(Shape{200, 300}, 10).set_requires_grad(true),
+                 w = single(Shape{150, 300}, 11).set_requires_grad(true),
                  b = single(Shape{150}, 12).set_requires_grad(true);
     const Tensor y = linear(x, w, b), z = mul(y, single(Shape{200, 1}, 13));
     backward(z, single(z.shape(), 14));
