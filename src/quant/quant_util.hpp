@@ -96,6 +96,25 @@ T clip(T x, T lo, T hi) {
   return x < lo ? lo : (x > hi ? hi : x);
 }
 
+/// (w - mean) / std over the layer, std unbiased; both are constants of the gradient, so dw = dx * inverse_std. A layer
+/// without spread becomes 0; one of a single weight stays as it is.
+template <class T>
+Tensor normalise_weights(const Tensor& w, T& inverse_std) {
+  const Tensor dense = w.contiguous();
+  inverse_std = 1;
+  if (w.numel() < 2) return dense;
+  const auto n = static_cast<double>(w.numel());
+  double sum = 0, squares = 0;
+  for (const T v : dense.span<T>()) sum += static_cast<double>(v);
+  const double mean = sum / n;
+  for (const T v : dense.span<T>()) squares += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean);
+  const double std = std::sqrt(squares / (n - 1));
+  if (std == 0) return Tensor::zeros(w.shape(), w.dtype());
+  inverse_std = static_cast<T>(1 / std);
+  const T m = static_cast<T>(mean), s = static_cast<T>(std);
+  return map<T>(dense, [=](T v) { return (v - m) / s; });
+}
+
 /// A leaf that requires a gradient.
 inline Tensor learnable(const Shape& shape, double value) { return Tensor::full(shape, value).set_requires_grad(true); }
 

@@ -69,5 +69,8 @@ class TernaryAct final : public ActQuantizer {
 }  // namespace
 
 std::unique_ptr<ActQuantizer> make_act_ternary(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec); }
+std::unique_ptr<ActQuantizer> make_act_sttn(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec); }
+std::unique_ptr<ActQuantizer> make_act_tbn(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec, "mean", 0.4); }
+std::unique_ptr<ActQuantizer> make_act_totnet(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec, "mean", 0.7); }
 
 }  // namespace tern

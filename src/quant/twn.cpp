@@ -116,5 +116,8 @@ class Twn final : public WeightQuantizer {
 std::unique_ptr<WeightQuantizer> make_weight_twn(const QuantSpec& spec, const Shape&) {
   return std::make_unique<Twn>(spec, false);
 }
+std::unique_ptr<WeightQuantizer> make_weight_totnet(const QuantSpec& spec, const Shape&) {
+  return std::make_unique<Twn>(spec, true);
+}
 
 }  // namespace tern
