@@ -62,7 +62,7 @@ TEST_CASE("train: ten steps follow the recorded trajectory", "[train]") {
   REQUIRE(losses.size() == 10);
   // Recorded from the first version of this test. Rounding differs between CPUs (order of sums inside a matrix product),
   // and ternary codes amplify it step by step, so the tolerance grows from 1e-4 to 10 %.
-  const double golden[10] = {TERN_GOLDEN};
+  const double golden[10] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   for (std::size_t i = 0; i < 10; ++i) {
     INFO("step " << i << ": " << losses[i]);
     CHECK(losses[i] == Approx(golden[i]).epsilon(i < 2 ? 1e-4 : 0.1));
