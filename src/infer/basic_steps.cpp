@@ -73,7 +73,9 @@ class ConvertStep final : public Step {
     cost = type.numel();
   }
   void run(Workspace& w, i64, i64) const override {
-    if (from_.layout == Layout::kPlanes) {
+    if (from_.layout == Layout::kPlanes && to_.layout == Layout::kF32) {
+      kpacked::unpack(from_.planes, w.at<std::uint8_t>(in_), type_.step, w.at<float>(output));
+    } else if (from_.layout == Layout::kPlanes) {
       kpacked::unpack(from_.planes, w.at<std::uint8_t>(in_), w.at<std::int8_t>(output));
     } else if (to_.layout == Layout::kPlanes) {
       kpacked::pack(to_.planes, w.at<std::int8_t>(in_), w.at<std::uint8_t>(output));

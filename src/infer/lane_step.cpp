@@ -17,10 +17,13 @@ namespace {
 namespace kpacked = kernels::kpacked;
 using kernels::ordered::Prepared;
 
-// A tile: `pixels` results of row `p` from column `q`, of up to 16 channels from `first`.
+// A tile: `pixels` results from pixel `index` (row-major), of up to 16 channels from `first`.
 struct TileAt {
-  i64 first, channels, p, q, pixels;
+  i64 first, channels, index, pixels;
 };
+
+// Work on one image is handed out in units of 16 pixels.
+constexpr i64 kUnitPixels = 16;
 
 class Source {
  public:
@@ -30,6 +33,8 @@ class Source {
   virtual std::pair<i64, i64> channels(i64 block) const = 0;
   virtual void fill(Workspace& w, i64 block, const TileAt& at, float* v) const = 0;
   virtual const char* name() const = 0;
+  /// Tiles may not cross the end of a row.
+  virtual bool by_rows() const { return false; }
 };
 
 // Integer sums of codes by codes, one or two scales.
@@ -61,8 +66,8 @@ class PlaneSource final : public Source {
     const auto* planes = w.at<std::uint8_t>(in_);
     for (i64 half = 0; half < 2 && 2 * block + half < convs_[0].blocks(); ++half) {
       const i64 b = 2 * block + half;
-      convs_[0].row(micro_, planes, b, at.p, at.q, at.pixels, acc.data());
-      if (!scale_neg_.empty()) convs_[1].row(micro_, planes, b, at.p, at.q, at.pixels, acc_neg.data());
+      convs_[0].run(micro_, planes, b, at.index, at.pixels, acc.data());
+      if (!scale_neg_.empty()) convs_[1].run(micro_, planes, b, at.index, at.pixels, acc_neg.data());
       const float* s = scale_.data() + at.first + half * kpacked::kBlock;
       const float* s_neg = scale_neg_.empty() ? nullptr : scale_neg_.data() + at.first + half * kpacked::kBlock;
       for (i64 i = 0; i < at.pixels; ++i) {
@@ -95,7 +100,7 @@ class PlaneSource final : public Source {
 // The ordered float sum.
 class OrderedSource final : public Source {
  public:
-  OrderedSource(const Node& n, BufferId in, Isa isa) : in_(in), isa_(isa) {
+  OrderedSource(const Node& n, BufferId in, Isa isa) : in_(in), isa_(isa), cols_(n.conv.out_width()) {
     const bool codes = !n.weight_codes.empty();
     ValueType real;
     const DenseWeights w = dense_weights(n, real);
@@ -115,7 +120,8 @@ class OrderedSource final : public Source {
   }
   void fill(Workspace& w, i64 block, const TileAt& at, float* v) const override {
     const float* x = w.at<float>(in_);
-    convs_[0].row(isa_, x, block, at.p, at.q, at.pixels, v);
+    const i64 p = at.index / cols_, q = at.index % cols_;
+    convs_[0].row(isa_, x, block, p, q, at.pixels, v);
     if (scaled_) {
       const float* s = scale_.data() + at.first;
       for (i64 i = 0; i < at.pixels; ++i) {
@@ -124,7 +130,7 @@ class OrderedSource final : public Source {
     }
     if (scale_neg_.empty()) return;
     alignas(64) std::array<float, kTilePixels * kTileLanes> neg;
-    convs_[1].row(isa_, x, block, at.p, at.q, at.pixels, neg.data());
+    convs_[1].row(isa_, x, block, p, q, at.pixels, neg.data());
     const float* s = scale_neg_.data() + at.first;
     for (i64 i = 0; i < at.pixels; ++i) {
       for (i64 lane = 0; lane < kTileLanes; ++lane) {
@@ -134,10 +140,12 @@ class OrderedSource final : public Source {
     }
   }
   const char* name() const override { return "ordered"; }
+  bool by_rows() const override { return true; }
 
  private:
   BufferId in_;
   Isa isa_;
+  i64 cols_;
   std::vector<Prepared> convs_;
   std::vector<float> scale_, scale_neg_;
   bool scaled_ = false;
@@ -153,7 +161,7 @@ class LoadSource final : public Source {
   }
   void fill(Workspace& w, i64, const TileAt& at, float* v) const override {
     for (std::size_t k = 0; k < inputs_.size(); ++k) {
-      const float* x = w.at<float>(inputs_[k]) + (at.first * type_.height() + at.p) * type_.width() + at.q;
+      const float* x = w.at<float>(inputs_[k]) + at.first * type_.pixels() + at.index;
       for (i64 c = 0; c < at.channels; ++c, x += type_.pixels()) {
         if (k == 0) {
           for (i64 i = 0; i < at.pixels; ++i) v[i * kTileLanes + c] = x[i];
@@ -176,38 +184,43 @@ class LaneStep final : public Step {
            const Buffer& out, BufferId out_id)
       : source_(std::move(source)), chain_(std::move(chain)), quantize_(quantize), type_(result),
         micro_(kpacked::micro_for(isa)), out_(out) {
+    if (out.layout == Layout::kPlanes) pixels_ = kpacked::pixel_bytes(out.planes);
     output = out_id;
     kernel = std::string(source_->name()) + "/" + std::string(name_of(isa));
   }
 
-  i64 units() const override { return type_.height(); }
+  i64 units() const override {
+    return source_->by_rows() ? type_.height() : (type_.pixels() + kUnitPixels - 1) / kUnitPixels;
+  }
   void run(Workspace& w, i64 begin, i64 end) const override {
     alignas(64) std::array<float, kTilePixels * kTileLanes> tile;
+    const i64 unit = source_->by_rows() ? type_.width() : kUnitPixels;
+    const i64 run = source_->by_rows() ? type_.width() : type_.pixels();
+    const i64 last = std::min(end * unit, type_.pixels());
     for (i64 b = 0; b < source_->blocks(); ++b) {
       const auto [first, channels] = source_->channels(b);
-      for (i64 p = begin; p < end; ++p) {
-        for (i64 q = 0; q < type_.width(); q += kTilePixels) {
-          const TileAt at{first, channels, p, q, std::min(kTilePixels, type_.width() - q)};
-          source_->fill(w, b, at, tile.data());
-          chain_.apply(tile.data(), at.pixels, at.first);
-          if (!quantize_) store_floats(w, at, tile.data());
-          else if (out_.layout == Layout::kPlanes) store_planes(w, at, tile.data());
-          else store_codes(w, at, tile.data());
-        }
+      for (i64 i = begin * unit; i < last;) {
+        const TileAt at{first, channels, i, std::min({kTilePixels, last - i, run - i % run})};
+        source_->fill(w, b, at, tile.data());
+        chain_.apply(tile.data(), at.pixels, at.first);
+        if (!quantize_) store_floats(w, at, tile.data());
+        else if (out_.layout == Layout::kPlanes) store_planes(w, at, tile.data());
+        else store_codes(w, at, tile.data());
+        i += at.pixels;
       }
     }
   }
 
  private:
   void store_floats(Workspace& w, const TileAt& at, const float* v) const {
-    float* to = w.at<float>(output) + (at.first * type_.height() + at.p) * type_.width() + at.q;
+    float* to = w.at<float>(output) + at.first * type_.pixels() + at.index;
     for (i64 c = 0; c < at.channels; ++c, to += type_.pixels()) {
       for (i64 i = 0; i < at.pixels; ++i) to[i] = v[i * kTileLanes + c];
     }
   }
 
   void store_codes(Workspace& w, const TileAt& at, const float* v) const {
-    std::int8_t* to = w.at<std::int8_t>(output) + (at.first * type_.height() + at.p) * type_.width() + at.q;
+    std::int8_t* to = w.at<std::int8_t>(output) + at.first * type_.pixels() + at.index;
     for (i64 c = 0; c < at.channels; ++c, to += type_.pixels()) {
       for (i64 i = 0; i < at.pixels; ++i) {
         to[i] = static_cast<std::int8_t>(exact::quantize(v[i * kTileLanes + c], quantize_->float_thresholds, type_.lo));
@@ -224,22 +237,20 @@ class LaneStep final : public Step {
     }
     const kpacked::PlaneLayout& d = out_.planes;
     const int levels = d.code.levels(), bytes = at.channels > 8 ? 2 : 1;
-    std::uint8_t* to = w.at<std::uint8_t>(output) + d.at(at.p, at.q) + at.first / 8;
+    std::uint8_t* to = w.at<std::uint8_t>(output) + at.first / 8;
+    const std::int32_t* where = pixels_.data() + at.index;
     const float* t = quantize_->float_thresholds.data();
     if (d.code.thermometer()) {
-      micro_.threshold_floats(v, at.pixels, t, levels, bytes, to, d.pixel_bytes(), d.plane_bytes());
+      micro_.threshold_floats(v, at.pixels, t, levels, bytes, to, where, d.plane_bytes());
       return;
     }
-    std::array<std::uint8_t, kTilePixels * 2 * 255> masks;
-    constexpr i64 kLevel = kTilePixels * 2;
-    micro_.threshold_floats(v, at.pixels, t, levels, bytes, masks.data(), bytes, kLevel);
+    // First the masks of all levels, one array of pixels for each half of the lanes, then their binary digits.
+    std::array<std::uint8_t, kTilePixels * 255> masks;
+    std::array<std::int32_t, kTilePixels> dense;
+    for (i64 i = 0; i < at.pixels; ++i) dense[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i);
     for (int b = 0; b < bytes; ++b) {
-      // Gather one byte of each pixel, so that masks_to_digits() sees a dense run.
-      std::array<std::uint8_t, kTilePixels * 255> dense;
-      for (int j = 0; j < levels; ++j) {
-        for (i64 i = 0; i < at.pixels; ++i) dense[static_cast<std::size_t>(j * kTilePixels + i)] = masks[static_cast<std::size_t>(j * kLevel + i * bytes + b)];
-      }
-      kpacked::masks_to_digits(dense.data(), kTilePixels, levels, at.pixels, to + b, d.pixel_bytes(), d.plane_bytes(),
+      micro_.threshold_floats(v + 8 * b, at.pixels, t, levels, 1, masks.data(), dense.data(), kTilePixels);
+      kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, to + b, where, d.plane_bytes(),
                                d.code.planes());
     }
   }
@@ -250,6 +261,7 @@ class LaneStep final : public Step {
   ValueType type_;
   const kpacked::Micro& micro_;
   Buffer out_;
+  std::vector<std::int32_t> pixels_;  // of out_, if it is planes
 };
 
 // Codes by codes with integer thresholds: sums go straight to the next planes.
@@ -260,21 +272,21 @@ class ThresholdConvStep final : public Step {
         conv_(spec.shape, spec.in_layout,
               kpacked::Thresholds::negate(spec.node->weight_codes.data(), spec.shape.outputs, spec.shape.k(), flips(*spec.node)).data()),
         thresholds_(spec.shape.outputs, spec.node->type.hi - spec.node->type.lo, spec.node->thresholds.data(), flips(*spec.node)) {
+    pixels_ = kpacked::pixel_bytes(out_);
     output = out_id;
     kernel = "kpacked/" + std::string(micro_.name);
   }
-  i64 units() const override { return out_.height; }
+  i64 units() const override { return (out_.height * out_.width + kUnitPixels - 1) / kUnitPixels; }
   void run(Workspace& w, i64 begin, i64 end) const override {
     alignas(64) std::array<std::int32_t, kTilePixels * kpacked::kBlock> acc;
     const auto* x = w.at<std::uint8_t>(in_);
     auto* y = w.at<std::uint8_t>(output);
+    const i64 last = std::min(end * kUnitPixels, out_.height * out_.width);
     for (i64 b = 0; b < conv_.blocks(); ++b) {
-      for (i64 p = begin; p < end; ++p) {
-        for (i64 q = 0; q < out_.width; q += kTilePixels) {
-          const i64 pixels = std::min(kTilePixels, out_.width - q);
-          conv_.row(micro_, x, b, p, q, pixels, acc.data());
-          thresholds_.write(micro_, acc.data(), b, pixels, out_, y, p, q);
-        }
+      for (i64 i = begin * kUnitPixels; i < last; i += kTilePixels) {
+        const i64 pixels = std::min(kTilePixels, last - i);
+        conv_.run(micro_, x, b, i, pixels, acc.data());
+        thresholds_.write(micro_, acc.data(), b, pixels, out_, y, pixels_.data() + i);
       }
     }
   }
@@ -287,6 +299,7 @@ class ThresholdConvStep final : public Step {
   kpacked::PlaneLayout out_;
   kpacked::Conv conv_;
   kpacked::Thresholds thresholds_;
+  std::vector<std::int32_t> pixels_;
 };
 
 }  // namespace

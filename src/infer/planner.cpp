@@ -134,6 +134,12 @@ class Planner {
     return !nodes_[i].has_epilogue() || kpacked::PlaneCode{type(i).lo, type(i).hi}.planes() <= 7;
   }
 
+  // Whether the value comes as planes anyway, so that pooling there and unpacking the smaller result costs less.
+  bool made_as_planes(std::size_t node) const {
+    const std::size_t i = root_[node];
+    return nodes_[i].has_epilogue() ? plane_conv(i) : nodes_[i].op == Op::kMaxPool && made_as_planes(nodes_[i].inputs[0]);
+  }
+
   void wish_natural(std::size_t node) {
     Wish& w = wish_[root_[node]];
     (type(node).is_codes() ? w.i8 : w.f32) = true;
@@ -159,7 +165,7 @@ class Planner {
     } else if (fused_ && n.has_epilogue() && plane_conv(i)) {
       c.how = How::kThresholdConv;
       wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
-    } else if (fused_ && n.op == Op::kMaxPool && wish_[i].planes && type(i).is_codes()) {
+    } else if (fused_ && n.op == Op::kMaxPool && type(i).is_codes() && (wish_[i].planes || made_as_planes(n.inputs[0]))) {
       c.how = How::kPlanePool;
       wish_planes(n.inputs[0], 0, 0);
     } else {
@@ -206,8 +212,8 @@ class Planner {
     const std::size_t node = root_[node_index];
     const auto have = [&](Layout l) { return buffer_[node][static_cast<std::size_t>(l)]; };
     if (have(layout) >= 0) return static_cast<BufferId>(have(layout));
-    if (layout != Layout::kI8 && have(Layout::kI8) < 0) (void)get(node, Layout::kI8);
-    const BufferId from = static_cast<BufferId>(layout == Layout::kI8 ? have(Layout::kPlanes) : have(Layout::kI8));
+    const Layout source = layout != Layout::kPlanes && have(Layout::kPlanes) >= 0 ? Layout::kPlanes : Layout::kI8;
+    const auto from = static_cast<BufferId>(have(source));
     const BufferId to = own(node, layout);
     touch(from);
     auto step = make_convert_step(type(node), plan_.buffers[from], from, plan_.buffers[to], to);

@@ -54,6 +54,12 @@ Conv::Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* 
       blocks_(shape.groups * blocks_per_group_) {
   const i64 channels = shape.channels / shape.groups, taps = shape.kernel_h * shape.kernel_w, k = channels * taps;
   const i64 pixel = (channels + 7) / 8;
+  for (i64 p = 0; p < shape.out_height(); ++p) {
+    for (i64 q = 0; q < shape.out_width(); ++q) {
+      pixels_.push_back(
+          static_cast<std::int32_t>(input.at(p * shape.stride_h - shape.pad_h, q * shape.stride_w - shape.pad_w)));
+    }
+  }
   const std::vector<Segment> parts = segments();
   for (const Segment& s : parts) {
     for (i64 b = 0; b < s.bytes; b += 8) offsets_.push_back(static_cast<std::int32_t>(s.offset + b));
@@ -105,14 +111,13 @@ i64 Conv::outputs(i64 block) const {
   return std::min<i64>(kBlock, shape_.outputs / shape_.groups - block % blocks_per_group_ * kBlock);
 }
 
-void Conv::row(const Micro& micro, const u8* planes, i64 block, i64 p, i64 q, i64 pixels, std::int32_t* acc) const {
+void Conv::run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, std::int32_t* acc) const {
   const i64 group = block / blocks_per_group_;
   const auto chunks = static_cast<i64>(offsets_.size());
   Task task{};
-  task.x = planes + input_.at(p * shape_.stride_h - shape_.pad_h, q * shape_.stride_w - shape_.pad_w) +
-           (shape_.groups == 1 ? 0 : group * (shape_.channels / shape_.groups / 8));
+  task.x = planes + (shape_.groups == 1 ? 0 : group * (shape_.channels / shape_.groups / 8));
   task.plane_bytes = input_.plane_bytes();
-  task.step = shape_.stride_w * input_.pixel_bytes();
+  task.pixels = pixels_.data() + first;
   task.offsets = offsets_.data();
   task.chunks = chunks;
   task.weights = weights_.data() + block * digits_ * chunks * 16;

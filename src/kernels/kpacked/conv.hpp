@@ -32,8 +32,8 @@ class Conv {
   /// First output channel of a block, and how many of its 8 exist.
   i64 first_output(i64 block) const;
   i64 outputs(i64 block) const;
-  /// acc[i][8] for output pixels (p, q + i), i < pixels.
-  void row(const Micro& micro, const u8* planes, i64 block, i64 p, i64 q, i64 pixels, std::int32_t* acc) const;
+  /// acc[i][8] for the output pixels first + i, i < pixels, counted row-major over the whole output.
+  void run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, std::int32_t* acc) const;
   /// Bytes of packed weights.
   i64 weight_bytes() const { return static_cast<i64>(weights_.size() * 8); }
 
@@ -45,6 +45,7 @@ class Conv {
   PlaneLayout input_;
   i64 blocks_per_group_, blocks_;
   int digits_ = 1;
+  std::vector<std::int32_t> pixels_;       // byte of each output pixel's first tap
   std::vector<std::int32_t> offsets_;      // bytes, from the first tap
   AlignedVector<std::uint64_t> weights_;   // [block][digit][chunk][s, nz][8]
   std::vector<std::int32_t> correction_;   // [block][8]
@@ -59,18 +60,21 @@ class Thresholds {
   /// Weights [outputs][k] with the flipped channels negated.
   static std::vector<std::int8_t> negate(const std::int8_t* w, i64 outputs, i64 k, const std::int8_t* flip);
 
-  /// Compares acc[i][8] of `block` and writes the block's byte of pixels (y, x + i) of `out`.
+  /// Compares acc[i][8] of `block` and writes the block's byte of `pixels` pixels; at[i] is where pixel i begins.
   void write(const Micro& micro, const std::int32_t* acc, i64 block, i64 pixels, const PlaneLayout& layout, u8* planes,
-             i64 y, i64 x) const;
+             const std::int32_t* at) const;
 
  private:
   int levels_;
   std::vector<std::int32_t> t_;  // [block][level][8]
 };
 
-/// Turns masks [levels] (bit = reached level j+1), `level_step` bytes apart, into the binary digits of the count.
-void masks_to_digits(const u8* masks, i64 level_step, int levels, i64 pixels, u8* out, i64 step, i64 plane_bytes,
-                     int planes);
+/// Byte of each pixel within a plane, row-major.
+std::vector<std::int32_t> pixel_bytes(const PlaneLayout& layout);
+
+/// Turns masks[levels][pixels] (bit = reached level j+1), `level_step` bytes apart, into the binary digits of the count.
+void masks_to_digits(const u8* masks, i64 level_step, int levels, i64 pixels, u8* out, const std::int32_t* at,
+                     i64 plane_bytes, int planes);
 
 /// Max pooling within the planes. `in` and `out` have the same codes and channels.
 void max_pool(const PoolShape& shape, const PlaneLayout& in, const u8* x, const PlaneLayout& out, u8* y, i64 row_begin,

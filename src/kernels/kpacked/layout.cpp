@@ -1,7 +1,10 @@
 #include "kernels/kpacked/layout.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+
+#include "kernels/exact.hpp"
 
 namespace tern::kernels::kpacked {
 
@@ -35,21 +38,43 @@ void pack(const PlaneLayout& d, const std::int8_t* codes, u8* planes) {
   }
 }
 
-void unpack(const PlaneLayout& d, const u8* planes, std::int8_t* codes) {
-  const i64 pixels = d.height * d.width;
-  std::fill_n(codes, d.channels * pixels, static_cast<std::int8_t>(d.code.lo));
-  for (int k = 0; k < d.code.planes(); ++k, planes += d.plane_bytes()) {
-    const int weight = d.code.weight(k);
-    for (i64 c = 0; c < d.channels; ++c) {
-      for (i64 y = 0; y < d.height; ++y) {
-        const u8* from = planes + d.at(y, 0) + c / 8;
-        std::int8_t* to = codes + c * pixels + y * d.width;
-        for (i64 x = 0; x < d.width; ++x, from += d.pixel_bytes()) {
-          to[x] = static_cast<std::int8_t>(to[x] + (*from >> (c % 8) & 1) * weight);
+namespace {
+
+// Calls store(channel, pixel, code); each byte of the planes is read once.
+template <class F>
+void for_each_code(const PlaneLayout& d, const u8* planes, F&& store) {
+  const int count = d.code.planes();
+  const i64 plane_bytes = d.plane_bytes(), bytes = d.pixel_bytes();
+  for (i64 y = 0; y < d.height; ++y) {
+    for (i64 x = 0; x < d.width; ++x) {
+      const u8* pixel = planes + d.at(y, x);
+      for (i64 b = 0; b < bytes; ++b) {
+        std::array<int, 8> code;
+        code.fill(d.code.lo);
+        for (int k = 0; k < count; ++k) {
+          const int byte = pixel[k * plane_bytes + b], weight = d.code.weight(k);
+          for (int bit = 0; bit < 8; ++bit) code[static_cast<std::size_t>(bit)] += (byte >> bit & 1) * weight;
         }
+        const i64 end = std::min<i64>(8, d.channels - 8 * b);
+        for (i64 bit = 0; bit < end; ++bit) store(8 * b + bit, y * d.width + x, code[static_cast<std::size_t>(bit)]);
       }
     }
   }
+}
+
+}  // namespace
+
+void unpack(const PlaneLayout& d, const u8* planes, std::int8_t* codes) {
+  const i64 pixels = d.height * d.width;
+  for_each_code(d, planes, [=](i64 c, i64 i, int code) { codes[c * pixels + i] = static_cast<std::int8_t>(code); });
+}
+
+void unpack(const PlaneLayout& d, const u8* planes, float step, float* values) {
+  const i64 pixels = d.height * d.width;
+  std::array<float, 256> value{};
+  for (int code = d.code.lo; code <= d.code.hi; ++code) value[static_cast<std::size_t>(code - d.code.lo)] = exact::dequantize(code, step);
+  const int lo = d.code.lo;
+  for_each_code(d, planes, [&](i64 c, i64 i, int code) { values[c * pixels + i] = value[static_cast<std::size_t>(code - lo)]; });
 }
 
 }  // namespace tern::kernels::kpacked

@@ -44,5 +44,7 @@ void clear(const PlaneLayout& layout, u8* planes);
 /// Dense codes [C][H][W] to planes and back. The border is not touched.
 void pack(const PlaneLayout& layout, const std::int8_t* codes, u8* planes);
 void unpack(const PlaneLayout& layout, const u8* planes, std::int8_t* codes);
+/// To real values, step * code.
+void unpack(const PlaneLayout& layout, const u8* planes, float step, float* values);
 
 }  // namespace tern::kernels::kpacked

@@ -12,14 +12,14 @@ inline constexpr int kBlock = 8;  ///< output channels a block
 
 /// One block of output channels at a run of output pixels.
 ///
-///   pop[d][k] = sum over chunks i of popcount(nz[d][i] & ~(x_k[offsets[i]] ^ s[d][i]))
+///   pop[d][k] = sum over chunks i of popcount(nz[d][i] & ~(x_k[pixel + offsets[i]] ^ s[d][i]))
 ///   acc       = correction + sum over digits d and planes k of 2^d * weight(k) * pop[d][k]
 ///
 /// x_k[..] are 8 bytes of plane k, s the signs (1 = positive) and nz the nonzero lanes of weight digit d.
 struct Task {
-  const std::uint8_t* x;         ///< plane 0 at the first output pixel's first tap
+  const std::uint8_t* x;         ///< plane 0
   std::int64_t plane_bytes;      ///< from a plane to the next
-  std::int64_t step;             ///< bytes from an output pixel's first tap to the next one's
+  const std::int32_t* pixels;    ///< byte of each output pixel's first tap
   const std::int32_t* offsets;   ///< [chunks], bytes
   std::int64_t chunks;
   const std::uint64_t* weights;  ///< [digits][chunks][s, nz][8 lanes], aligned to 64 bytes
@@ -33,12 +33,12 @@ struct Micro {
   const char* name;
   /// acc: [pixels][8]
   void (*accumulate)(const Task& task, std::int64_t pixels, std::int32_t* acc);
-  /// Bit `lane` of out[j * level_step + i * step] = acc[i][lane] >= thresholds[j][lane], i < pixels, j < levels.
+  /// Bit `lane` of out[j * level_step + at[i]] = acc[i][lane] >= thresholds[j][lane], i < pixels, j < levels.
   void (*threshold)(const std::int32_t* acc, std::int64_t pixels, const std::int32_t* thresholds, int levels,
-                    std::uint8_t* out, std::int64_t step, std::int64_t level_step);
+                    std::uint8_t* out, const std::int32_t* at, std::int64_t level_step);
   /// The same for 16 float lanes, one threshold for all; two bytes a pixel, or the first one only.
   void (*threshold_floats)(const float* v, std::int64_t pixels, const float* thresholds, int levels, int bytes,
-                           std::uint8_t* out, std::int64_t step, std::int64_t level_step);
+                           std::uint8_t* out, const std::int32_t* at, std::int64_t level_step);
 };
 
 extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2, kMicroAvx512, kMicroAvx512Vpopcnt;

@@ -22,34 +22,36 @@ struct Ops {
     return _mm256_add_epi8(low, high);
   }
   static V widen(V v) { return _mm256_sad_epu8(v, _mm256_setzero_si256()); }
-  static void store_low(V v, std::int32_t* to) {
+  static void add_low(V v, int shift, std::int32_t* to) {
+    auto* at = reinterpret_cast<__m128i*>(to);
     const V even = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(even));
+    const __m128i low = _mm_sll_epi32(_mm256_castsi256_si128(even), _mm_cvtsi32_si128(shift));
+    _mm_storeu_si128(at, _mm_add_epi32(_mm_loadu_si128(at), low));
   }
 };
 
 void threshold(const std::int32_t* acc, std::int64_t pixels, const std::int32_t* thresholds, int levels,
-               std::uint8_t* out, std::int64_t step, std::int64_t level_step) {
+               std::uint8_t* out, const std::int32_t* at, std::int64_t level_step) {
   for (int j = 0; j < levels; ++j) {
     const __m256i t = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(thresholds + 8 * j));
     std::uint8_t* to = out + j * level_step;
-    for (std::int64_t i = 0; i < pixels; ++i, to += step) {
+    for (std::int64_t i = 0; i < pixels; ++i) {
       const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(acc + 8 * i));
       const int below = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(t, a)));
-      *to = static_cast<std::uint8_t>(~below);
+      to[at[i]] = static_cast<std::uint8_t>(~below);
     }
   }
 }
 
 void threshold_floats(const float* v, std::int64_t pixels, const float* thresholds, int levels, int bytes,
-                      std::uint8_t* out, std::int64_t step, std::int64_t level_step) {
+                      std::uint8_t* out, const std::int32_t* at, std::int64_t level_step) {
   for (int j = 0; j < levels; ++j) {
     const __m256 t = _mm256_set1_ps(thresholds[j]);
     std::uint8_t* to = out + j * level_step;
-    for (std::int64_t i = 0; i < pixels; ++i, to += step) {
+    for (std::int64_t i = 0; i < pixels; ++i) {
       for (int b = 0; b < bytes; ++b) {
         const __m256 x = _mm256_loadu_ps(v + 16 * i + 8 * b);
-        to[b] = static_cast<std::uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, t, _CMP_GE_OQ)));
+        to[at[i] + b] = static_cast<std::uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, t, _CMP_GE_OQ)));
       }
     }
   }

@@ -17,8 +17,10 @@ struct Ops {
   static V count(V v) { return _mm512_popcnt_epi64(v); }
   static V widen(V v) { return v; }
   static V add8(V a, V) { return a; }
-  static void store_low(V v, std::int32_t* to) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi64_epi32(v));
+  static void add_low(V v, int shift, std::int32_t* to) {
+    auto* at = reinterpret_cast<__m256i*>(to);
+    const __m256i low = _mm256_sll_epi32(_mm512_cvtepi64_epi32(v), _mm_cvtsi32_si128(shift));
+    _mm256_storeu_si256(at, _mm256_add_epi32(_mm256_loadu_si256(at), low));
   }
 };
 

@@ -4,7 +4,7 @@
 //   count        population count, per byte if kBytes, else per word
 //   widen        per-word sums of bytes
 //   add8         byte-wise sum
-//   store_low    the low 32 bits of each word
+//   add_low      to[lane] += (low 32 bits of word) << shift
 // kTile: output pixels a pass. No templates of the standard library here: their instances would be shared across objects.
 #include <cstdint>
 #include <cstring>
@@ -24,26 +24,29 @@ inline std::uint64_t load_word(const std::uint8_t* p) {
   return w;
 }
 
+template <int T>
+inline void clear(typename Ops::V (&sums)[T][kVecs]) {
+  for (int t = 0; t < T; ++t)
+    for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::zero();
+}
+
 // Adds the counts of all chunks of one weight digit and one plane to sums[pixel][vector].
 template <int T>
-inline void add_counts(const std::uint8_t* x, i64 step, const std::int32_t* offsets, i64 chunks, const std::uint64_t* w,
-                       typename Ops::V (&sums)[T][kVecs]) {
+inline void add_counts(const std::uint8_t* const (&x)[T], i64 plane, const std::int32_t* offsets, i64 chunks,
+                       const std::uint64_t* w, typename Ops::V (&sums)[T][kVecs]) {
   // A byte counts at most 8 a chunk, so 31 chunks fit before it must be widened.
   constexpr i64 kRun = Ops::kBytes ? 31 : i64{1} << 40;
   for (i64 begin = 0; begin < chunks; begin += kRun) {
     const i64 end = chunks - begin < kRun ? chunks : begin + kRun;
     typename Ops::V bytes[T][kVecs];
-    if constexpr (Ops::kBytes) {
-      for (int t = 0; t < T; ++t)
-        for (int v = 0; v < kVecs; ++v) bytes[t][v] = Ops::zero();
-    }
+    if constexpr (Ops::kBytes) clear<T>(bytes);
     for (i64 i = begin; i < end; ++i) {
-      const std::uint8_t* at = x + offsets[i];
+      const i64 at = plane + offsets[i];
       const std::uint64_t* wi = w + i * 16;
       for (int v = 0; v < kVecs; ++v) {
         const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64), nz = Ops::load(wi + 8 + v * Ops::kLanes64);
         for (int t = 0; t < T; ++t) {
-          const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(at + t * step)), s, nz));
+          const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(x[t] + at)), s, nz));
           if constexpr (Ops::kBytes) bytes[t][v] = Ops::add8(bytes[t][v], c);
           else sums[t][v] = Ops::add64(sums[t][v], c);
         }
@@ -57,23 +60,12 @@ inline void add_counts(const std::uint8_t* x, i64 step, const std::int32_t* offs
 }
 
 template <int T>
-inline void clear(typename Ops::V (&sums)[T][kVecs]) {
-  for (int t = 0; t < T; ++t)
-    for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::zero();
-}
-
-template <int T>
-inline void fold_in(const typename Ops::V (&sums)[T][kVecs], int shift, std::int32_t* acc) {
+void tile(const Task& task, const std::int32_t* pixels, std::int32_t* acc) {
+  const std::uint8_t* x[T];
   for (int t = 0; t < T; ++t) {
-    std::int32_t low[8];
-    for (int v = 0; v < kVecs; ++v) Ops::store_low(sums[t][v], low + v * Ops::kLanes64);
-    for (int lane = 0; lane < 8; ++lane) acc[8 * t + lane] += low[lane] << shift;
+    x[t] = task.x + pixels[t];
+    std::memcpy(acc + 8 * t, task.correction, 8 * sizeof(std::int32_t));
   }
-}
-
-template <int T>
-void tile(const Task& task, const std::uint8_t* x, std::int32_t* acc) {
-  for (int t = 0; t < T; ++t) std::memcpy(acc + 8 * t, task.correction, 8 * sizeof(std::int32_t));
   const int groups = task.thermometer ? 1 : task.planes, together = task.thermometer ? task.planes : 1;
   for (int d = 0; d < task.digits; ++d) {
     const std::uint64_t* w = task.weights + d * task.chunks * 16;
@@ -81,24 +73,25 @@ void tile(const Task& task, const std::uint8_t* x, std::int32_t* acc) {
       typename Ops::V sums[T][kVecs];
       clear<T>(sums);
       for (int k = g; k < g + together; ++k) {
-        add_counts<T>(x + k * task.plane_bytes, task.step, task.offsets, task.chunks, w, sums);
+        add_counts<T>(x, k * task.plane_bytes, task.offsets, task.chunks, w, sums);
       }
-      fold_in<T>(sums, d + g, acc);
+      for (int t = 0; t < T; ++t)
+        for (int v = 0; v < kVecs; ++v) Ops::add_low(sums[t][v], d + g, acc + 8 * t + v * Ops::kLanes64);
     }
   }
 }
 
 void accumulate(const Task& task, i64 pixels, std::int32_t* acc) {
-  const std::uint8_t* x = task.x;
+  const std::int32_t* at = task.pixels;
   constexpr int T = Ops::kTile;
-  for (; pixels >= T; pixels -= T, x += T * task.step, acc += T * 8) tile<T>(task, x, acc);
+  for (; pixels >= T; pixels -= T, at += T, acc += T * 8) tile<T>(task, at, acc);
   if constexpr (T > 4) {
-    for (; pixels >= 4; pixels -= 4, x += 4 * task.step, acc += 4 * 8) tile<4>(task, x, acc);
+    for (; pixels >= 4; pixels -= 4, at += 4, acc += 4 * 8) tile<4>(task, at, acc);
   }
   if constexpr (T > 2) {
-    for (; pixels >= 2; pixels -= 2, x += 2 * task.step, acc += 2 * 8) tile<2>(task, x, acc);
+    for (; pixels >= 2; pixels -= 2, at += 2, acc += 2 * 8) tile<2>(task, at, acc);
   }
-  for (; pixels > 0; --pixels, x += task.step, acc += 8) tile<1>(task, x, acc);
+  for (; pixels > 0; --pixels, ++at, acc += 8) tile<1>(task, at, acc);
 }
 
 }  // namespace

@@ -16,7 +16,10 @@ struct Ops {
   static V match(V x, V s, V nz) { return vbicq_u64(nz, veorq_u64(x, s)); }
   static V count(V v) { return vreinterpretq_u64_u8(vcntq_u8(vreinterpretq_u8_u64(v))); }
   static V widen(V v) { return vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(vreinterpretq_u8_u64(v)))); }
-  static void store_low(V v, std::int32_t* to) { vst1_s32(to, vreinterpret_s32_u32(vmovn_u64(v))); }
+  static void add_low(V v, int shift, std::int32_t* to) {
+    const int32x2_t low = vshl_s32(vreinterpret_s32_u32(vmovn_u64(v)), vdup_n_s32(shift));
+    vst1_s32(to, vadd_s32(vld1_s32(to), low));
+  }
 };
 
 std::uint8_t mask_of(uint32x4_t low, uint32x4_t high) {
@@ -26,24 +29,24 @@ std::uint8_t mask_of(uint32x4_t low, uint32x4_t high) {
 }
 
 void threshold(const std::int32_t* acc, std::int64_t pixels, const std::int32_t* thresholds, int levels,
-               std::uint8_t* out, std::int64_t step, std::int64_t level_step) {
+               std::uint8_t* out, const std::int32_t* at, std::int64_t level_step) {
   for (int j = 0; j < levels; ++j) {
     const int32x4_t low = vld1q_s32(thresholds + 8 * j), high = vld1q_s32(thresholds + 8 * j + 4);
     for (std::int64_t i = 0; i < pixels; ++i) {
-      out[j * level_step + i * step] =
+      out[j * level_step + at[i]] =
           mask_of(vcgeq_s32(vld1q_s32(acc + 8 * i), low), vcgeq_s32(vld1q_s32(acc + 8 * i + 4), high));
     }
   }
 }
 
 void threshold_floats(const float* v, std::int64_t pixels, const float* thresholds, int levels, int bytes,
-                      std::uint8_t* out, std::int64_t step, std::int64_t level_step) {
+                      std::uint8_t* out, const std::int32_t* at, std::int64_t level_step) {
   for (int j = 0; j < levels; ++j) {
     const float32x4_t t = vdupq_n_f32(thresholds[j]);
     for (std::int64_t i = 0; i < pixels; ++i) {
       for (int b = 0; b < bytes; ++b) {
-        const float* at = v + 16 * i + 8 * b;
-        out[j * level_step + i * step + b] = mask_of(vcgeq_f32(vld1q_f32(at), t), vcgeq_f32(vld1q_f32(at + 4), t));
+        const float* x = v + 16 * i + 8 * b;
+        out[j * level_step + at[i] + b] = mask_of(vcgeq_f32(vld1q_f32(x), t), vcgeq_f32(vld1q_f32(x + 4), t));
       }
     }
   }

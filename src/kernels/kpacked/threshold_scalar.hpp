@@ -4,20 +4,20 @@
 namespace {
 
 void threshold(const std::int32_t* acc, std::int64_t pixels, const std::int32_t* thresholds, int levels,
-               std::uint8_t* out, std::int64_t step, std::int64_t level_step) {
+               std::uint8_t* out, const std::int32_t* at, std::int64_t level_step) {
   for (int j = 0; j < levels; ++j) {
     for (std::int64_t i = 0; i < pixels; ++i) {
       unsigned mask = 0;
       for (int lane = 0; lane < 8; ++lane) {
         mask |= static_cast<unsigned>(acc[8 * i + lane] >= thresholds[8 * j + lane]) << lane;
       }
-      out[j * level_step + i * step] = static_cast<std::uint8_t>(mask);
+      out[j * level_step + at[i]] = static_cast<std::uint8_t>(mask);
     }
   }
 }
 
 void threshold_floats(const float* v, std::int64_t pixels, const float* thresholds, int levels, int bytes,
-                      std::uint8_t* out, std::int64_t step, std::int64_t level_step) {
+                      std::uint8_t* out, const std::int32_t* at, std::int64_t level_step) {
   for (int j = 0; j < levels; ++j) {
     for (std::int64_t i = 0; i < pixels; ++i) {
       for (int b = 0; b < bytes; ++b) {
@@ -25,7 +25,7 @@ void threshold_floats(const float* v, std::int64_t pixels, const float* threshol
         for (int lane = 0; lane < 8; ++lane) {
           mask |= static_cast<unsigned>(v[16 * i + 8 * b + lane] >= thresholds[j]) << lane;
         }
-        out[j * level_step + i * step + b] = static_cast<std::uint8_t>(mask);
+        out[j * level_step + at[i] + b] = static_cast<std::uint8_t>(mask);
       }
     }
   }
