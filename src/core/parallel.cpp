@@ -1,5 +1,6 @@
-// The thread team behind parallel_for: workers sleep on a condition variable, take chunk indices from one atomic counter,
-// and the caller works too. One job runs at a time; a second caller waits for its turn.
+// The thread team behind parallel_for: workers take chunk indices from one atomic counter, and the caller works too. One
+// job runs at a time; a second caller waits for its turn. Jobs of a network follow each other within microseconds, and
+// waking a sleeping thread takes tens of them, so both sides look for a while before they sleep.
 #include "tern/parallel.hpp"
 
 #include <algorithm>
@@ -18,6 +19,26 @@ namespace tern {
 namespace {
 
 thread_local bool inside_parallel_body = false;
+
+constexpr int kLooksBeforeSleep = 4000;  // some 20 to 60 microseconds
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// True as soon as `condition` holds; false after looking for a while.
+template <class F>
+bool look_for(F&& condition) {
+  for (int i = 0; i < kLooksBeforeSleep; ++i) {
+    if (condition()) return true;
+    relax();
+  }
+  return false;
+}
 
 class Team {
  public:
@@ -52,6 +73,7 @@ class Team {
     }
     wake_.notify_all();
     take_chunks();
+    look_for([this] { return busy_ == 0; });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
     if (failure_) std::rethrow_exception(failure_);
@@ -77,6 +99,7 @@ class Team {
   void work() {
     std::uint64_t seen = 0;
     while (true) {
+      look_for([&] { return stop_ || job_ != seen; });
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return stop_ || job_ != seen; });
@@ -100,9 +123,9 @@ class Team {
   std::atomic<std::int64_t> next_{0};
   std::int64_t failed_chunk_ = 0;
   std::exception_ptr failure_;
-  int busy_ = 0;
-  std::uint64_t job_ = 0;
-  bool stop_ = false;
+  std::atomic<int> busy_{0};  // changed under mutex_, looked at without
+  std::atomic<std::uint64_t> job_{0};
+  std::atomic<bool> stop_{false};
 };
 
 struct TeamHolder {
