@@ -1,7 +1,16 @@
-// What the topologies share: a graph under construction that knows which layers are quantized.
+// What the topologies share: a graph under construction that knows which layers are quantized, names its nodes, and
+// keeps account of the options that a topology understands.
+//
+// Names. A node is named by its builder call, or else stem + running number (conv1, bn1, relu1, conv2, ...). Topologies
+// that have a well-known implementation elsewhere name the nodes with parameters after it, '_' for '.':
+// layer1_0_conv1 is torchvision's layer1.0.conv1. Names never depend on the quantizers, so that a full-precision network
+// and its quantized twin share the names of all weights.
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tern/nn.hpp"
 
@@ -9,42 +18,76 @@ namespace tern {
 
 class ModelBuilder {
  public:
+  /// Understands these `extra` options for every topology: bn_eps, bn_momentum.
   explicit ModelBuilder(const ModelOptions& options);
 
   const ModelOptions& options() const { return options_; }
   /// The input node.
   const std::string& image() const { return image_; }
-  /// Height and width are not known to the builder; topologies track them where they need them.
+  std::int64_t width(std::int64_t fallback) const { return options_.width ? options_.width : fallback; }
 
   enum class Precision { kHidden, kFirstOrLast, kShortcut };
 
-  std::string conv(const std::string& x, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
-                   Precision precision = Precision::kHidden, bool bias = false, std::int64_t dilation = 1);
-  std::string linear(const std::string& x, std::int64_t out, Precision precision = Precision::kHidden, bool bias = true);
-  std::string batch_norm(const std::string& x, const std::string& eps = "");
-  /// ReLU, or the activation quantizer of the options.
-  std::string act(const std::string& x);
-  std::string relu(const std::string& x);
-  /// conv, batch norm, act.
-  std::string conv_bn_act(const std::string& x, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
-                          Precision precision = Precision::kHidden);
-  std::string max_pool(const std::string& x, std::int64_t kernel, std::int64_t stride, std::int64_t pad = 0, bool ceil = false);
-  std::string avg_pool(const std::string& x, std::int64_t kernel, std::int64_t stride, std::int64_t pad = 0);
-  std::string op(const std::string& op, std::vector<std::string> inputs,
-                 std::vector<std::pair<std::string, std::string>> attrs = {});
+  struct Conv {
+    std::int64_t out = 1, kernel = 3, stride = 1, pad = 0;
+    Precision precision = Precision::kHidden;
+    bool bias = false;
+    std::int64_t dilation = 1;
+  };
+  struct Pool {
+    std::int64_t kernel = 2, stride = 2, pad = 0;
+    bool ceil = false;
+    bool count_padding = false;  ///< average only
+  };
 
-  /// The option of a single topology, marked as used.
+  // Each adds a node and returns its name; an empty `name` asks for stem + running number.
+  std::string conv(const std::string& x, const Conv& c, std::string_view name = {});
+  std::string linear(const std::string& x, std::int64_t out, Precision precision = Precision::kHidden, bool bias = true,
+                     std::string_view name = {});
+  /// `eps` is the topology's own; the option bn_eps overrides it.
+  std::string batch_norm(const std::string& x, std::string_view name = {}, const std::string& eps = {});
+  std::string relu(const std::string& x, std::string_view name = {});
+  std::string max_pool(const std::string& x, const Pool& p, std::string_view name = {});
+  std::string avg_pool(const std::string& x, const Pool& p, std::string_view name = {});
+  /// No node at all if p is 0.
+  std::string dropout(const std::string& x, double p, std::string_view name = {});
+  std::string op(const std::string& op, std::vector<std::string> inputs,
+                 std::vector<std::pair<std::string, std::string>> attrs = {}, std::string_view name = {});
+
+  /// The activation: ReLU, or the quantizer in its place.
+  std::string act(const std::string& x, std::string_view name = {});
+  /// The activation in two steps, where a float value is needed between them (a skip path, an average):
+  /// quantize(relu_before_quantizer(x)). With full-precision activations the first is ReLU and the second nothing. With a
+  /// signed quantizer the first is nothing, since the negative level could never occur behind a ReLU; extra option
+  /// relu=auto|0|1.
+  std::string relu_before_quantizer(const std::string& x, std::string_view name = {});
+  std::string quantize(const std::string& x, std::string_view name = {});
+  /// conv, batch norm, act; with a `prefix`, <prefix>_conv, <prefix>_bn, <prefix>_act.
+  std::string conv_bn_act(const std::string& x, const Conv& c, const std::string& prefix = {}, const std::string& eps = {});
+  /// Global average pool, flatten and the classifier "fc": how most topologies end.
+  std::string average_and_classify(const std::string& x, double dropout_p = 0);
+
+  bool float_weights() const { return options_.weights == "none"; }
+  bool float_acts() const { return options_.acts == "none"; }
+  /// True if activations are the codes 0 and 1, each worth itself.
+  bool bit_acts() const;
+
+  // Options of single topologies; asking marks them as known.
   std::string extra(const std::string& key, const std::string& fallback);
-  /// Errors: ValueError if `extra` of the options holds a key that the topology did not ask for.
+  /// The first choice is the default. Errors: ValueError listing the choices.
+  std::string choice(const std::string& key, const std::vector<std::string>& choices);
+  /// A number in [low, high). Errors: ValueError naming the option and its range.
+  double number(const std::string& key, double fallback, double low, double high);
+  /// Errors: ValueError if `extra` of the options holds a key that the topology did not ask for, listing those it did.
   Graph finish();
 
  private:
-  std::string next_name(const std::string& stem);
+  std::string name_for(std::string_view name, const std::string& stem);
   std::string weights(Precision precision) const;
 
   ModelOptions options_;
   Graph graph_;
-  std::string image_;
+  std::string image_, bn_eps_, bn_momentum_;
   std::map<std::string, int> counters_;
   std::vector<std::string> known_extra_;
 };

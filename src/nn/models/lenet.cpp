@@ -6,10 +6,11 @@ namespace tern {
 Graph make_model_lenet(const ModelOptions& options) {
   using P = ModelBuilder::Precision;
   ModelBuilder b(options);
-  const std::int64_t width = options.width ? options.width : 32;
-  std::string x = b.max_pool(b.conv_bn_act(b.image(), width, 5, 1, 2, P::kFirstOrLast), 2, 2);
-  x = b.max_pool(b.conv_bn_act(x, 2 * width, 5, 1, 2), 2, 2);
-  x = b.act(b.batch_norm(b.linear(b.op("flatten", {x}), 16 * width, P::kHidden, false)));
+  const std::int64_t width = b.width(32);
+  std::string x = b.conv_bn_act(b.image(), {.out = width, .kernel = 5, .pad = 2, .precision = P::kFirstOrLast});
+  x = b.conv_bn_act(b.max_pool(x, {}), {.out = 2 * width, .kernel = 5, .pad = 2});
+  x = b.op("flatten", {b.max_pool(x, {})});
+  x = b.act(b.batch_norm(b.linear(x, 16 * width, P::kHidden, false)));
   b.linear(x, options.classes, P::kFirstOrLast);
   return b.finish();
 }

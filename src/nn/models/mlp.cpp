@@ -6,7 +6,7 @@ namespace tern {
 Graph make_model_mlp(const ModelOptions& options) {
   using P = ModelBuilder::Precision;
   ModelBuilder b(options);
-  const std::int64_t width = options.width ? options.width : 256;
+  const std::int64_t width = b.width(256);
   std::string x = b.op("flatten", {b.image()});
   x = b.act(b.batch_norm(b.linear(x, width, P::kFirstOrLast, false)));
   x = b.act(b.batch_norm(b.linear(x, width, P::kHidden, false)));
