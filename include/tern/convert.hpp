@@ -11,6 +11,7 @@
 #include "tern/infer.hpp"
 #include "tern/nn.hpp"
 #include "tern/packed.hpp"
+#include "tern/safetensors.hpp"
 
 namespace tern {
 
@@ -41,5 +42,19 @@ struct VerifyResult {
 /// Errors: ShapeError if the model does not take such images; those of infer::Session.
 VerifyResult verify(Network& network, const packed::Model& model, const infer::Options& how, const Images& images,
                     std::int64_t batch, const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+/// What became of each tensor of a file and of the network.
+struct ImportReport {
+  struct Row {
+    std::string source, shape, target;
+    std::string note;  ///< "", "unused" (no target) or "missing" (no source; the target keeps its value)
+  };
+  std::vector<Row> rows;
+  std::int64_t used = 0, unused = 0, missing = 0;
+};
+/// Copies the tensors of a file into the network's by name. Names are matched as torchvision, the common CIFAR
+/// implementations and tern's checkpoints write them ("layer1.0.bn1.weight" is "layer1_0_bn1.gamma"). Nothing is copied if
+/// anything is wrong. Errors: ShapeError naming the first tensor of another shape; ValueError if no name matches.
+ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name);
 
 }  // namespace tern

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/convert.hpp"
 #include "tern/data.hpp"
 #include "tern/nn.hpp"
 
@@ -118,5 +119,10 @@ struct TrainedRun {
 /// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file.
 /// Errors: IoError if there is none; FormatError on a damaged one.
 TrainedRun load_run(const std::string& run, const std::string& checkpoint = "");
+
+/// A network of config's topology with weights from a safetensors file by name (see import_weights), in evaluation mode.
+/// The data set gives shape and classes; config.mean and config.std the normalisation that the weights were trained with.
+/// Errors: those of load_data() and import_weights().
+TrainedRun load_weights(const TrainConfig& config, const std::string& file, ImportReport* report = nullptr);
 
 }  // namespace tern

@@ -12,6 +12,7 @@
 
 #include "core/file.hpp"
 #include "tern/autograd.hpp"
+#include "tern/convert.hpp"
 #include "tern/error.hpp"
 #include "tern/ops.hpp"
 #include "tern/optim.hpp"
@@ -58,7 +59,8 @@ Graph build_graph(const TrainConfig& config, const Dataset& data, const ImageSha
   } else {
     graph = Graph::parse(read_text_file(config.graph, Graph::kMaxBytes));
   }
-  graph.nodes().front().set("mean", joined(data.mean)).set("std", joined(data.std));
+  graph.nodes().front().set("mean", config.mean.empty() ? joined(data.mean) : config.mean);
+  graph.nodes().front().set("std", config.std.empty() ? joined(data.std) : config.std);
   return graph;
 }
 
@@ -155,29 +157,13 @@ class Trainer {
   }
 
   void warm_start() {
-    const SafetensorsFile file = read_safetensors(fs::is_directory(config_.from)
-                                                      ? (fs::path(config_.from) / "last.safetensors").string()
-                                                      : config_.from);
-    std::int64_t used = 0;
-    std::vector<std::string> missing;
-    for (const NamedTensor& t : network_->state()) {
-      Tensor source = file.find(t.name);
-      if (!source.defined()) source = file.find("net." + t.name);
-      if (!source.defined()) {
-        missing.push_back(t.name);
-        continue;
-      }
-      if (!(source.shape() == t.value.shape())) {
-        throw ShapeError("[train] --from " + config_.from + ": tensor \"" + t.name + "\" has shape " + source.shape().str() +
-                         "; this network needs " + t.value.shape().str());
-      }
-      t.value.copy_from(source.to(t.value.dtype()));
-      ++used;
+    const std::string path = fs::is_directory(config_.from) ? (fs::path(config_.from) / "last.safetensors").string() : config_.from;
+    const ImportReport report = import_weights(*network_, read_safetensors(path), path);
+    note("warm start: " + std::to_string(report.used) + " tensors from " + path + ", " + std::to_string(report.missing) +
+         " missing there, " + std::to_string(report.unused) + " unused");
+    for (const ImportReport::Row& r : report.rows) {
+      if (!r.note.empty()) note("  " + r.note + ": " + (r.source.empty() ? r.target : r.source) + " " + r.shape);
     }
-    if (used == 0) throw ValueError("[train] --from " + config_.from + ": none of its tensors has a name of this network");
-    std::string text = "warm start: " + std::to_string(used) + " tensors from " + config_.from;
-    for (std::size_t i = 0; i < missing.size(); ++i) text += (i ? ", " : "; missing there: ") + missing[i];
-    note(text);
   }
 
   // Quantizers set themselves up from the weights and from the first images in file order, not augmented.
@@ -412,6 +398,15 @@ Dataset load_data(const TrainConfig& config) {
   options.limit_train = config.limit_train;
   options.limit_test = config.limit_test;
   return load_dataset(config.data, options);
+}
+
+TrainedRun load_weights(const TrainConfig& config, const std::string& file, ImportReport* report) {
+  const Dataset data = load_data(config);
+  Network network(build_graph(config, data, data.test.shape()), static_cast<std::uint64_t>(config.seed));
+  ImportReport rows = import_weights(network, read_safetensors(file), file);
+  if (report) *report = std::move(rows);
+  network.set_training(false);
+  return {config, std::move(network)};
 }
 
 TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
