@@ -1,0 +1,264 @@
+#include "kernels/bitsliced/conv.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <limits>
+
+namespace tern::kernels::bitsliced {
+namespace {
+
+i64 floor_div(i64 a, i64 b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+// Rows and columns by which a tap lies off the output position, after division by the stride, and what remains.
+struct Off {
+  i64 rows, cols, phase_y, phase_x;
+};
+Off tap_offset(const ConvShape& d, i64 r, i64 s) {
+  const i64 y = r * d.dilation_h - d.pad_h, x = s * d.dilation_w - d.pad_w;
+  const i64 rows = floor_div(y, d.stride_h), cols = floor_div(x, d.stride_w);
+  return {rows, cols, y - rows * d.stride_h, x - cols * d.stride_w};
+}
+
+struct Reach {
+  i64 low_rows = 0, high_rows = 0, low_cols = 0, high_cols = 0;
+};
+Reach reach(const ConvShape& d) {
+  Reach out;
+  const Off first = tap_offset(d, 0, 0), last = tap_offset(d, d.kernel_h - 1, d.kernel_w - 1);
+  out.low_rows = std::min<i64>(0, first.rows);
+  out.low_cols = std::min<i64>(0, first.cols);
+  out.high_rows = std::max<i64>(0, last.rows);
+  out.high_cols = std::max<i64>(0, last.cols);
+  return out;
+}
+
+// Whether taps of neighbouring rows can share the border right of a row, at this pitch, reading the input in place.
+bool readable_in_place(const ConvShape& d, i64 pitch) {
+  const Reach r = reach(d);
+  return d.stride_h == 1 && d.stride_w == 1 && pitch >= d.width - r.low_cols &&
+         pitch >= d.out_width() + r.high_cols;
+}
+
+}  // namespace
+
+bool Conv::supports(const ConvShape& d, const PlaneCode& input, const PlaneCode& output) {
+  const bool border = d.pad_h > 0 || d.pad_w > 0;
+  return (!border || (input.lo <= 0 && input.hi >= 0)) && input.planes() <= 7 && output.levels() <= kMaxLevels &&
+         d.k() * input.levels() < (i64{1} << (kMaxBits - 8));
+}
+
+i64 Conv::output_pitch(const ConvShape& d, i64 in_pitch) {
+  if (readable_in_place(d, in_pitch)) return in_pitch;
+  const Reach r = reach(d);
+  return d.out_width() + r.high_cols - r.low_cols;
+}
+
+i64 Conv::margin_bits(const ConvShape& d, i64 pitch) {
+  const Reach r = reach(d);
+  return std::max(-r.low_rows, r.high_rows) * pitch + std::max(-r.low_cols, r.high_cols) + 8 * kMaxVectorBytes;
+}
+
+Conv::Conv(const Spec& spec, const Micro& micro) : shape_(spec.shape), in_(spec.input), out_(spec.output), micro_(&micro) {
+  in_place_ = in_.pitch == out_.pitch && readable_in_place(shape_, in_.pitch);
+  const i64 vector_bits = 8 * micro.vector_bytes;
+  tiles_ = (out_.stream_bits() + vector_bits - 1) / vector_bits;
+  place_taps();
+  make_lists(spec);
+  make_constants(spec);
+  valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
+  for (i64 y = 0; y < out_.height; ++y) {
+    for (i64 x = 0; x < out_.width; x += 64) {
+      put_bits(valid_.data(), y * out_.pitch + x, std::min<i64>(64, out_.width - x), ~u64{0});
+    }
+  }
+}
+
+void Conv::place_taps() {
+  const Reach r = reach(shape_);
+  phase_ = in_;
+  if (!in_place_) {
+    phase_.pitch = out_.pitch;
+    phase_.height = out_.height + r.high_rows - r.low_rows;
+    phase_.width = out_.width + r.high_cols - r.low_cols;
+    phase_.margin_bits = margin_bits(shape_, out_.pitch);
+  }
+  for (i64 row = 0; row < shape_.kernel_h; ++row) {
+    for (i64 col = 0; col < shape_.kernel_w; ++col) {
+      const Off off = tap_offset(shape_, row, col);
+      auto at = std::find_if(phase_list_.begin(), phase_list_.end(),
+                             [&](const Phase& p) { return p.y == off.phase_y && p.x == off.phase_x; });
+      if (at == phase_list_.end()) at = phase_list_.insert(at, {off.phase_y, off.phase_x});
+      const i64 phase = at - phase_list_.begin();
+      // In prepared planes row 0 is output row low_rows, and columns start low_cols to the left.
+      const i64 rows = in_place_ ? off.rows : off.rows - r.low_rows;
+      const i64 cols = in_place_ ? off.cols : off.cols - r.low_cols;
+      const i64 bit = rows * out_.pitch + cols;
+      taps_.push_back({phase * phase_.total_bytes() + phase_.front_bytes() + (bit >> 3), static_cast<int>(bit & 7)});
+    }
+  }
+  phases_ = static_cast<i64>(phase_list_.size());
+}
+
+void Conv::make_lists(const Spec& spec) {
+  const int planes = in_.code.planes();
+  const i64 taps = static_cast<i64>(taps_.size()), k = shape_.k(), vector = micro_->vector_bytes;
+  entries_ = shape_.channels * taps * planes;
+  pairs_ = in_.code.thermometer() && planes == 2;
+  int largest = 1;
+  for (i64 i = 0; i < shape_.outputs * k; ++i) largest = std::max(largest, std::abs(static_cast<int>(spec.weights[i])));
+  const int digits = static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+  weight_levels_ = digits + (in_.code.thermometer() ? 0 : planes - 1);
+
+  const auto zero = static_cast<std::uint32_t>(entries_ * vector), one = static_cast<std::uint32_t>((entries_ + 2) * vector);
+  std::vector<std::uint32_t> list;
+  for (i64 o = 0; o < shape_.outputs; ++o) {
+    const bool negate = spec.flip && spec.flip[o] != 0;
+    const std::int8_t* w = spec.weights + o * k;
+    const i64 first = o / (shape_.outputs / shape_.groups) * (shape_.channels / shape_.groups);
+    minus_.push_back(0);
+    largest_.push_back(0);
+    for (int level = weight_levels_; level-- > 0;) {
+      Run run{};
+      for (const int sign : {1, -1}) {
+        list.clear();
+        for (i64 i = 0; i < k; ++i) {
+          const int code = negate ? -w[i] : w[i];
+          if (code * sign <= 0) continue;
+          const i64 at = first * taps + i;  // (c, tap) in the panel; taps of a channel are adjacent in w too
+          for (int d = 0; d < digits; ++d) {
+            if ((code * sign >> d & 1) == 0) continue;
+            if (pairs_) {
+              if (d == level) list.push_back(static_cast<std::uint32_t>(at * 2 * vector));
+              continue;
+            }
+            const int plane = in_.code.thermometer() ? 0 : level - d;
+            const bool here = in_.code.thermometer() ? d == level : plane >= 0 && plane < planes;
+            if (here) list.push_back(static_cast<std::uint32_t>((at * planes + plane) * vector));
+          }
+        }
+        const auto count = static_cast<i64>(list.size()) * (pairs_ ? 2 : 1);
+        largest_.back() += count << level;
+        if (sign < 0) minus_.back() += count << level;
+        nonzero_ += static_cast<i64>(list.size());
+        const std::size_t group = kGroup * (pairs_ ? 1 : 2);
+        while (list.size() % group != 0) list.push_back(sign > 0 ? zero : one);
+        (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>(list.size() / group);
+        lists_.insert(lists_.end(), list.begin(), list.end());
+      }
+      runs_.push_back(run);
+    }
+  }
+  const i64 most = *std::max_element(largest_.begin(), largest_.end());
+  bits_ = kMaxBits;
+  for (const int b : {14, 12, 10, 8}) {
+    if (most + 1 < (i64{1} << b)) bits_ = b;
+  }
+}
+
+void Conv::make_constants(const Spec& spec) {
+  const int levels = out_.code.levels();
+  const i64 k = shape_.k(), never = (i64{1} << bits_) - 1;
+  for (i64 o = 0; o < shape_.outputs; ++o) {
+    const bool flip = spec.flip && spec.flip[o] != 0;
+    i64 sum = 0;
+    for (i64 i = 0; i < k; ++i) sum += flip ? -spec.weights[o * k + i] : spec.weights[o * k + i];
+    for (int j = 0; j < levels; ++j) {
+      i64 t = spec.thresholds[o * levels + j];
+      // acc <= t is -acc >= -t, and the flipped weights make -acc; the extremes mean never and always.
+      if (flip) t = -t;
+      i64 constant = t - in_.code.lo * sum + minus_[static_cast<std::size_t>(o)];
+      constant = constant > largest_[static_cast<std::size_t>(o)] ? never : std::max<i64>(constant, 0);
+      for (int b = 0; b < bits_; ++b) constants_.push_back((constant >> b & 1) != 0 ? ~u64{0} : 0);
+    }
+  }
+}
+
+void Conv::init_prepared(u8* prepared) const {
+  for (i64 p = 0; p < phases_ && !in_place_; ++p) clear(phase_, prepared + p * phase_.total_bytes());
+}
+
+void Conv::init_panel(u8* panel) const {
+  std::fill_n(panel + entries_ * micro_->vector_bytes, 2 * micro_->vector_bytes, u8{0});
+  std::fill_n(panel + (entries_ + 2) * micro_->vector_bytes, 2 * micro_->vector_bytes, u8{0xff});
+}
+
+void Conv::prepare(const u8* input, u8* prepared) const {
+  if (in_place_) return;
+  const Reach r = reach(shape_);
+  for (i64 p = 0; p < phases_; ++p, prepared += phase_.total_bytes()) {
+    const Phase phase = phase_list_[static_cast<std::size_t>(p)];
+    for (i64 i = 0; i < in_.planes(); ++i) {
+      const u8* from = input + i * in_.plane_bytes() + in_.front_bytes();
+      u8* to = prepared + i * phase_.plane_bytes() + phase_.front_bytes();
+      for (i64 y = 0; y < phase_.height; ++y) {
+        const i64 in_y = (y + r.low_rows) * shape_.stride_h + phase.y;
+        if (in_y < 0 || in_y >= in_.height) continue;  // stays border
+        for (i64 x = 0; x < phase_.width;) {
+          const i64 in_x = (x + r.low_cols) * shape_.stride_w + phase.x;
+          if (in_x < 0) {
+            ++x;
+            continue;
+          }
+          if (in_x >= in_.width) break;
+          const i64 n = std::min<i64>({64 / shape_.stride_w > 0 ? 64 / shape_.stride_w : 1, phase_.width - x,
+                                       (in_.width - in_x + shape_.stride_w - 1) / shape_.stride_w});
+          u64 bits = 0;
+          if (shape_.stride_w == 1) {
+            bits = get_bits(from, in_y * in_.pitch + in_x, n);
+          } else {
+            const u64 all = get_bits(from, in_y * in_.pitch + in_x, std::min<i64>(64, (n - 1) * shape_.stride_w + 1));
+            for (i64 j = 0; j < n; ++j) bits |= (all >> (j * shape_.stride_w) & 1) << j;
+          }
+          put_bits(to, y * phase_.pitch + x, n, bits);
+          x += n;
+        }
+      }
+    }
+  }
+}
+
+void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
+  PanelTask fill{};
+  fill.from = source + tile * micro_->vector_bytes;
+  fill.plane_bytes = phase_.plane_bytes();
+  fill.channels = shape_.channels;
+  fill.planes = in_.code.planes();
+  fill.taps = taps_.data();
+  fill.count = static_cast<int>(taps_.size());
+  fill.panel = panel;
+  micro_->fill_panel(fill);
+
+  TileTask task{};
+  task.panel = panel;
+  task.lists = lists_.data();
+  task.runs = runs_.data();
+  task.weight_levels = weight_levels_;
+  task.pairs = pairs_;
+  task.bits = bits_;
+  task.constants = constants_.data();
+  task.levels = out_.code.levels();
+  task.thermometer = out_.code.thermometer();
+  task.outputs = shape_.outputs;
+  task.valid = valid_.data() + tile * micro_->vector_bytes;
+  task.planes = out_.code.planes();
+  for (int k = 0; k < task.planes; ++k) task.border[k] = out_.border_bit(k) ? ~u64{0} : 0;
+  task.out = output + out_.front_bytes() + tile * micro_->vector_bytes;
+  task.plane_bytes = out_.plane_bytes();
+  micro_->run_tile(task);
+}
+
+const Micro& micro_for(Isa isa) {
+  switch (isa) {
+#if defined(__x86_64__)
+    case Isa::kAvx2: return kMicroAvx2;
+    case Isa::kAvx512:
+    case Isa::kAvx512Vpopcnt: return kMicroAvx512;
+#elif defined(__aarch64__)
+    case Isa::kNeon: return kMicroNeon;
+#endif
+    default: return kMicroPortable;
+  }
+}
+
+}  // namespace tern::kernels::bitsliced

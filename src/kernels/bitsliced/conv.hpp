@@ -1,0 +1,78 @@
+// Bit-sliced carry-save convolution: codes in planes in, codes in planes out, thresholds fused, no multiplication and no
+// unpacking in between. Any kernel, stride, padding, dilation and groups: what differs is only where a tile's positions
+// find their values under each tap, and that is settled when the panel is filled.
+//
+// Derivation of the constants. With activations lo + sum_k W_k b_k and weights as signed binary digits,
+//   acc = lo * sum w + sum_L 2^L (sum over + entries of b - sum over - entries of b)
+//       = lo * sum w + S - sum_L 2^L n_L,      S = sum_L 2^L (sum over + of b + sum over - of (1 - b)),
+// n_L being the number of - entries of level L. So acc >= T is S >= T - lo * sum w + sum_L 2^L n_L, a comparison of the
+// bit-sliced count with a constant of the output channel.
+#pragma once
+
+#include <vector>
+
+#include "core/aligned.hpp"
+#include "kernels/bitsliced/layout.hpp"
+#include "kernels/bitsliced/micro.hpp"
+#include "kernels/conv_shape.hpp"
+
+namespace tern::kernels::bitsliced {
+
+class Conv {
+ public:
+  static bool supports(const ConvShape& shape, const PlaneCode& input, const PlaneCode& output);
+  /// Smallest pitch that the output may have when the input has `in_pitch`; a larger one is as good.
+  static i64 output_pitch(const ConvShape& shape, i64 in_pitch);
+
+  struct Spec {
+    ConvShape shape;
+    SlicedLayout input;               ///< margin >= margin_bits(shape, output.pitch) where the input is read in place
+    SlicedLayout output;
+    const std::int8_t* weights;       ///< codes [outputs][channels/groups][kernel_h][kernel_w]
+    const std::int32_t* thresholds;   ///< [outputs][levels of output.code], as the op's definition has them
+    const std::int8_t* flip;          ///< [outputs] or null
+  };
+  Conv(const Spec& spec, const Micro& micro);
+  /// Border bits that the input needs around its stream.
+  static i64 margin_bits(const ConvShape& shape, i64 pitch);
+
+  /// Bytes of prepared input (0: the input is read in place) and of one tile's panel.
+  i64 prepared_bytes() const { return in_place_ ? 0 : phases_ * phase_.total_bytes(); }
+  i64 panel_bytes() const { return (entries_ + 4) * micro_->vector_bytes; }
+  i64 tiles() const { return tiles_; }
+  /// Writes the border and the constant vectors of the scratch buffers; once for buffers that are not used otherwise.
+  void init_prepared(u8* prepared) const;
+  void init_panel(u8* panel) const;
+  /// Rearranges the input for other strides or pitches.
+  void prepare(const u8* input, u8* prepared) const;
+  /// Computes tile `tile`. `source` is the input itself, or what prepare() made.
+  void run(const u8* source, u8* panel, i64 tile, u8* output) const;
+
+  i64 nonzero() const { return nonzero_; }
+
+ private:
+  void place_taps();
+  void make_lists(const Spec& spec);
+  void make_constants(const Spec& spec);
+
+  ConvShape shape_;
+  SlicedLayout in_, out_, phase_;
+  const Micro* micro_;
+  bool in_place_ = true;
+  i64 phases_ = 1, tiles_ = 0, entries_ = 0, nonzero_ = 0;
+  bool pairs_ = false;
+  int bits_ = 8, weight_levels_ = 1;
+  struct Phase {
+    i64 y, x;
+  };
+  std::vector<Phase> phase_list_;
+  std::vector<Tap> taps_;               // at tile 0
+  std::vector<std::uint32_t> lists_;
+  std::vector<Run> runs_;
+  std::vector<i64> minus_;              // per output: sum_L 2^L n_L
+  std::vector<i64> largest_;            // per output: the largest S
+  std::vector<u64> constants_;
+  AlignedVector<u8> valid_;             // [tile] vectors
+};
+
+}  // namespace tern::kernels::bitsliced

@@ -1,0 +1,76 @@
+#include "kernels/bitsliced/layout.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tern::kernels::bitsliced {
+namespace {
+
+u64 load64(const u8* p) {
+  u64 w;
+  std::memcpy(&w, p, 8);
+  return w;
+}
+u64 low_mask(i64 n) { return n >= 64 ? ~u64{0} : (u64{1} << n) - 1; }
+
+}  // namespace
+
+u64 get_bits(const u8* stream, i64 at, i64 n) {
+  const u8* p = stream + (at >> 3);  // floor, also below 0
+  const int shift = static_cast<int>(at & 7);
+  u64 w = load64(p) >> shift;
+  if (shift != 0) w |= static_cast<u64>(p[8]) << (64 - shift);
+  return w & low_mask(n);
+}
+
+void put_bits(u8* stream, i64 at, i64 n, u64 bits) {
+  for (i64 done = 0; done < n;) {
+    u8& byte = stream[(at + done) >> 3];
+    const int shift = static_cast<int>((at + done) & 7);
+    const i64 count = std::min<i64>(8 - shift, n - done);
+    const auto mask = static_cast<unsigned>(low_mask(count)) << shift;
+    byte = static_cast<u8>((byte & ~mask) | (static_cast<unsigned>(bits >> done) << shift & mask));
+    done += count;
+  }
+}
+
+void clear(const SlicedLayout& d, u8* planes) {
+  for (i64 i = 0; i < d.planes(); ++i) {
+    std::fill_n(planes + i * d.plane_bytes(), d.plane_bytes(), d.border_bit(static_cast<int>(i % d.code.planes())) ? u8{0xff} : u8{0});
+  }
+}
+
+void pack(const SlicedLayout& d, const std::int8_t* codes, u8* planes) {
+  const int count = d.code.planes();
+  for (i64 i = 0; i < d.planes(); ++i) {
+    const int k = static_cast<int>(i % count);
+    u8* stream = planes + i * d.plane_bytes() + d.front_bytes();
+    for (i64 y = 0; y < d.height; ++y) {
+      const std::int8_t* row = codes + (i / count * d.height + y) * d.width;
+      for (i64 x = 0; x < d.width; x += 64) {
+        const i64 n = std::min<i64>(64, d.width - x);
+        u64 bits = 0;
+        for (i64 j = 0; j < n; ++j) bits |= static_cast<u64>(d.code.bit(row[x + j], k)) << j;
+        put_bits(stream, y * d.pitch + x, n, bits);
+      }
+    }
+  }
+}
+
+void unpack(const SlicedLayout& d, const u8* planes, std::int8_t* codes) {
+  const int count = d.code.planes();
+  std::fill_n(codes, d.channels * d.height * d.width, static_cast<std::int8_t>(d.code.lo));
+  for (i64 i = 0; i < d.planes(); ++i) {
+    const int weight = d.code.weight(static_cast<int>(i % count));
+    const u8* stream = planes + i * d.plane_bytes() + d.front_bytes();
+    for (i64 y = 0; y < d.height; ++y) {
+      std::int8_t* row = codes + (i / count * d.height + y) * d.width;
+      for (i64 x = 0; x < d.width; ++x) {
+        const i64 at = y * d.pitch + x;
+        row[x] = static_cast<std::int8_t>(row[x] + (stream[at >> 3] >> (at & 7) & 1) * weight);
+      }
+    }
+  }
+}
+
+}  // namespace tern::kernels::bitsliced

@@ -1,0 +1,73 @@
+// The inner loop of the bit-sliced kernels: for one tile (a vector of output positions) and every output channel, count
+// how many of the channel's planes have a 1 at each position, with a tree of carry-save adders, and compare the
+// bit-sliced count with constants.
+//
+// What a tile reads lies in a panel: one vector for each (input plane, kernel tap), bit i of it belongs to position i.
+// A weight is no operand: it is an entry in its output channel's list of panel offsets. Zero weights are not in it. For a
+// negative weight the complement is counted, since -b = (1 - b) - 1 and the constant joins the threshold:
+//
+//   sum w b = sum over w > 0 of b + sum over w < 0 of (1 - b) - #(w < 0)
+#pragma once
+
+#include <cstdint>
+
+#include "tern/cpu.hpp"
+
+namespace tern::kernels::bitsliced {
+
+/// Entries (weights with `pairs`, else pairs of planes) in a list come in groups of 8.
+inline constexpr int kGroup = 8;
+inline constexpr int kMaxBits = 20;    ///< planes of a count
+inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
+
+/// Lists of one output channel at one weight level: groups of + entries, then groups of - entries.
+struct Run {
+  std::int32_t plus, minus;  ///< groups of 8
+};
+
+struct TileTask {
+  const std::uint8_t* panel;       ///< vectors, aligned to their size
+  const std::uint32_t* lists;      ///< byte offsets in the panel, channel after channel, level after level, + then -
+  const Run* runs;                 ///< [outputs][weight_levels], the highest level first
+  int weight_levels;               ///< level L counts 2^L
+  bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
+  int bits;                        ///< planes of a count, enough for its largest value + 1
+  const std::uint64_t* constants;  ///< [outputs][levels][bits]: all ones where that bit of the threshold is 1
+  int levels;                      ///< thresholds; out code = number of them that count reaches
+  bool thermometer;                ///< out plane j = [reached j]; else the binary digits of the number
+  std::int64_t outputs;
+  const std::uint8_t* valid;       ///< a vector: 1 where the position belongs to the image
+  std::uint64_t border[8];         ///< bits of each out plane where it does not: all ones or zero
+  std::uint8_t* out;               ///< plane (o, k) of this tile at out + (o * planes + k) * plane_bytes
+  std::int64_t plane_bytes;
+  int planes;
+};
+
+/// Where the positions of a tile find their value under one kernel tap: `shift` (0..7) bits after byte `offset`.
+struct Tap {
+  std::int64_t offset;
+  int shift;
+};
+struct PanelTask {
+  const std::uint8_t* from;  ///< plane 0
+  std::int64_t plane_bytes;
+  std::int64_t channels;
+  int planes;                ///< of a channel
+  const Tap* taps;
+  int count;                 ///< of taps
+  std::uint8_t* panel;       ///< [channels][taps][planes] vectors
+};
+
+struct Micro {
+  const char* name;
+  int vector_bytes;
+  void (*run_tile)(const TileTask& task);
+  void (*fill_panel)(const PanelTask& task);
+};
+
+extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2, kMicroAvx512;
+
+/// kReference gets the portable one.
+const Micro& micro_for(Isa isa);
+
+}  // namespace tern::kernels::bitsliced

@@ -1,0 +1,172 @@
+// Body of run_tile() and fill_panel(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage):
+//   V, load, store, splat(u64), ones, zero
+//   add<n>(a, b, c)   full adder; a becomes the sum, b the carry; the last n of (c, b, a) count as complemented
+//   half(a, b)        half adder: a becomes the sum, b the carry
+//   at_least(s, g, t) t ? s & g : s | g
+//   choose(m, a, b)   m ? a : b
+//   shift_in(p, n)    bits from n (0..7) bits after byte p
+//
+// The tree. Four weights bring eight planes; three full adders reduce them to two before the running `ones` joins in, so
+// that the chain from one weight to the next is one adder in four weights, not one in each. Carries of each level come
+// in fours and go through the same step: three of them into one adder, its sum, the fourth and the running count of the
+// level into another. Each full adder takes one plane out of the game, so their number is that of the planes, whatever
+// the order; the order only decides how far they wait for each other.
+#include <cstdint>
+
+#include "kernels/bitsliced/micro.hpp"
+
+namespace {
+
+using tern::kernels::bitsliced::Run;
+using tern::kernels::bitsliced::TileTask;
+using V = Ops::V;
+
+struct Two {
+  V a, b;
+};
+
+template <bool kPairs>
+struct List {
+  const std::uint8_t* panel;
+  const std::uint32_t* at;
+
+  inline __attribute__((always_inline)) Two next() {
+    if constexpr (kPairs) {
+      const std::uint8_t* p = panel + *at++;
+      return {Ops::load(p), Ops::load(p + sizeof(V))};
+    } else {
+      const std::uint8_t *p = panel + at[0], *q = panel + at[1];
+      at += 2;
+      return {Ops::load(p), Ops::load(q)};
+    }
+  }
+};
+
+// Adds 2^(L+1) entries; state[0 .. L] are the running counts of their levels. Returns two carries of level L + 1.
+template <int L, bool kMinus, bool kPairs>
+struct Tree {
+  static inline __attribute__((always_inline)) Two add(List<kPairs>& list, V* state) {
+    Two low = Tree<L - 1, kMinus, kPairs>::add(list, state);
+    Two high = Tree<L - 1, kMinus, kPairs>::add(list, state);
+    Ops::template add<0>(low.a, low.b, high.a);     // low.a sum, low.b carry
+    Ops::template add<0>(state[L], high.b, low.a);  // high.b carry
+    return {low.b, high.b};
+  }
+};
+
+// 4 entries, 8 planes.
+template <bool kMinus, bool kPairs>
+struct Tree<1, kMinus, kPairs> {
+  static inline __attribute__((always_inline)) Two add(List<kPairs>& list, V* state) {
+    constexpr int kAll = kMinus ? 3 : 0, kOne = kMinus ? 1 : 0;
+    Two p = list.next(), q = list.next(), r = list.next(), s = list.next();
+    Ops::template add<kAll>(p.a, p.b, q.a);        // p.a sum, p.b carry
+    Ops::template add<kAll>(q.b, r.a, r.b);        // q.b sum, r.a carry
+    Ops::template add<kOne>(p.a, q.b, s.a);        // p.a sum, q.b carry; only s.a is raw
+    Ops::template add<kOne>(state[0], p.a, s.b);   // p.a carry; only s.b is raw
+    Ops::template add<0>(p.b, r.a, q.b);           // level 1: p.b sum, r.a carry
+    Ops::template add<0>(state[1], p.a, p.b);      // p.a carry
+    return {r.a, p.a};
+  }
+};
+
+// Adds one bit of level From to the count.
+template <int B, int From>
+inline __attribute__((always_inline)) void carry_into(V* state, V carry) {
+#pragma GCC unroll 16
+  for (int j = From; j < B; ++j) Ops::half(state[j], carry);
+}
+
+template <int B, bool kMinus, bool kPairs>
+inline __attribute__((always_inline)) void add_groups(List<kPairs>& list, int groups, V* state) {
+  for (; groups >= 4; groups -= 4) {  // 32 entries
+    Two c = Tree<4, kMinus, kPairs>::add(list, state);
+    Ops::template add<0>(state[5], c.a, c.b);
+    carry_into<B, 6>(state, c.a);
+  }
+  for (; groups > 0; --groups) {  // 8 entries
+    Two c = Tree<2, kMinus, kPairs>::add(list, state);
+    Ops::template add<0>(state[3], c.a, c.b);
+    carry_into<B, 4>(state, c.a);
+  }
+}
+
+template <int B>
+inline __attribute__((always_inline)) void compare_and_store(const TileTask& task, std::int64_t o, const V* state) {
+  const std::uint64_t* t = task.constants + o * task.levels * task.bits;
+  std::uint8_t* out = task.out + o * task.planes * task.plane_bytes;
+  const V valid = Ops::load(task.valid);
+  if (task.thermometer) {
+    for (int j = 0; j < task.levels; ++j, t += task.bits) {
+      V reached = Ops::ones();
+#pragma GCC unroll 20
+      for (int b = 0; b < B; ++b) reached = Ops::at_least(state[b], reached, Ops::splat(t[b]));
+      Ops::store(out + j * task.plane_bytes, Ops::choose(valid, reached, Ops::splat(task.border[j])));
+    }
+    return;
+  }
+  V digit[8];
+  for (int k = 0; k < task.planes; ++k) digit[k] = Ops::zero();
+  for (int j = 0; j < task.levels; ++j, t += task.bits) {
+    V reached = Ops::ones();
+#pragma GCC unroll 20
+    for (int b = 0; b < B; ++b) reached = Ops::at_least(state[b], reached, Ops::splat(t[b]));
+    // Digit k of the number is the parity of how many multiples of 2^k it has reached.
+    for (int k = 0; k < task.planes && (j + 1) % (1 << k) == 0; ++k) digit[k] = Ops::exclusive_or(digit[k], reached);
+  }
+  for (int k = 0; k < task.planes; ++k) {
+    Ops::store(out + k * task.plane_bytes, Ops::choose(valid, digit[k], Ops::splat(task.border[k])));
+  }
+}
+
+template <int B, bool kPairs>
+void all_outputs(const TileTask& task) {
+  List<kPairs> list{task.panel, task.lists};
+  const Run* run = task.runs;
+  for (std::int64_t o = 0; o < task.outputs; ++o) {
+    V state[B];
+#pragma GCC unroll 20
+    for (int b = 0; b < B; ++b) state[b] = Ops::zero();
+    for (int level = task.weight_levels; level-- > 0; ++run) {
+      add_groups<B, false, kPairs>(list, run->plus, state);
+      add_groups<B, true, kPairs>(list, run->minus, state);
+      if (level > 0) {  // everything so far counts double
+#pragma GCC unroll 20
+        for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
+        state[0] = Ops::zero();
+      }
+    }
+    compare_and_store<B>(task, o, state);
+  }
+}
+
+template <bool kPairs>
+void by_bits(const TileTask& task) {
+  switch (task.bits) {
+    case 8: return all_outputs<8, kPairs>(task);
+    case 10: return all_outputs<10, kPairs>(task);
+    case 12: return all_outputs<12, kPairs>(task);
+    case 14: return all_outputs<14, kPairs>(task);
+    default: return all_outputs<20, kPairs>(task);
+  }
+}
+
+void run_tile(const TileTask& task) {
+  if (task.pairs) by_bits<true>(task);
+  else by_bits<false>(task);
+}
+
+void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
+  std::uint8_t* to = task.panel;
+  const std::uint8_t* from = task.from;
+  for (std::int64_t c = 0; c < task.channels; ++c, from += task.planes * task.plane_bytes) {
+    for (int t = 0; t < task.count; ++t) {
+      const std::uint8_t* at = from + task.taps[t].offset;
+      for (int k = 0; k < task.planes; ++k, at += task.plane_bytes, to += sizeof(V)) {
+        Ops::store(to, Ops::shift_in(at, task.taps[t].shift));
+      }
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,8 @@
+// The compiler turns (differ & c) | (~differ & a) of micro_words.hpp into one bit select: three instructions an adder.
+#include "kernels/bitsliced/micro_words.hpp"
+
+#include "kernels/bitsliced/micro_impl.hpp"
+
+namespace tern::kernels::bitsliced {
+const Micro kMicroNeon = {"neon", 16, run_tile, fill_panel};
+}  // namespace tern::kernels::bitsliced

@@ -1,0 +1,7 @@
+#include "kernels/bitsliced/micro_words.hpp"
+
+#include "kernels/bitsliced/micro_impl.hpp"
+
+namespace tern::kernels::bitsliced {
+const Micro kMicroPortable = {"portable", 16, run_tile, fill_panel};
+}  // namespace tern::kernels::bitsliced

@@ -1,0 +1,43 @@
+// Ops on vectors of 16 bytes in the compiler's own notation: SSE2 on x86-64, NEON on aarch64, pairs of words elsewhere.
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+struct Ops {
+  typedef std::uint64_t V __attribute__((vector_size(16)));
+  static V load(const std::uint8_t* p) {
+    V v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  }
+  static void store(std::uint8_t* p, V v) { std::memcpy(p, &v, sizeof v); }
+  static V splat(std::uint64_t w) { return V{w, w}; }
+  static V zero() { return V{0, 0}; }
+  static V ones() { return ~zero(); }
+  static V exclusive_or(V a, V b) { return a ^ b; }
+
+  template <int kComplemented>
+  static void add(V& a, V& b, V c) {
+    if constexpr (kComplemented > 0) c = ~c;
+    if constexpr (kComplemented > 2) a = ~a, b = ~b;
+    const V differ = a ^ b;
+    b = (differ & c) | (~differ & a);
+    a = differ ^ c;
+  }
+  static void half(V& a, V& b) {
+    const V sum = a ^ b;
+    b &= a;
+    a = sum;
+  }
+  static V at_least(V s, V g, V t) { return (s & g) | (~t & (s | g)); }
+  static V choose(V m, V a, V b) { return (m & a) | (~m & b); }
+  static V shift_in(const std::uint8_t* p, int n) {
+    const V low = load(p), high = load(p + 8);
+    if (n == 0) return low;
+    const V right = splat(static_cast<std::uint64_t>(n)), left = splat(static_cast<std::uint64_t>(64 - n));
+    return (low >> right) | (high << left);
+  }
+};
+
+}  // namespace
