@@ -44,8 +44,8 @@ Graph resnet(const ModelOptions& options, const std::array<int, 4>& blocks, bool
 
 }  // namespace
 
-Graph make_model_resnet_18(const ModelOptions& options) { return resnet(options, {2, 2, 2, 2}, false); }
-Graph make_model_resnet_34(const ModelOptions& options) { return resnet(options, {3, 4, 6, 3}, false); }
-Graph make_model_resnet_50(const ModelOptions& options) { return resnet(options, {3, 4, 6, 3}, true); }
+Graph make_model_resnet18(const ModelOptions& options) { return resnet(options, {2, 2, 2, 2}, false); }
+Graph make_model_resnet34(const ModelOptions& options) { return resnet(options, {3, 4, 6, 3}, false); }
+Graph make_model_resnet50(const ModelOptions& options) { return resnet(options, {3, 4, 6, 3}, true); }
 
 }  // namespace tern

@@ -25,9 +25,9 @@ Graph resnet(const ModelOptions& options, int blocks) {
 
 }  // namespace
 
-Graph make_model_resnet_20(const ModelOptions& options) { return resnet(options, 3); }
-Graph make_model_resnet_32(const ModelOptions& options) { return resnet(options, 5); }
-Graph make_model_resnet_44(const ModelOptions& options) { return resnet(options, 7); }
-Graph make_model_resnet_56(const ModelOptions& options) { return resnet(options, 9); }
+Graph make_model_resnet20(const ModelOptions& options) { return resnet(options, 3); }
+Graph make_model_resnet32(const ModelOptions& options) { return resnet(options, 5); }
+Graph make_model_resnet44(const ModelOptions& options) { return resnet(options, 7); }
+Graph make_model_resnet56(const ModelOptions& options) { return resnet(options, 9); }
 
 }  // namespace tern
