@@ -39,6 +39,37 @@ void bench_model(const Options& o) {
                   table({"batch", "threads", "float path", "packed path", "ratio"}, rows));
 }
 
+struct TrainOptions {
+  Common common;
+  std::string model, input = "3x32x32";
+  ModelOptions build;
+  std::int64_t batch = 128;
+  int steps = 20;
+};
+
+void bench_train(TrainOptions& o) {
+  o.build.input = Shape::parse(o.input);
+  const TrainSpeed s = measure_training(o.model, o.build, o.batch, o.steps);
+  // A backward pass multiplies twice what the forward pass does.
+  const double forward = s.gmacs_forward / s.forward_seconds, backward = 2 * s.gmacs_forward / s.backward_seconds;
+  if (o.common.json) {
+    print_json({{"model", o.model}, {"weights", o.build.weights}, {"acts", o.build.acts}, {"batch", s.batch}, {"threads", s.threads},
+                {"steps", s.steps}, {"images_per_second", s.images_per_second()}, {"step_seconds", s.step_seconds},
+                {"data_seconds", s.data_seconds}, {"forward_seconds", s.forward_seconds}, {"backward_seconds", s.backward_seconds},
+                {"update_seconds", s.update_seconds}, {"forward_gmacs_per_second", forward}, {"backward_gmacs_per_second", backward},
+                {"peak_mib", s.peak_mib}});
+    return;
+  }
+  const auto row = [](const char* name, double seconds, double rate) {
+    return std::vector<std::string>{name, fmt::format("{:.2f}", 1e3 * seconds), rate > 0 ? fmt::format("{:.1f}", rate) : ""};
+  };
+  fmt::print("{} batch {}, {} threads: {:.0f} img/s, peak {:.0f} MiB, medians of {} steps\n{}", o.model, s.batch, s.threads,
+             s.images_per_second(), s.peak_mib, s.steps,
+             table({"phase", "ms", "GMAC/s"}, {row("data", s.data_seconds, 0), row("forward", s.forward_seconds, forward),
+                                               row("backward", s.backward_seconds, backward), row("update", s.update_seconds, 0),
+                                               row("step", s.step_seconds, 3 * s.gmacs_forward / s.step_seconds)}));
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app) {
@@ -52,6 +83,18 @@ void add_bench(CLI::App& app) {
   model->add_option("--seconds", o->seconds, "Time for each batch size")->check(CLI::PositiveNumber)->capture_default_str();
   add_common(*model, o->common);
   model->callback([o] { bench_model(*o); });
+
+  auto t = std::make_shared<TrainOptions>();
+  CLI::App* training = bench->add_subcommand("train", "Images/s and GMAC/s of a training step, by phase");
+  training->add_option("MODEL", t->model, "Topology by name")->required();
+  training->add_option("--input", t->input, "Shape of an image, CxHxW")->capture_default_str();
+  training->add_option("--batch", t->batch, "Images a step")->check(CLI::Range(1, 100000))->capture_default_str();
+  training->add_option("--steps", t->steps, "Steps to measure")->check(CLI::Range(1, 100000))->capture_default_str();
+  training->add_option("--width", t->build.width, "Base width in channels; 0: the topology's own");
+  training->add_option("--weights", t->build.weights, "Weight quantizer")->capture_default_str();
+  training->add_option("--acts", t->build.acts, "Activation quantizer")->capture_default_str();
+  add_common(*training, t->common);
+  training->callback([t] { bench_train(*t); });
 }
 
 }  // namespace tern::cli

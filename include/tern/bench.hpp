@@ -32,4 +32,19 @@ struct ModelSpeed {
 /// Errors: ShapeError if the shapes differ; ValueError if there are fewer than `batch` images.
 ModelSpeed compare_speed(Network& network, infer::Session& session, const Images& images, std::int64_t batch, double seconds);
 
+/// Time of a training step of a topology on random images, by phase; medians over the steps.
+struct TrainSpeed {
+  std::int64_t batch = 0;
+  int threads = 0;
+  int steps = 0;
+  double data_seconds = 0, forward_seconds = 0, backward_seconds = 0, update_seconds = 0;
+  double step_seconds = 0;          ///< median of the whole step
+  double gmacs_forward = 0;         ///< of one step, in 1e9 multiply-accumulates
+  double peak_mib = 0;              ///< of tensors
+  double images_per_second() const { return static_cast<double>(batch) / step_seconds; }
+};
+/// SGD with momentum on batches of random bytes, augmented by `augment`, as a training run does it.
+TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
+                            const std::string& augment = "pad=4,flip");
+
 }  // namespace tern

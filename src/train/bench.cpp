@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "tern/autograd.hpp"
 #include "tern/error.hpp"
+#include "tern/ops.hpp"
+#include "tern/optim.hpp"
 #include "tern/parallel.hpp"
 #include "train/internal.hpp"
 
@@ -61,6 +64,77 @@ ModelSpeed compare_speed(Network& network, infer::Session& session, const Images
       seconds);
   const auto rate = [&](const Timing& x) { return static_cast<double>(batch) / x.median_seconds; };
   return {batch, num_threads(), rate(t[0]), rate(t[1])};
+}
+
+TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
+                            const std::string& augment) {
+  using Clock = std::chrono::steady_clock;
+  if (batch < 1 || steps < 1) throw ValueError("[measure_training] expected batch and steps >= 1");
+  Images images;
+  images.channels = static_cast<int>(options.input[0]);
+  images.height = static_cast<int>(options.input[1]);
+  images.width = static_cast<int>(options.input[2]);
+  Rng rng(1);
+  const std::int64_t count = batch * 4;
+  for (std::int64_t i = 0; i < count; ++i) images.labels.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.classes))));
+  images.pixels.resize(static_cast<std::size_t>(count) * images.shape().numel());
+  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.next_u32());
+
+  Network network(make_model(model, options), 1);
+  LoaderOptions loading;
+  loading.batch_size = static_cast<int>(batch);
+  loading.shuffle = true;
+  loading.augment = Augment::parse(augment);
+  BatchLoader loader(images, normalizer_of(network.graph()), loading);
+  ParamGroup group{.name = "all", .params = {}, .lr_scale = 1, .weight_decay = 1e-4};
+  for (const Parameter& p : network.parameters()) group.params.push_back({p.name, p.value});
+  const auto optimizer = make_optimizer("sgd", {}, {group});
+  network.set_training(true);
+
+  std::vector<double> phases[5];  // data, forward, backward, update, whole
+  reset_peak_memory();
+  std::int64_t epoch = 0;
+  const int warm_up = 2;
+  for (int step = -warm_up; step < steps; ++step) {
+    Clock::time_point marks[5];
+    marks[0] = Clock::now();
+    Batch b;
+    if (!loader.next(b)) {
+      loader.start_epoch(++epoch);
+      loader.next(b);
+    }
+    const Tensor x = batch_tensor(b);
+    marks[1] = Clock::now();
+    const Tensor loss = cross_entropy(network.forward(x), Tensor::from(b.labels, Shape{b.size()}));
+    marks[2] = Clock::now();
+    optimizer->zero_grad();
+    backward(loss);
+    marks[3] = Clock::now();
+    optimizer->step(1e-3);
+    network.after_step();
+    marks[4] = Clock::now();
+    if (step < 0) continue;
+    for (int k = 0; k < 4; ++k) phases[k].push_back(std::chrono::duration<double>(marks[k + 1] - marks[k]).count());
+    phases[4].push_back(std::chrono::duration<double>(marks[4] - marks[0]).count());
+  }
+  const auto median = [](std::vector<double>& v) {
+    std::sort(v.begin(), v.end());
+    return v[v.size() / 2];
+  };
+  TrainSpeed r;
+  r.batch = batch;
+  r.threads = num_threads();
+  r.steps = steps;
+  r.data_seconds = median(phases[0]);
+  r.forward_seconds = median(phases[1]);
+  r.backward_seconds = median(phases[2]);
+  r.update_seconds = median(phases[3]);
+  r.step_seconds = median(phases[4]);
+  std::int64_t macs = 0;
+  for (const LayerSummary& l : summarize(network)) macs += l.macs;
+  r.gmacs_forward = static_cast<double>(macs * batch) / 1e9;
+  r.peak_mib = static_cast<double>(memory_stats().peak_bytes) / (1024.0 * 1024.0);
+  return r;
 }
 
 }  // namespace tern
