@@ -109,7 +109,10 @@ TEST_CASE("models: weights, parameters, quantized weights and multiply-accumulat
       }
     }
     const auto printed = [](double mmacs) { return std::llround(10 * mmacs); };
-    const auto rounded = [](std::int64_t n) { return std::llround(static_cast<double>(n) / 1e5); };
+    // The table was rounded in two steps: ResNet-18 has 553,648,128 and 1,695,547,392 quantized, printed 553.7 and 1695.6.
+    const auto rounded = [](std::int64_t n) {
+      return std::llround(static_cast<double>(std::llround(static_cast<double>(n) / 1e4)) / 10);
+    };
     CHECK(net.output_shape() == Shape{r.classes});
     if (r.weights) CHECK(weights == r.weights);
     if (r.parameters) CHECK(parameters == r.parameters);
