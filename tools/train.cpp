@@ -94,6 +94,7 @@ void add_train(CLI::App& app) {
     if (!f.fallback.empty()) help += " [" + f.fallback + "]";
     const std::string name = f.name;
     verb->add_option_function<std::string>(flag_of(name), [o, name](const std::string& text) { o->overrides[name] = text; }, help)
+        ->take_last()
         ->group("[" + f.section + "]")
         ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : f.type == "number" ? "NUM" : "BOOL");
   }
