@@ -1,6 +1,6 @@
 #!/bin/sh
 # The program from the outside: train, kill, resume, pack, verify, run, and what bad input gets.
-# Usage: cli.sh TERN_PROGRAM SOURCE_ROOT
+# Usage: cli.sh TERN_PROGRAM SOURCE_ROOT      (TERN_KILLS: how often the training run is killed, 5 by default)
 set -eu
 tern=$1
 root=$2
@@ -24,16 +24,18 @@ expect() {
 settings="--data fashion-mnist-mini --width 4 --weights twn --acts ternary --limit-train 640 --limit-test 200 --epochs 2 --batch 32
   --augment pad=2,flip --schedule cosine:hi=0.05,lo=0,per=step --quiet"
 
-# A run that nothing disturbs, and one that is killed hard again and again.
-$tern train --run "$dir/whole" $settings --checkpoint-steps 3
-$tern train --run "$dir/killed" $settings --checkpoint-steps 3 &
+# A run that nothing disturbs, and one that is killed hard again and again, at moments that the clock picks.
+want_kills=${TERN_KILLS:-5}
+long="--limit-train 4000 --epochs $((2 + want_kills / 2)) --checkpoint-steps 2"
+$tern train --run "$dir/whole" $settings $long
+$tern train --run "$dir/killed" $settings $long &
 kills=0
 while :; do
   pid=$!
-  sleep 0.$((kills % 4 + 1))
+  sleep 0.$(date +%N | cut -c 1-2 | sed 's/^0*//; s/^$/1/' | awk '{print 20 + $1 % 30}')
   if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
   wait "$pid" 2>/dev/null && break
-  if [ "$kills" -ge 6 ]; then
+  if [ "$kills" -ge "$want_kills" ]; then
     $tern train --run "$dir/killed" --resume --quiet
     break
   fi
@@ -79,7 +81,7 @@ expect 1 "holds a run already" $tern train --run "$dir/whole" $settings
 expect 1 "holds no run" $tern train --run "$dir/nothing" --resume
 expect 1 "known:" $tern train --run "$dir/x" --weights twm --data fashion-mnist-mini --quiet
 expect 1 "known:" $tern train --run "$dir/x2" --model vgg --data fashion-mnist-mini --quiet
-expect 1 "known:" $tern train --run "$dir/x3" --data fashion --quiet
+expect 1 "expected one of" $tern train --run "$dir/x3" --data fashion --quiet
 expect 1 "expected integer" $tern train --run "$dir/x4" --epochs many
 expect 1 "there is no checkpoint" $tern eval "$dir/nothing"
 expect 1 "cannot" $tern run "$dir/nothing.tern"
