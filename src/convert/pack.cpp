@@ -52,12 +52,21 @@ class Packer {
     if (node.op == "quantize") return pack_quantize(i);
     if (node.op == "act") return pack_act(i);
     if (node.op == "dropout" || node.op == "drop_path") return pass_through(i);
+    if (node.op == "or" || node.op == "mux" || node.op == "tgap") return pack_gate(i);
     static const std::vector<std::string> same{"input",   "max_pool", "avg_pool", "global_avg_pool", "flatten",
-                                               "add",     "concat",   "pad_channels", "or", "mux", "tgap", "zero"};
+                                               "add",     "concat",   "pad_channels", "zero"};
     if (std::find(same.begin(), same.end(), node.op) == same.end()) {
       throw ValueError("[pack] node \"" + node.name + "\": the op \"" + node.op + "\" has no packed form");
     }
     emit(i, node.op, node.attrs);
+  }
+
+  // Their other keys concern the gradient.
+  void pack_gate(std::size_t i) {
+    if (nodes_[i].flag("real", false)) {
+      throw ValueError("[pack] node \"" + nodes_[i].name + "\": a gate of real values (real=1) has no packed form");
+    }
+    emit(i, nodes_[i].op, {});
   }
 
   void pass_through(std::size_t i) {

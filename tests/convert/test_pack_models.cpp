@@ -1,0 +1,86 @@
+// Every topology, quantized: packs, survives the file format, and infers bit for bit what evaluation computes.
+#include "catch.hpp"
+#include "tern/convert.hpp"
+
+using tern::Network;
+using tern::Rng;
+using tern::Shape;
+using tern::Tensor;
+
+namespace {
+
+constexpr int kSide = 32, kImages = 5;
+
+/// Batch norms that have seen data, with gains of both signs.
+Network trained(const std::string& model, const std::string& weights, const std::string& acts,
+                const std::map<std::string, std::string>& extra) {
+  tern::ModelOptions o;
+  o.input = Shape{3, kSide, kSide};
+  o.weights = weights;
+  o.acts = acts;
+  o.width = model == "nin" ? 12 : 8;
+  o.extra = extra;
+  tern::Graph graph = tern::make_model(model, o);
+  graph.nodes()[0].set("mean", "0.5,0.4,0.3").set("std", "0.2,0.25,0.3");
+  Network net(std::move(graph), 3);
+  Rng rng(4);
+  for (const auto& p : net.parameters()) {
+    if (!p.name.ends_with("gamma")) continue;
+    for (float& x : p.value.span<float>()) x = rng.normal();
+  }
+  const Tensor images = Tensor::empty(Shape{8, 3, kSide, kSide});
+  for (float& x : images.span<float>()) x = rng.normal();
+  net.set_training(true);
+  net.init_quantizers(images);
+  net.forward(images);
+  net.set_training(false);
+  return net;
+}
+
+tern::Images random_bytes() {
+  tern::Images images;
+  images.channels = 3;
+  images.height = images.width = kSide;
+  images.labels.assign(kImages, 0);
+  images.pixels.resize(std::size_t{kImages} * images.shape().numel());
+  Rng rng(6);
+  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.below(256));
+  return images;
+}
+
+void check_identical(const std::string& model, const std::string& weights, const std::string& acts,
+                     const std::map<std::string, std::string>& extra = {}) {
+  INFO(model << ", weights " << weights << ", acts " << acts);
+  Network net = trained(model, weights, acts, extra);
+  const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
+  const auto r = tern::verify(net, packed, {}, random_bytes(), kImages);
+  for (const auto& n : r.nodes) {
+    INFO(n.name);
+    CHECK(n.different == 0);
+  }
+  CHECK(r.identical());
+}
+
+}  // namespace
+
+TEST_CASE("pack: every topology infers what evaluation computes", "[convert]") {
+  for (const auto& m : tern::models()) {
+    check_identical(m.key, "heq", "heaviside");
+    if (m.key == "ornet_11" || m.key == "muxornet_11") continue;  // they want {0,1}
+    check_identical(m.key, "twn", "ternary");
+    check_identical(m.key, "fatnn", "fatnn:mode=unsigned");
+  }
+}
+
+TEST_CASE("pack: options of topologies that change the packed graph", "[convert]") {
+  check_identical("muxornet_11", "heq", "heaviside", {{"or_grad", "logic"}});
+  check_identical("resnet20", "ttq", "dorefa", {{"shortcut", "B"}});
+  check_identical("resnet18", "lsq", "lsq", {{"stem", "imagenet"}});
+  check_identical("vgg_small", "twn", "ternary", {{"order", "bn_act_conv"}});
+  check_identical("googlenet", "lsq", "lsq");  // branches with steps of their own: joined as real values
+}
+
+TEST_CASE("pack: the full-precision twin of a logic network has no packed form", "[convert]") {
+  const Network net = trained("ornet_11", "none", "none", {});
+  CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("node \"or1\": a gate of real values"));
+}
