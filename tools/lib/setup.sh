@@ -48,6 +48,7 @@ configure() {
   if [ -f "$dir/build.ninja" ]; then
     meson configure "$dir" "$@" >/dev/null || die "meson configure failed for $dir"
   else
+    mkdir -p "$(dirname "$dir")"
     meson setup "$dir" "$@" >"$dir.log" 2>&1 || { cat "$dir.log" >&2; die "meson setup failed for $dir"; }
     rm -f "$dir.log"
   fi
