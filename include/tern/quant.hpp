@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "tern/rng.hpp"
 #include "tern/spec.hpp"
 #include "tern/tensor.hpp"
 
@@ -96,5 +97,9 @@ std::vector<QuantizerInfo> act_quantizers();
 /// Adds a method from outside tern. Errors: ValueError if the key is taken. Call before any network is built.
 void register_weight_quantizer(const std::string& key, const std::string& help, WeightQuantizerFactory factory);
 void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
+
+/// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it; `rng` draws the noise, null means none.
+/// Errors: ValueError unless bits is in 1..16.
+Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng);
 
 }  // namespace tern

@@ -226,6 +226,7 @@ class Trainer {
       lr = step(batch);
       position_.seconds += seconds_since(last);
       last = Clock::now();
+      if (++steps_run_ == kForecastSteps) forecast();
       report_step(lr);
       if (callbacks_.stop && callbacks_.stop()) {
         save("last.safetensors");
@@ -287,6 +288,17 @@ class Trainer {
                 std::to_string(position_.step + 1) + "; first layer with a value that is not finite: " +
                 (where.empty() ? "none, the loss itself" : where) +
                 ". The last checkpoint is kept; try a smaller learning rate or clip_norm");
+  }
+
+  // Once the first steps have been timed, and only for runs that last.
+  void forecast() const {
+    const double per_step = position_.seconds / static_cast<double>(position_.step);
+    const double epoch = per_step * static_cast<double>(loader_->batches_per_epoch());
+    const double run = epoch * static_cast<double>(config_.epochs - position_.epoch);
+    if (run < 60) return;
+    const auto whole = [](double x) { return std::to_string(static_cast<std::int64_t>(x + 0.5)); };
+    note("forecast: " + whole(epoch) + " s an epoch, " + whole(run / 60) + " min to go without evaluation, peak " +
+         whole(static_cast<double>(memory_stats().peak_bytes) / (1024.0 * 1024.0)) + " MiB of tensors");
   }
 
   void report_step(double lr) {
@@ -382,6 +394,8 @@ class Trainer {
   RunPosition position_;
   Clock::time_point started_;
   std::int64_t steps_at_start_ = 0;
+  static constexpr std::int64_t kForecastSteps = 10;
+  std::int64_t steps_run_ = 0;
 };
 
 }  // namespace

@@ -101,3 +101,18 @@ TEST_CASE("activation quantizers: errors name what is known", "[quant]") {
   CHECK_THROWS_WITH(make("ternary:t=-1"), ContainsSubstring("> 0"));
   CHECK_THROWS_WITH(make("heaviside:t=1"), ContainsSubstring("known: none"));
 }
+
+TEST_CASE("dorefa gradients: worked example, noise stays within one level", "[quant]") {
+  const Tensor x = leaf({0, 0, 0, 0}, Shape{1, 4}, DType::kF64);
+  const Tensor d = Tensor::from(Values{0.02, -0.05, 0.1, -0.08}, Shape{1, 4});
+  tern::backward(tern::quantize_gradient(x, 2, nullptr), d);
+  check_values(x.grad(), {0.033333, -0.033333, 0.1, -0.1}, 1e-6);
+  x.zero_grad();
+  tern::Rng rng(1);
+  tern::backward(tern::quantize_gradient(x, 4, &rng), d);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(std::abs(x.grad().to_vector()[i] - d.to_vector()[i]) <= 2 * 0.1 / 15 + 1e-12);
+  x.zero_grad();
+  tern::backward(tern::quantize_gradient(x, 2, nullptr), Tensor::zeros(Shape{1, 4}, DType::kF64));
+  check_values(x.grad(), {0, 0, 0, 0}, 0);
+  CHECK_THROWS_AS(tern::quantize_gradient(x, 0, nullptr), tern::ValueError);
+}
