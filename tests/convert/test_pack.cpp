@@ -102,6 +102,15 @@ TEST_CASE("pack: ternary weights on real activations, and a network without quan
                   3, 10, false);
 }
 
+TEST_CASE("pack: average pools with padding and rounded-up extents", "[convert]") {
+  for (const std::string pool : {"kernel=3 stride=2 pad=1 ceil=1 count_pad=1", "kernel=3 stride=2 pad=1 ceil=1", "kernel=2 stride=3 ceil=1 count_pad=1"}) {
+    INFO(pool);
+    check_identical(kHead + "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
+                            "\np1 = avg_pool(q1) " + pool + "\np2 = avg_pool(p1) " + pool + "\nf = flatten(p2)\nfc = linear(f) out=5\n",
+                    3, 10);
+  }
+}
+
 TEST_CASE("pack: one changed threshold is found", "[convert]") {
   Network net = shaken(kHead +
                            "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"

@@ -50,9 +50,10 @@ void convolve(const ConvShape& d, const X* x, const X* w, Sum* y) {
   }
 }
 
-// Calls f(window, y) for each output with window = {top, bottom, left, right} clipped to the image.
+// Calls f(window) for each output, the window clipped to the image. `padded` counts its elements inside the padded image: a
+// window that sticks out at the end because of `ceil` is cut there.
 struct Window {
-  std::int64_t top, bottom, left, right;
+  std::int64_t top, bottom, left, right, padded;
 };
 template <class F>
 void for_each_window(const PoolShape& d, F&& f) {
@@ -60,7 +61,8 @@ void for_each_window(const PoolShape& d, F&& f) {
     for (std::int64_t q = 0; q < d.out_width(); ++q) {
       const std::int64_t y = p * d.stride - d.pad, x = q * d.stride - d.pad;
       f(Window{std::max<std::int64_t>(y, 0), std::min(y + d.kernel, d.height), std::max<std::int64_t>(x, 0),
-               std::min(x + d.kernel, d.width)});
+               std::min(x + d.kernel, d.width),
+               (std::min(y + d.kernel, d.height + d.pad) - y) * (std::min(x + d.kernel, d.width + d.pad) - x)});
     }
   }
 }
@@ -86,7 +88,7 @@ void average(const PoolShape& d, const T* x, float* y, Finish&& finish) {
       for (std::int64_t i = w.top; i < w.bottom; ++i) {
         for (std::int64_t j = w.left; j < w.right; ++j) sum += static_cast<Sum>(x[i * d.width + j]);
       }
-      *y++ = finish(sum, d.count_pad ? d.kernel * d.kernel : (w.bottom - w.top) * (w.right - w.left));
+      *y++ = finish(sum, d.count_pad ? w.padded : (w.bottom - w.top) * (w.right - w.left));
     });
   }
 }
