@@ -21,7 +21,8 @@ Tensor image(const std::vector<float>& v, const Shape& shape = Shape{1, 2, 2, 2}
 
 /// One logic layer with inputs of 2 channels, 2x2; a tgap in front of mux is a node of its own.
 Network layer(const std::string& line) {
-  return Network(Graph::parse("tern-graph 1\nx = input() shape=2x2x2\ny = act(x) kind=none\nt = tgap(x)\nz = " + line + "\n"), 1);
+  const char* before = "tern-graph 1\nx = input() shape=2x2x2\ny = act(x) kind=none\nt = tgap(x)\nz = ";
+  return Network(Graph::parse(before + line + "\n"), 1);
 }
 Value run(Network& net, const std::vector<Value>& in, const ForwardContext& context) {
   return net.layer(3).forward(in, context);

@@ -1,9 +1,11 @@
 // or, tgap, mux: logic on {0,1} activations, and real forms of them for the full-precision twin of such a network
 // (real=1). One definition serves training and evaluation: codes are the values, since their step is 1.
 //
-//   or(a, b)       H(a + b)                        da = db = dy 1{|a + b| <= 1}; grad=logic: da = dy (1 - b), db = dy (1 - a)
+//   or(a, b)       H(a + b)
+//                  da = db = dy 1{|a + b| <= 1}; grad=logic: da = dy (1 - b), db = dy (1 - a)
 //                  real: max(a + b, 0)
-//   tgap(x)        T[c] = 1{p > m / 2}, p the mean of channel c, m = 1       dp = dT 1{|p - m / 2| <= 1}, dx = dp / (H W)
+//   tgap(x)        T[c] = 1{p > m / 2}, p the mean of channel c, m = 1
+//                  dp = dT 1{|p - m / 2| <= 1}, dx = dp / (H W); stop_grad=1: 0
 //                  real: m is the largest channel mean of the sample, constant for differentiation
 //   mux(y, x, T)   T y + (1 - T) or(y, x)
 //
@@ -19,7 +21,9 @@ class Gate {
  public:
   explicit Gate(const GraphNode& node) : where_(at_node(node)), real_(node.flag("real", false)) {
     const std::string grad = node.text("grad", "sum");
-    if (grad != "sum" && grad != "logic") throw ValueError(where_ + "expected grad=sum or grad=logic; got \"" + grad + "\"");
+    if (grad != "sum" && grad != "logic") {
+      throw ValueError(where_ + "expected grad=sum or grad=logic; got \"" + grad + "\"");
+    }
     by_logic_ = grad == "logic";
   }
 
@@ -30,7 +34,8 @@ class Gate {
     std::vector<Tensor> out;
     for (const Value& v : in) {
       if (!real_ && !context.training && (v.step != 1.0f || v.lo != 0 || v.hi != 1)) {
-        throw ValueError(where_ + "expected codes 0 and 1 of step 1 as inputs; quantize with acts=heaviside, or set real=1");
+        throw ValueError(where_ +
+                         "expected codes 0 and 1 of step 1 as inputs; quantize with acts=heaviside, or set real=1");
       }
       out.push_back(v.t);
     }

@@ -30,8 +30,13 @@ std::string short_text(double v) {
 }  // namespace
 
 ModelBuilder::ModelBuilder(const ModelOptions& options) : options_(options) {
-  if (options.classes < 1) throw ValueError("[make_model] expected classes >= 1; got " + std::to_string(options.classes));
-  if (options.width < 0) throw ValueError("[make_model] expected width >= 0; got " + std::to_string(options.width));
+  const auto at_least = [](const char* what, std::int64_t value, std::int64_t low) {
+    if (value >= low) return;
+    throw ValueError(std::string("[make_model] expected ") + what + " >= " + std::to_string(low) + "; got " +
+                     std::to_string(value));
+  };
+  at_least("classes", options.classes, 1);
+  at_least("width", options.width, 0);
   if (options.input.rank() != 3 || options.input.numel() == 0) {
     throw ShapeError("[make_model] expected an input of shape CxHxW; got " + options.input.str());
   }
@@ -50,7 +55,7 @@ std::string ModelBuilder::weights(Precision precision) const {
   return options_.weights;
 }
 
-// ---- nodes ---------------------------------------------------------------------------------------------------------------
+// ---- nodes ----
 
 std::string ModelBuilder::conv(const std::string& x, const Conv& c, std::string_view name) {
   Attrs a{{"out", std::to_string(c.out)}, {"kernel", std::to_string(c.kernel)}};
@@ -102,11 +107,12 @@ std::string ModelBuilder::dropout(const std::string& x, double p, std::string_vi
   return graph_.add("dropout", {x}, {{"p", short_text(p)}}, name_for(name, "dropout"));
 }
 
-std::string ModelBuilder::op(const std::string& op, std::vector<std::string> inputs, Attrs attrs, std::string_view name) {
+std::string ModelBuilder::op(const std::string& op, std::vector<std::string> inputs, Attrs attrs,
+                             std::string_view name) {
   return graph_.add(op, std::move(inputs), std::move(attrs), name_for(name, op));
 }
 
-// ---- activations -----------------------------------------------------------------------------------------------------------
+// ---- activations ----
 
 std::string ModelBuilder::act(const std::string& x, std::string_view name) {
   return float_acts() ? relu(x, name) : quantize(x, name);
@@ -140,7 +146,7 @@ std::string ModelBuilder::average_and_classify(const std::string& x, double drop
   return linear(dropout(features, dropout_p, "dropout"), options_.classes, Precision::kFirstOrLast, true, "fc");
 }
 
-// ---- options of single topologies ------------------------------------------------------------------------------------------
+// ---- options of single topologies ----
 
 std::string ModelBuilder::extra(const std::string& key, const std::string& fallback) {
   if (std::find(known_extra_.begin(), known_extra_.end(), key) == known_extra_.end()) known_extra_.push_back(key);

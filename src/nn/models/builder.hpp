@@ -3,8 +3,8 @@
 //
 // Names. A node is named by its builder call, or else stem + running number (conv1, bn1, relu1, conv2, ...). Topologies
 // that have a well-known implementation elsewhere name the nodes with parameters after it, '_' for '.':
-// layer1_0_conv1 is torchvision's layer1.0.conv1. Names never depend on the quantizers, so that a full-precision network
-// and its quantized twin share the names of all weights.
+// layer1_0_conv1 is torchvision's layer1.0.conv1. Names of weights never depend on the quantizers, so that a
+// full-precision network and its quantized twin share them.
 #pragma once
 
 #include <string>
@@ -57,13 +57,14 @@ class ModelBuilder {
   /// The activation: ReLU, or the quantizer in its place.
   std::string act(const std::string& x, std::string_view name = {});
   /// The activation in two steps, where a float value is needed between them (a skip path, an average):
-  /// quantize(relu_before_quantizer(x)). With full-precision activations the first is ReLU and the second nothing. With a
-  /// signed quantizer the first is nothing, since the negative level could never occur behind a ReLU; extra option
+  /// quantize(relu_before_quantizer(x)). With full-precision activations the first is ReLU and the second nothing. With
+  /// a signed quantizer the first is nothing, since the negative level could never occur behind a ReLU; extra option
   /// relu=auto|0|1.
   std::string relu_before_quantizer(const std::string& x, std::string_view name = {});
   std::string quantize(const std::string& x, std::string_view name = {});
   /// conv, batch norm, act; with a `prefix`, <prefix>_conv, <prefix>_bn, <prefix>_act.
-  std::string conv_bn_act(const std::string& x, const Conv& c, const std::string& prefix = {}, const std::string& eps = {});
+  std::string conv_bn_act(const std::string& x, const Conv& c, const std::string& prefix = {},
+                          const std::string& eps = {});
   /// Global average pool, flatten and the classifier "fc": how most topologies end.
   std::string average_and_classify(const std::string& x, double dropout_p = 0);
 

@@ -1,4 +1,5 @@
-// LeNet-like: 32C5 MP2 64C5 MP2, 512 dense, classes. Widths as in the small networks that ternary papers train on MNIST.
+// LeNet-like: 32C5 MP2 64C5 MP2, 512 dense, classes. Widths as in the small networks that ternary papers train on
+// MNIST.
 #include "nn/models/builder.hpp"
 
 namespace tern {

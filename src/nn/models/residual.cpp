@@ -7,7 +7,8 @@ std::string at(const std::string& prefix, const char* what, int i) { return pref
 
 }  // namespace
 
-std::string ResidualStack::conv_bn(const std::string& x, const ModelBuilder::Conv& c, const std::string& prefix, int i) {
+std::string ResidualStack::conv_bn(const std::string& x, const ModelBuilder::Conv& c, const std::string& prefix,
+                                   int i) {
   return b_.batch_norm(b_.conv(x, c, at(prefix, "conv", i)), at(prefix, "bn", i));
 }
 

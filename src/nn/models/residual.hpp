@@ -10,7 +10,8 @@
 
 namespace tern {
 
-/// How the skip path changes its shape: A subsamples and pads with zero channels, B is a 1x1 convolution with batch norm.
+/// How the skip path changes its shape: A subsamples and pads with zero channels, B is a 1x1 convolution with batch
+/// norm.
 enum class Shortcut { kA, kB };
 
 /// A stack of residual blocks under construction: keeps the current value and its channels.

@@ -1,11 +1,11 @@
-// VGG-11, ORNet-11 and MUXORNet-11 (algorithms 9.3): eleven CBH modules (conv 3x3 pad 1, batch norm, activation) and a dense
-// layer; what distinguishes the three is the logic that skips two modules in each block. With F = width (64):
+// VGG-11, ORNet-11 and MUXORNet-11 (algorithms 9.3): eleven CBH modules (conv 3x3 pad 1, batch norm, activation) and a
+// dense layer; what distinguishes the three is the logic that skips two modules in each block. With F = width (64):
 //   stem    CBH(F) MP2
 //   block   x = CBH(n);  y = CBH(n)(CBH(n)(x));  o = y | (x OR y) | MUX(x, y);  MP2         n = F, 2F, 4F
 //   head    CBH(8F), global average pool, classes
-// MUX hands y through unchanged in every channel where x has more ones than zeros, and x OR y elsewhere. OR and MUX want
-// activations in {0,1}. The full-precision twin (acts=none) has ReLU for each of them, and real forms of the gates, so
-// that its weights can be copied into the quantized network.
+// MUX hands y through unchanged in every channel where x has more ones than zeros, and x OR y elsewhere. OR and MUX
+// want activations in {0,1}. The full-precision twin (acts=none) has ReLU for each of them, and real forms of the
+// gates, so that its weights can be copied into the quantized network.
 #include "nn/models/builder.hpp"
 #include "tern/error.hpp"
 
