@@ -70,7 +70,7 @@ class ActQuantizer {
   virtual int lo() const = 0;
   virtual int hi() const = 0;
   virtual float step() const = 0;
-  /// The code of one value at inference: the float32 expression of the method as written, non-decreasing in v.
+  /// The code of one value at inference: the float32 expression of the method as written, non-decreasing in v; lo() for NaN.
   /// forward(v, false) == step() * code(v) for every element.
   virtual int code(float v) const = 0;
   /// thresholds()[j] is the smallest float v with code(v) > lo() + j (+inf if there is none, -inf if every v passes), so
@@ -98,7 +98,9 @@ std::vector<QuantizerInfo> act_quantizers();
 void register_weight_quantizer(const std::string& key, const std::string& help, WeightQuantizerFactory factory);
 void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
 
-/// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it; `rng` draws the noise, null means none.
+/// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it. Place it behind a layer to quantize the
+/// gradient of the layer's output. Noise, one number an element, is taken from *rng at once, if anything is recorded; null
+/// means none.
 /// Errors: ValueError unless bits is in 1..16.
 Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng);
 

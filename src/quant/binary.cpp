@@ -1,40 +1,49 @@
 // Binary activations.
-//   heaviside: q = 1{v > 0} in {0, 1},            dv = dq 1{|v| <= 1}     (HEQ, equation 8)
-//   sign:      q = +1 if v >= 0 else -1,          dv = dq 1{|v| < 1}      (XNOR-Net)
+//   heaviside: q = 1{v > 0} in {0, 1},    dv = dq 1{|v| <= 1}      (HEQ)
+//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}       (XNOR-Net)
+// The sign has no code 0, so both of its thresholds are 0, and a padded zero counts as +1.
 #include "quant/quant_util.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
-class BinaryAct final : public ActQuantizer {
+class Heaviside final : public ActQuantizer {
  public:
-  BinaryAct(const QuantSpec& spec, bool sign) : sign_(sign) { spec.allow_only({}); }
+  explicit Heaviside(const QuantSpec& spec) { spec.allow_only({}); }
 
   Tensor forward(const Tensor& v, bool) override {
-    return dispatch(v.dtype(), "binary", [&](auto zero) {
+    return dispatch(v.dtype(), "heaviside", [&](auto zero) {
       using T = decltype(zero);
-      const bool sign = sign_;
-      const Tensor dense = v.contiguous();
-      const Tensor q = map<T>(dense, [sign](T x) { return sign ? (x >= T(0) ? T(1) : T(-1)) : static_cast<T>(x > T(0)); });
-      return record(sign ? "sign" : "heaviside", q, {v}, [dense, sign](const Tensor& dq) {
-        return std::vector<Tensor>{map2<T>(dense, dq, [sign](T x, T g) {
-          return (sign ? std::abs(x) < T(1) : std::abs(x) <= T(1)) ? g : T(0);
-        })};
-      });
+      return straight_through<T>("heaviside", v, [](T x) { return x > 0 ? T(1) : T(0); }, [](T x) { return within_one(x); });
     });
   }
-  int lo() const override { return sign_ ? -1 : 0; }
+
+  int lo() const override { return 0; }
   int hi() const override { return 1; }
   float step() const override { return 1.0f; }
-  int code(float v) const override { return sign_ ? (v >= 0 ? 1 : -1) : (v > 0 ? 1 : 0); }
+  int code(float v) const override { return v > 0 ? 1 : 0; }
+};
 
- private:
-  bool sign_;
+class Sign final : public ActQuantizer {
+ public:
+  explicit Sign(const QuantSpec& spec) { spec.allow_only({}); }
+
+  Tensor forward(const Tensor& v, bool) override {
+    return dispatch(v.dtype(), "sign", [&](auto zero) {
+      using T = decltype(zero);
+      return straight_through<T>("sign", v, [](T x) { return x >= 0 ? T(1) : T(-1); }, [](T x) { return std::abs(x) < T(1); });
+    });
+  }
+
+  int lo() const override { return -1; }
+  int hi() const override { return 1; }
+  float step() const override { return 1.0f; }
+  int code(float v) const override { return v >= 0 ? 1 : -1; }
 };
 
 }  // namespace
 
-std::unique_ptr<ActQuantizer> make_act_heaviside(const QuantSpec& spec) { return std::make_unique<BinaryAct>(spec, false); }
-std::unique_ptr<ActQuantizer> make_act_sign(const QuantSpec& spec) { return std::make_unique<BinaryAct>(spec, true); }
+std::unique_ptr<ActQuantizer> make_act_heaviside(const QuantSpec& spec) { return std::make_unique<Heaviside>(spec); }
+std::unique_ptr<ActQuantizer> make_act_sign(const QuantSpec& spec) { return std::make_unique<Sign>(spec); }
 
-}  // namespace tern
+}  // namespace tern::quant

@@ -1,106 +1,102 @@
-// BWN, the weights of XNOR-Net: binary weights {-a, +a} per filter.
-//   a = E|w|,  q = a sgn(w)
-//   dw_i = a dq_i 1{|w_i| <= 1} + sgn(w_i)/n sum_j sgn(w_j) dq_j
-// The second term is the exact derivative of a, summed over the whole filter. Options of the published code: center=1
-// subtracts the mean over input channels at each position of the window, clamp=1 clips latents to [-1, 1] first, and
-// scale_grad=1 multiplies the gradient by n (1 - 1/C).
-// Paper: Rastegari, Ordonez, Redmon, Farhadi, "XNOR-Net", 2016, equation 6 (scale); section 3.1 (gradient).
-// Differs: the paper's gradient keeps only j = i of the sum.
+// BWN: binary weights, one scale a filter; also the weights of XNOR-Net and TBN.
+//   a = E|w| over the filter,  q = a sgn(w),  sgn(0) = +1
+//   dw_i = a dq_i 1{|w_i| <= 1} + sgn(w_i) (1/n) sum_j sgn(w_j) dq_j       (the scale is differentiated)
+// Pre-processing of the XNOR code, off by default, all three with xnor=1: center=1 subtracts the mean over the input channels
+// at each (r, s), clamp=1 clips to [-1, 1], scale_grad=1 multiplies dw by n (1 - 1/C). The window then looks at the centred
+// weight before the clip; the mean is a constant of the gradient.
+// Paper: Rastegari, Ordonez, Redmon, Farhadi, "XNOR-Net", 2016, equations 6 and 7, section 3.1.
+// Differs: the paper's gradient keeps only the j = i term of the sum; its code, and this, take the whole derivative. With one
+// input channel centering would leave nothing: such filters are not centred, and their gradient factor is n.
 #include "quant/quant_util.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
 class Bwn final : public WeightQuantizer {
  public:
   explicit Bwn(const QuantSpec& spec) {
-    spec.allow_only({"center", "clamp", "scale_grad"});
-    center_ = spec.flag("center", false);
-    clamp_ = spec.flag("clamp", false);
-    scale_grad_ = spec.flag("scale_grad", false);
+    spec.allow_only({"xnor", "center", "clamp", "scale_grad"});
+    const bool all = spec.flag("xnor", false);
+    center_ = spec.flag("center", all);
+    clamp_ = spec.flag("clamp", all);
+    scale_grad_ = spec.flag("scale_grad", all);
   }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "bwn", [&](auto zero) {
       using T = decltype(zero);
-      const Tensor u = prepared<T>(w);
-      const Groups groups = groups_of(w.shape(), true);
-      const Tensor q = Tensor::empty(w.shape(), w.dtype());
-      for (std::int64_t o = 0; o < groups.count; ++o) {
-        const T* from = u.data<T>() + o * groups.size;
-        T* to = q.data<T>() + o * groups.size;
-        const T a = mean_abs(from, groups.size);
-        for (std::int64_t i = 0; i < groups.size; ++i) to[i] = from[i] >= T(0) ? a : -a;
-      }
-      return record("bwn", q, {w}, [this, u, groups](const Tensor& dq) {
-        return std::vector<Tensor>{gradient<T>(u, groups, dq.contiguous())};
+      const Tensor u = centered<T>(w.contiguous());
+      const auto l = std::make_shared<const Levels<T>>(levels<T>(u));
+      return record("bwn", values(*l, w.shape()), {w}, [l, u, factor = gradient_factor(w.shape())](const Tensor& dq) {
+        const Tensor dw = Tensor::empty(u.shape(), u.dtype()), dense = dq.contiguous();
+        const std::int64_t n = l->groups.size;
+        for (std::int64_t f = 0; f < l->groups.count; ++f) {
+          const std::int8_t* sign = l->group(f);
+          const T* x = u.data<T>() + f * n;
+          const T* g = dense.data<T>() + f * n;
+          T* to = dw.data<T>() + f * n;
+          const T a = l->scale_pos(f);
+          const double sum = sum_of(n, [=](std::int64_t i) { return static_cast<T>(sign[i]) * g[i]; });
+          const T mean = static_cast<T>(sum / static_cast<double>(n)), c = static_cast<T>(factor);
+          for (std::int64_t i = 0; i < n; ++i) {
+            to[i] = c * ((within_one(x[i]) ? a * g[i] : T(0)) + static_cast<T>(sign[i]) * mean);
+          }
+        }
+        return std::vector<Tensor>{dw};
       });
     });
   }
 
   WeightCodes deploy(const Tensor& w) const override {
-    const Tensor u = prepared<float>(w);
-    const Groups groups = groups_of(w.shape(), true);
-    WeightCodes out;
-    out.shape = w.shape();
-    out.has_zero = false;
-    for (const float x : u.span<float>()) out.codes.push_back(x >= 0 ? 1 : -1);
-    for (std::int64_t o = 0; o < groups.count; ++o) {
-      out.scale_pos.push_back(mean_abs(u.data<float>() + o * groups.size, groups.size));
-    }
-    out.scale_neg = out.scale_pos;
-    return out;
+    return packed(levels<float>(centered<float>(dense_float(w))), w.shape(), 1, false);
   }
 
  private:
   template <class T>
-  Tensor prepared(const Tensor& w) const {
-    const Tensor u = w.clone();
-    if (center_ && w.shape().rank() == 4) {
-      const std::int64_t channels = w.size(1), window = w.size(2) * w.size(3);
-      for (std::int64_t o = 0; o < w.size(0); ++o) {
-        T* filter = u.data<T>() + o * channels * window;
-        for (std::int64_t k = 0; k < window; ++k) {
-          double sum = 0;
-          for (std::int64_t c = 0; c < channels; ++c) sum += static_cast<double>(filter[c * window + k]);
-          const T mean = static_cast<T>(sum / static_cast<double>(channels));
-          for (std::int64_t c = 0; c < channels; ++c) filter[c * window + k] -= mean;
-        }
+  Tensor centered(const Tensor& w) const {
+    const std::int64_t filters = w.size(0), channels = w.size(1);
+    if (!center_ || channels <= 1) return w;
+    const std::int64_t area = w.numel() / std::max<std::int64_t>(filters * channels, 1);
+    const Tensor u = Tensor::empty(w.shape(), w.dtype());
+    for (std::int64_t f = 0; f < filters; ++f) {
+      for (std::int64_t rs = 0; rs < area; ++rs) {
+        const std::int64_t first = f * channels * area + rs;
+        const T* p = w.data<T>() + first;
+        T* to = u.data<T>() + first;
+        const double sum = sum_range(0, channels, [=](std::int64_t c) { return p[c * area]; });
+        const T mean = static_cast<T>(sum / static_cast<double>(channels));
+        for (std::int64_t c = 0; c < channels; ++c) to[c * area] = p[c * area] - mean;
       }
-    }
-    if (clamp_) {
-      for (T& x : u.span<T>()) x = clip(x, T(-1), T(1));
     }
     return u;
   }
 
   template <class T>
-  Tensor gradient(const Tensor& u, const Groups& groups, const Tensor& dq) const {
-    const Tensor dw = Tensor::empty(u.shape(), u.dtype());
-    const auto n = static_cast<double>(groups.size);
-    const T factor = scale_grad_ && u.shape().rank() == 4
-                         ? static_cast<T>(n * (1.0 - 1.0 / static_cast<double>(u.size(1))))
-                         : T(1);
-    for (std::int64_t o = 0; o < groups.count; ++o) {
-      const T* w = u.data<T>() + o * groups.size;
-      const T* g = dq.data<T>() + o * groups.size;
-      T* to = dw.data<T>() + o * groups.size;
-      double sum = 0;
-      for (std::int64_t i = 0; i < groups.size; ++i) sum += static_cast<double>(w[i] >= T(0) ? g[i] : -g[i]);
-      const T a = mean_abs(w, groups.size), shared = static_cast<T>(sum / n);
-      for (std::int64_t i = 0; i < groups.size; ++i) {
-        const T through = std::abs(w[i]) <= T(1) ? a * g[i] : T(0);
-        to[i] = factor * (through + (w[i] >= T(0) ? shared : -shared));
-      }
+  Levels<T> levels(const Tensor& u) const {
+    Levels<T> l(groups_of(u.shape(), true));
+    const std::int64_t n = l.groups.size;
+    const T bound = clamp_ ? T(1) : std::numeric_limits<T>::max();
+    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+      const T* p = u.data<T>() + f * n;
+      const double sum = sum_of(n, [=](std::int64_t i) { return std::min(std::abs(p[i]), bound); });
+      l.set_scale(f, narrow<T>(sum / static_cast<double>(n)));
+      assign_codes(p, n, l.group(f), [](T x) { return x >= 0 ? 1 : -1; });
     }
-    return dw;
+    return l;
   }
 
-  bool center_, clamp_, scale_grad_;
+  double gradient_factor(const Shape& shape) const {
+    if (!scale_grad_) return 1.0;
+    const auto n = static_cast<double>(shape.numel()) / static_cast<double>(shape[0]), channels = static_cast<double>(shape[1]);
+    return shape[1] > 1 ? n * (1.0 - 1.0 / channels) : n;
+  }
+
+  bool center_ = false, clamp_ = false, scale_grad_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<WeightQuantizer> make_weight_bwn(const QuantSpec& spec, const Shape&) { return std::make_unique<Bwn>(spec); }
+std::unique_ptr<WeightQuantizer> make_weight_tbn(const QuantSpec& spec, const Shape&) { return std::make_unique<Bwn>(spec); }
 
-}  // namespace tern
+}  // namespace tern::quant

@@ -1,187 +1,152 @@
-// LSQ: learned step size, for weights and activations, ternary or k bits.
-//   u = v/s,  t = clip(rne(u), -Qn, Qp),  q = s t
-//   dv = dq 1{-Qn < u < Qp}
-//   ds = c sum dq (-Qn if u <= -Qn; Qp if u >= Qp; rne(u) - u otherwise),   c = 1/sqrt(N Qp)
-// N: elements of the weight tensor, or features of a sample. s >= 1e-6, init 2 E|v| / sqrt(Qp).
-// Weights: bits=ternary (default, Qn = Qp = 1) or k (Qn = 2^(k-1), Qp = 2^(k-1) - 1); preset=fatnn normalises the weights
-// first (as fatnn.cpp), starts at s = 1 and takes c = 1. Activations: bits=ternary is signed {-1,0,1}, bits=uternary
-// {0,1,2}, bits=k (0, 2^k - 1).
-// Paper: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned step size quantization", 2020, equations 1 to 5.
-#include <algorithm>
-
+// LSQ: uniform levels s * {-Qn .. Qp} with a learned step s, for weights and activations. The step enters as max(|s|, 1e-6).
+//   u = x / s,  t = clip(rne(u), -Qn, Qp),  q = s t
+//   dx = dq 1{-Qn < u < Qp}
+//   ds = sgn(s) c sum dq {-Qn if u <= -Qn;  Qp if u >= Qp;  rne(u) - u otherwise}
+//   (Qn, Qp): bits=ternary (default) (1, 1); bits=k weights (2^(k-1), 2^(k-1) - 1), activations (0, 2^k - 1);
+//   bits=uternary activations (0, 2)
+// preset=original (default): c = 1 / sqrt(N Qp), N = elements of the weights, or of one sample's activations; s starts at
+// 2 E|x| / sqrt(Qp). preset=fatnn: c = 1, s starts at 1, weights are normalised first (x = (w - mean) / std, dw = dx / std).
+// Activations are not normalised by preset=fatnn.
+// Paper: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned step size quantization", 2020, equations 1 to 5, section 2.2.
 #include "quant/quant_util.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
-constexpr float kLeastStep = 1e-6f;
+constexpr float kFloor = 1e-6f;
 
-struct Levels {
-  int below = 1, above = 1;  // Qn, Qp
+/// bits=least..7: codes up to 127. `words`: what else bits may say.
+int bits_of(const QuantSpec& spec, int least, const std::string& words) {
+  const std::string text = spec.text("bits", "");
+  if (text.size() == 1 && text[0] >= '0' + least && text[0] <= '7') return text[0] - '0';
+  bad_option(spec, "bits", "= " + words + " or " + std::to_string(least) + " .. 7");
+}
+
+/// The range of codes, the step and the preset: all that weights and activations have in common.
+class Lsq {
+ public:
+  Lsq(const QuantSpec& spec, int qn, int qp)
+      : qn_(qn), qp_(qp), original_(choice(spec, "preset", {"original", "fatnn"}) == "original") {}
+
+  int qn() const { return qn_; }
+  int qp() const { return qp_; }
+  bool original() const { return original_; }
+  const Tensor& leaf() const { return step_; }
+  float step() const { return std::max(std::abs(at(step_)), kFloor); }
+  void project() const { project_magnitude(step_, kFloor); }
+  void init(const Tensor& x) const {
+    if (!original_) return step_.fill(1.0);
+    const Tensor dense = dense_float(x);
+    const double s = 2 * mean_abs(dense.data<float>(), dense.numel()) / std::sqrt(static_cast<double>(qp_));
+    at(step_) = std::clamp(narrow<float>(s), kFloor, kLargestScale);
+  }
+
+  /// t as a function of x.
+  template <class T>
+  auto level() const {
+    return [s = static_cast<T>(step()), lo = static_cast<T>(-qn_), hi = static_cast<T>(qp_)](T x) { return rne(clip(x / s, lo, hi)); };
+  }
+
+  /// The backward: {dx, ds}. n: elements that c counts.
+  template <class T>
+  BackwardFn backward(const Tensor& x, std::int64_t n, T std = 1) const {
+    const T s = static_cast<T>(step()), lo = static_cast<T>(-qn_), hi = static_cast<T>(qp_);
+    const double c = original_ ? 1 / std::sqrt(static_cast<double>(n) * qp_) : 1.0;
+    return [=, sign = static_cast<double>(sign_of(at(step_)))](const Tensor& dq) {
+      const auto out = gradients<T>(
+          x, dq, [=](T v, T g) { return only(inside(v / s, lo, hi), g / std); },
+          [=](T v, T g) {
+            const T u = v / s, t = rne(clip(u, lo, hi));  // outside, t is the clip edge itself
+            return g * (t - only(inside(u, lo, hi), u));
+          });
+      return std::vector<Tensor>{out.dx, one(sign * c * out.sums[0])};
+    };
+  }
+
+ private:
+  int qn_, qp_;
+  bool original_;
+  Tensor step_ = learnable(Shape{1}, 1.0);
 };
 
-Levels levels_of(const QuantSpec& spec, bool weights) {
-  const std::string bits = spec.text("bits", "ternary");
-  if (bits == "ternary") return {1, 1};
-  if (bits == "uternary" && !weights) return {0, 2};
-  const int k = spec.integer("bits", 2);
-  const int most = weights ? 7 : 6;
-  if (k < (weights ? 2 : 1) || k > most) {
-    throw ValueError("[lsq] expected bits=ternary" + std::string(weights ? "" : ", uternary") + " or a number up to " +
-                     std::to_string(most) + "; got \"" + bits + "\"");
-  }
-  return weights ? Levels{1 << (k - 1), (1 << (k - 1)) - 1} : Levels{0, (1 << k) - 1};
-}
-
-template <class T>
-T level(T v, T s, const Levels& q) {
-  return clip(rne(v / s), static_cast<T>(-q.below), static_cast<T>(q.above));
-}
-
-// dv and ds (without c).
-template <class T>
-Tensor backward_through(const Tensor& v, const Tensor& dq, T s, const Levels& q, T dv_factor, bool scaled, double& ds) {
-  constexpr std::int64_t kChunk = 1 << 13;
-  const std::int64_t n = v.numel(), chunks = (n + kChunk - 1) / kChunk;
-  const Tensor dv = Tensor::empty(v.shape(), v.dtype());
-  std::vector<double> partial(static_cast<std::size_t>(chunks));
-  const T *p = v.data<T>(), *g = dq.data<T>();
-  T* to = dv.data<T>();
-  const T low = static_cast<T>(-q.below), high = static_cast<T>(q.above);
-  parallel_for(chunks, [&](std::int64_t c) {
-    double sum = 0;
-    for (std::int64_t i = c * kChunk; i < std::min(n, (c + 1) * kChunk); ++i) {
-      const T u = p[i] / s;
-      const bool inside = low < u && u < high;
-      to[i] = inside ? g[i] * dv_factor : T(0);
-      const T slope = u <= low ? low : (u >= high ? high : rne(u) - u);
-      sum += static_cast<double>(g[i]) * static_cast<double>(slope);
-    }
-    partial[static_cast<std::size_t>(c)] = sum;
-  });
-  ds = 0;
-  if (scaled) {
-    for (const double x : partial) ds += x;
-  }
-  return dv;
-}
-
-class LsqWeight final : public WeightQuantizer {
+class LsqWeights final : public WeightQuantizer {
  public:
-  explicit LsqWeight(const QuantSpec& spec) : levels_(levels_of(spec, true)), step_(learnable(Shape{1}, 1.0)) {
-    spec.allow_only({"bits", "preset"});
-    const std::string preset = spec.text("preset", "original");
-    if (preset != "original" && preset != "fatnn") {
-      throw ValueError("[lsq] expected preset=original or preset=fatnn; got \"" + preset + "\"");
-    }
-    fatnn_ = preset == "fatnn";
-  }
+  LsqWeights(const QuantSpec& spec, int qn, int qp) : lsq_(spec, qn, qp) {}
 
-  std::vector<NamedTensor> learnables() override { return {{"step", step_}}; }
-
-  void init(const Tensor& w) override {
-    if (fatnn_ || w.numel() == 0) return;
-    const Tensor dense = w.contiguous();
-    *step_.data<float>() = 2 * mean_abs(dense.data<float>(), w.numel()) / std::sqrt(static_cast<float>(levels_.above));
-    after_step();
-  }
+  std::vector<NamedTensor> learnables() override { return {{"step", lsq_.leaf()}}; }
+  void init(const Tensor& w) override { lsq_.init(w); }
+  void after_step() override { lsq_.project(); }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "lsq", [&](auto zero) {
       using T = decltype(zero);
-      T inverse_std = 1;
-      const Tensor x = normalised<T>(w, inverse_std);
-      const T s = static_cast<T>(*step_.data<float>());
-      const Levels q = levels_;
-      const Tensor out = map<T>(x, [=](T v) { return s * level(v, s, q); });
-      return record("lsq", out, {w, step_}, [this, x, s, q, inverse_std](const Tensor& dq) {
-        double ds = 0;
-        const Tensor dw = backward_through<T>(x, dq.contiguous(), s, q, inverse_std, true, ds);
-        const double c = fatnn_ ? 1.0 : 1 / std::sqrt(static_cast<double>(x.numel()) * q.above);
-        return std::vector<Tensor>{dw, Tensor::full(Shape{1}, c * ds)};
-      });
+      const Normalized<T> x = input<T>(w.contiguous());
+      return record("lsq", values(levels(x), w.shape()), {w, lsq_.leaf()}, lsq_.backward<T>(x.wh, w.numel(), x.std));
     });
   }
 
-  void after_step() override {
-    float& s = *step_.data<float>();
-    s = std::max(std::abs(s), kLeastStep);
-  }
-
   WeightCodes deploy(const Tensor& w) const override {
-    float inverse_std = 1;
-    const Tensor x = normalised<float>(w, inverse_std);
-    const float s = *step_.data<float>();
-    WeightCodes out;
-    out.shape = w.shape();
-    out.max_code = std::max(levels_.below, levels_.above);
-    for (const float v : x.span<float>()) out.codes.push_back(static_cast<std::int8_t>(level(v, s, levels_)));
-    out.scale_pos.assign(static_cast<std::size_t>(w.size(0)), s);
-    out.scale_neg = out.scale_pos;
-    return out;
+    return packed(levels(input<float>(dense_float(w))), w.shape(), std::max(lsq_.qn(), lsq_.qp()));
   }
 
  private:
   template <class T>
-  Tensor normalised(const Tensor& w, T& inverse_std) const {
-    inverse_std = 1;
-    return fatnn_ ? normalise_weights<T>(w, inverse_std) : w.contiguous();
+  Normalized<T> input(const Tensor& w) const {
+    return lsq_.original() ? Normalized<T>{w} : normalized<T>(w);
+  }
+  template <class T>
+  Levels<T> levels(const Normalized<T>& x) const {
+    Levels<T> l(groups_of(x.wh.shape(), false));
+    l.set_scale(0, static_cast<T>(lsq_.step()));
+    assign_codes(x.wh.template data<T>(), x.wh.numel(), l.group(0), lsq_.level<T>());
+    return l;
   }
 
-  Levels levels_;
-  Tensor step_;
-  bool fatnn_;
+  Lsq lsq_;
 };
 
-class LsqAct final : public ActQuantizer {
+class LsqActs final : public ActQuantizer {
  public:
-  explicit LsqAct(const QuantSpec& spec) : levels_(levels_of(spec, false)), step_(learnable(Shape{1}, 1.0)) {
-    spec.allow_only({"bits"});
-  }
+  LsqActs(const QuantSpec& spec, int qn, int qp) : lsq_(spec, qn, qp) {}
 
-  std::vector<NamedTensor> learnables() override { return {{"step", step_}}; }
-
-  void init(const Tensor& v) override {
-    if (v.numel() == 0) return;
-    const Tensor dense = v.to(DType::kF32).contiguous();
-    const double mean = mean_abs_parallel(dense.data<float>(), dense.numel());
-    *step_.data<float>() = static_cast<float>(2 * mean / std::sqrt(static_cast<double>(levels_.above)));
-    after_step();
-  }
+  std::vector<NamedTensor> learnables() override { return {{"step", lsq_.leaf()}}; }
+  void init(const Tensor& v) override { lsq_.init(v); }
+  void after_step() override { lsq_.project(); }
 
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "lsq", [&](auto zero) {
       using T = decltype(zero);
       const Tensor x = v.contiguous();
-      const T s = static_cast<T>(*step_.data<float>());
-      const Levels q = levels_;
-      const Tensor out = map<T>(x, [=](T a) { return s * level(a, s, q); });
-      return record("lsq", out, {v, step_}, [x, s, q](const Tensor& dq) {
-        double ds = 0;
-        const Tensor dv = backward_through<T>(x, dq.contiguous(), s, q, T(1), true, ds);
-        const double features = static_cast<double>(x.numel()) / static_cast<double>(std::max<std::int64_t>(x.size(0), 1));
-        return std::vector<Tensor>{dv, Tensor::full(Shape{1}, ds / std::sqrt(features * q.above))};
-      });
+      const T s = static_cast<T>(lsq_.step());
+      const Tensor q = map<T>(x, [s, level = lsq_.level<T>()](T value) { return s * level(value); });
+      return record("lsq", q, {v, lsq_.leaf()}, lsq_.backward<T>(x, features(x)));
     });
   }
 
-  void after_step() override {
-    float& s = *step_.data<float>();
-    s = std::max(std::abs(s), kLeastStep);
-  }
-  int lo() const override { return -levels_.below; }
-  int hi() const override { return levels_.above; }
-  float step() const override { return *step_.data<float>(); }
-  int code(float v) const override { return static_cast<int>(level(v, *step_.data<float>(), levels_)); }
+  int lo() const override { return -lsq_.qn(); }
+  int hi() const override { return lsq_.qp(); }
+  float step() const override { return lsq_.step(); }
+  int code(float v) const override { return static_cast<int>(lsq_.level<float>()(v)); }
 
  private:
-  Levels levels_;
-  Tensor step_;
+  Lsq lsq_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_lsq(const QuantSpec& spec, const Shape&) { return std::make_unique<LsqWeight>(spec); }
-std::unique_ptr<ActQuantizer> make_act_lsq(const QuantSpec& spec) { return std::make_unique<LsqAct>(spec); }
+std::unique_ptr<WeightQuantizer> make_weight_lsq(const QuantSpec& spec, const Shape&) {
+  spec.allow_only({"bits", "preset"});
+  if (spec.text("bits", "ternary") == "ternary") return std::make_unique<LsqWeights>(spec, 1, 1);
+  const int half = 1 << (bits_of(spec, 2, "ternary") - 1);
+  return std::make_unique<LsqWeights>(spec, half, half - 1);
+}
 
-}  // namespace tern
+std::unique_ptr<ActQuantizer> make_act_lsq(const QuantSpec& spec) {
+  spec.allow_only({"bits", "preset"});
+  const std::string bits = spec.text("bits", "ternary");
+  if (bits == "ternary") return std::make_unique<LsqActs>(spec, 1, 1);
+  if (bits == "uternary") return std::make_unique<LsqActs>(spec, 0, 2);
+  return std::make_unique<LsqActs>(spec, 0, (1 << bits_of(spec, 1, "ternary, uternary")) - 1);
+}
+
+}  // namespace tern::quant

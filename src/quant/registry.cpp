@@ -9,12 +9,14 @@
 
 namespace tern {
 
+namespace quant {
 #define TERN_WEIGHT_QUANTIZER(key, file, help) \
   std::unique_ptr<WeightQuantizer> make_weight_##key(const QuantSpec&, const Shape&);
 #define TERN_ACT_QUANTIZER(key, file, help) std::unique_ptr<ActQuantizer> make_act_##key(const QuantSpec&);
 #include "quant/quantizers.def"
 #undef TERN_WEIGHT_QUANTIZER
 #undef TERN_ACT_QUANTIZER
+}  // namespace quant
 
 namespace {
 
@@ -51,7 +53,7 @@ struct Registry {
 Registry<WeightQuantizerFactory>& weight_registry() {
   static Registry<WeightQuantizerFactory> r{"weight quantizer",
                                             {
-#define TERN_WEIGHT_QUANTIZER(key, file, help) {{#key, help}, make_weight_##key},
+#define TERN_WEIGHT_QUANTIZER(key, file, help) {{#key, help}, quant::make_weight_##key},
 #define TERN_ACT_QUANTIZER(key, file, help)
 #include "quant/quantizers.def"
 #undef TERN_WEIGHT_QUANTIZER
@@ -64,7 +66,7 @@ Registry<ActQuantizerFactory>& act_registry() {
   static Registry<ActQuantizerFactory> r{"activation quantizer",
                                          {
 #define TERN_WEIGHT_QUANTIZER(key, file, help)
-#define TERN_ACT_QUANTIZER(key, file, help) {{#key, help}, make_act_##key},
+#define TERN_ACT_QUANTIZER(key, file, help) {{#key, help}, quant::make_act_##key},
 #include "quant/quantizers.def"
 #undef TERN_WEIGHT_QUANTIZER
 #undef TERN_ACT_QUANTIZER

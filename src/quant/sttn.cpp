@@ -1,106 +1,77 @@
-// STTN: two latent tensors whose signs are added, one shared scale per filter of n elements.
-//   a = (||W1||_1 + ||W2||_1) / (2n),  q = a (sgn(W1) + sgn(W2)), levels {-2a, 0, 2a}
-//   dWj_i = a dq_i 1{|Wj_i| <= 1} + sgn(Wj_i)/(2n) sum_k dq_k (sgn(W1_k) + sgn(W2_k))
-// W1 is the layer's latent weight, W2 a learnable of the quantizer. Init: W2 takes W1's value at even positions of the
-// filter and the next position's value at odd ones, so that a quarter of the signs start out different. At deployment only
-// the sum of signs is stored.
-// Paper: Xu et al., "Soft threshold ternary networks", 2020, equations 3 to 6.
+// STTN: ternary weights as the sum of two binary tensors that share one scale a filter. W1 is the layer's latent weight, W2 a
+// second one of the same shape, trained beside it and dropped at deployment.
+//   a = (sum |W1| + sum |W2|) / (2n) over the filter,  q = a (sgn(W1) + sgn(W2)),  levels {-2a, 0, +2a}
+//   dWj_i = a dq_i 1{|Wj_i| <= 1} + sgn(Wj_i) / (2n) sum_k dq_k (sgn(W1_k) + sgn(W2_k)),   j = 1, 2
+// Start: W2 = W1 where |W1| > 0.7 E|W1| of the filter and -W1 elsewhere, so that training begins with TWN's codes.
+// Paper: Xu et al., "Soft threshold ternary networks", 2020, equations for the forward and backward of the two branches.
 #include "quant/quant_util.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
-
-template <class T>
-T sgn(T x) {
-  return x >= T(0) ? T(1) : T(-1);
-}
 
 class Sttn final : public WeightQuantizer {
  public:
-  Sttn(const QuantSpec& spec, const Shape& shape) : second_(learnable(shape, 0.0)) { spec.allow_only({}); }
+  Sttn(const QuantSpec& spec, const Shape& shape) : w2_(learnable(shape, 0.0)) { spec.allow_only({}); }
 
-  std::vector<NamedTensor> learnables() override { return {{"w2", second_}}; }
-
+  std::vector<NamedTensor> learnables() override { return {{"w2", w2_}}; }
   void init(const Tensor& w) override {
-    const Tensor dense = w.contiguous();
-    const auto from = dense.span<float>();
-    const auto to = second_.span<float>();
-    const Groups f = groups_of(w.shape(), true);
-    const auto n = static_cast<std::size_t>(f.size);
-    // Half of the positions agree with W1, the others take a neighbour's value.
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      const std::size_t begin = i / n * n;
-      to[i] = (i - begin) % 2 == 0 ? from[i] : from[begin + (i - begin + 1) % n];
+    const Tensor dense = dense_float(w);
+    const Groups groups = groups_of(w.shape(), true);
+    for (std::int64_t f = 0; f < groups.count; ++f) {
+      const float* from = dense.data<float>() + f * groups.size;
+      float* to = w2_.data<float>() + f * groups.size;
+      const float d = 0.7f * narrow<float>(mean_abs(from, groups.size));
+      for (std::int64_t i = 0; i < groups.size; ++i) to[i] = std::abs(from[i]) > d ? from[i] : -from[i];
     }
   }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "sttn", [&](auto zero) {
       using T = decltype(zero);
-      const Tensor w1 = w.contiguous(), w2 = second_.detach().to(w.dtype());
-      const Groups f = groups_of(w.shape(), true);
-      const Tensor q = Tensor::empty(w.shape(), w.dtype());
-      std::vector<T> scales;
-      for (std::int64_t o = 0; o < f.count; ++o) {
-        const std::int64_t at = o * f.size;
-        scales.push_back(scale(w1.data<T>() + at, w2.data<T>() + at, f.size));
-        for (std::int64_t i = at; i < at + f.size; ++i) {
-          q.data<T>()[i] = T(2) * scales.back() * half_sum(w1.data<T>()[i], w2.data<T>()[i]);
-        }
-      }
-      return record("sttn", q, {w, second_}, [w1, w2, f, scales](const Tensor& dq) {
-        return gradients<T>(w1, w2, f, scales, dq.contiguous());
+      const Tensor w1 = w.contiguous(), w2 = w2_.detach().to(w.dtype());
+      const auto l = std::make_shared<const Levels<T>>(levels<T>(w1, w2));
+      return record("sttn", values(*l, w.shape()), {w, w2_}, [l, w1, w2](const Tensor& dq) {
+        const Tensor dy = dq.contiguous();
+        return std::vector<Tensor>{latent_gradient(*l, w1, dy), latent_gradient(*l, w2, dy).to(DType::kF32)};
       });
     });
   }
 
-  WeightCodes deploy(const Tensor& w) const override {
-    const Tensor dense = w.contiguous();
-    const Groups f = groups_of(w.shape(), true);
-    WeightCodes out;
-    out.shape = w.shape();
-    for (std::int64_t i = 0; i < w.numel(); ++i) {
-      out.codes.push_back(static_cast<std::int8_t>(half_sum(dense.data<float>()[i], second_.data<float>()[i])));
-    }
-    for (std::int64_t o = 0; o < f.count; ++o) {
-      out.scale_pos.push_back(2.0f * scale(dense.data<float>() + o * f.size, second_.data<float>() + o * f.size, f.size));
-    }
-    out.scale_neg = out.scale_pos;
-    return out;
-  }
+  WeightCodes deploy(const Tensor& w) const override { return packed(levels<float>(dense_float(w), w2_), w.shape()); }
 
  private:
-  // (sgn a + sgn b) / 2
   template <class T>
-  static T half_sum(T a, T b) {
-    return (sgn(a) + sgn(b)) / T(2);
-  }
-  template <class T>
-  static T scale(const T* w1, const T* w2, std::int64_t n) {
-    return static_cast<T>((sum_abs(w1, n) + sum_abs(w2, n)) / (2.0 * static_cast<double>(n)));
+  static Levels<T> levels(const Tensor& w1, const Tensor& w2) {
+    Levels<T> l(groups_of(w1.shape(), true));
+    const std::int64_t n = l.groups.size;
+    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+      const T *p = w1.data<T>() + f * n, *q = w2.data<T>() + f * n;
+      l.set_scale(f, narrow<T>(mean_abs(p, n) + mean_abs(q, n)));  // 2a
+      std::int8_t* code = l.group(f);
+      for (std::int64_t i = 0; i < n; ++i) code[i] = static_cast<std::int8_t>((p[i] >= 0) - !(q[i] >= 0));
+    }
+    return l;
   }
 
   template <class T>
-  static std::vector<Tensor> gradients(const Tensor& w1, const Tensor& w2, const Groups& f, const std::vector<T>& scales,
-                                       const Tensor& dq) {
-    const Tensor d1 = Tensor::empty(w1.shape(), w1.dtype()), d2 = Tensor::empty(w1.shape(), w1.dtype());
-    for (std::int64_t o = 0; o < f.count; ++o) {
-      const std::int64_t at = o * f.size;
-      double sum = 0;
-      for (std::int64_t i = at; i < at + f.size; ++i) {
-        sum += static_cast<double>(dq.data<T>()[i]) * static_cast<double>(sgn(w1.data<T>()[i]) + sgn(w2.data<T>()[i]));
-      }
-      const T shared = static_cast<T>(sum / (2.0 * static_cast<double>(f.size))), a = scales[static_cast<std::size_t>(o)];
-      const auto one = [&](T w, T g) { return (std::abs(w) <= T(1) ? a * g : T(0)) + sgn(w) * shared; };
-      for (std::int64_t i = at; i < at + f.size; ++i) {
-        d1.data<T>()[i] = one(w1.data<T>()[i], dq.data<T>()[i]);
-        d2.data<T>()[i] = one(w2.data<T>()[i], dq.data<T>()[i]);
+  static Tensor latent_gradient(const Levels<T>& l, const Tensor& w, const Tensor& dq) {
+    const Tensor dw = Tensor::empty(w.shape(), w.dtype());
+    const std::int64_t n = l.groups.size;
+    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+      const std::int8_t* code = l.group(f);
+      const T *x = w.data<T>() + f * n, *g = dq.data<T>() + f * n;
+      T* to = dw.data<T>() + f * n;
+      const T a = l.scale_pos(f) / 2;
+      const double sum = sum_of(n, [=](std::int64_t i) { return g[i] * static_cast<T>(code[i]); });
+      const T through_scale = static_cast<T>(sum / static_cast<double>(n));
+      for (std::int64_t i = 0; i < n; ++i) {
+        to[i] = (within_one(x[i]) ? a * g[i] : T(0)) + (x[i] >= 0 ? through_scale : -through_scale);
       }
     }
-    return {d1, d2.to(DType::kF32)};
+    return dw;
   }
 
-  Tensor second_;
+  Tensor w2_;
 };
 
 }  // namespace
@@ -109,4 +80,4 @@ std::unique_ptr<WeightQuantizer> make_weight_sttn(const QuantSpec& spec, const S
   return std::make_unique<Sttn>(spec, shape);
 }
 
-}  // namespace tern
+}  // namespace tern::quant

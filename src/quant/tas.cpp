@@ -1,224 +1,252 @@
-// TAS: ternary weights with a learned threshold and two learned scales per filter, and ternary activations with a learned
-// threshold per layer.
+// TAS: ternary weights and activations with a learned threshold factor delta.
 //
-// Weights, per filter of n elements: m = E|w|, D = delta m; q = +ap if w > D, -an if w < -D, else 0; gradients of w, ap, an
-// as in two_scales.hpp. Gradient of delta, by option delta_grad:
-//   window (default)  threshold_gradient.hpp with h = 0.25, times n^(-1/2) unless delta_grad_scale=0
-//   consistent        (-ap sum_{w > D} dq + an sum_{w < -D} dq) E|w|
-//   paper             (sum_{w > D} dq + sum_{w < -D} dq) E|w|
-// ap, an >= 1e-4; delta in [0.05, 2]; a filter without survivor keeps its largest weight. Init: delta 0.7, scales the means
-// of |w| over the survivors.
+// Weights, a filter of n elements:   m = E|w|,  D = delta m,  q = +ap if w > D, -an if w < -D, else 0
+//   dap = sum over {w > D} of dq,   dan = - sum over {w < -D} of dq
+//   dw  = ap dq (w > D),  dq (|w| <= D),  an dq (w < -D)
+//   delta_grad=window (default): each step of q smoothed by a box of half-width h D,
+//     ddelta = 1/(2 h delta) [ - sum_{w > 0, ||w| - D| <= h D} ap dq + sum_{w < 0, ||w| - D| <= h D} an dq ] / sqrt(n)
+//   delta_grad=consistent: (-ap sum_{w > D} dq + an sum_{w < -D} dq) m;   delta_grad=paper: (sum_{w > D} dq + sum_{w < -D} dq) m
+//   If nothing survives the threshold, the element of largest magnitude does (the first of equals).
+//   ap, an >= 1e-4, delta in [0.05, 2].
 //
-// Activations: D = delta E|v|, q = ternary, dv = dq 1{|v| <= 1}; d delta by the window estimator with ap = an = 1 and scale
-// 1/sqrt(features of a sample). E|v| is the batch's in training, an exponential average (momentum 0.1) in evaluation.
-// Options: mode=signed (default) | relu01 (a ReLU in front, so the levels are {0, 1}).
-// Paper: TAS, section 3.1. Differs: the printed gradient of delta has another scale and sign (mode paper keeps its sign).
-#include <algorithm>
-
-#include "quant/threshold_gradient.hpp"
+// Activations:   D = delta E|v|,  q = +1, 0, -1 by strict comparison with +-D;   dv = dq 1{|v| <= 1}   (ste=v_le_2d: |v| <= 2D)
+//   ddelta: the window estimator with ap = an = 1, divided by sqrt(C H W)
+//   E|v| is the batch's in training and a running average at inference.
+//   mode=signed (default) replaces the ReLU; mode=relu01 is ReLU, then the same ({0,1}); mode=relu012 is ReLU, then FATNN's
+//   unsigned levels {0,1,2}.
+//
+// Paper: ternary architecture search (TAS), equations for the learned threshold.
+// Differs: the printed gradient of delta has a wrong scale, equal signs for both sides and no correlation with the slope of
+// the loss: kept as delta_grad=paper with the factor dD/ddelta = E|w|. The 1/sqrt(n) of the window estimator (off with
+// delta_grad_scale=0) balances it as LSQ does. delta is one number a filter, not one a 2-D kernel slice.
 #include "quant/two_scales.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
-constexpr double kWindow = 0.25;
+constexpr float kLeastDelta = 0.05f, kLargestDelta = 2.0f;
 
-class TasWeight final : public WeightQuantizer {
+double initial_delta(const QuantSpec& spec) {
+  const double delta = spec.number("delta", 0.7);
+  if (!(delta >= kLeastDelta && delta <= kLargestDelta)) bad_option(spec, "delta", "within 0.05 .. 2");
+  return delta;
+}
+
+/// One element's part of the window estimator, without the factor 1/(2 h delta).
+template <class T>
+T window_term(T x, T g, T threshold, T half_width, T pos, T neg) {
+  const bool near = std::abs(std::abs(x) - threshold) <= half_width;
+  return only(near, only(x > 0, -pos * g) + only(x < 0, neg * g));
+}
+
+/// How delta learns.
+struct DeltaRule {
+  explicit DeltaRule(const QuantSpec& spec)
+      : learn(spec.flag("learn_delta", true)), scaled(spec.flag("delta_grad_scale", true)), h(positive(spec, "h", 0.25)) {}
+  /// What the sum of window terms over one sample or filter of n elements is multiplied with.
+  double factor(double delta, std::int64_t n) const {
+    return 1 / (2 * h * delta) / (scaled ? std::sqrt(static_cast<double>(n)) : 1.0);
+  }
+  bool learn, scaled;
+  double h;
+  std::string mode = "window";
+};
+
+class TasWeights final : public WeightQuantizer {
  public:
-  TasWeight(const QuantSpec& spec, const Shape& shape)
-      : ap_(learnable(Shape{shape[0]}, 1.0)), an_(learnable(Shape{shape[0]}, 1.0)), delta_(learnable(Shape{shape[0]}, 0.7)) {
-    spec.allow_only({"delta_grad", "delta_grad_scale", "h", "delta"});
-    mode_ = spec.text("delta_grad", "window");
-    if (mode_ != "window" && mode_ != "consistent" && mode_ != "paper") {
-      throw ValueError("[tas] expected delta_grad=window, consistent or paper; got \"" + mode_ + "\"");
-    }
-    balanced_ = spec.flag("delta_grad_scale", true);
-    h_ = spec.number("h", kWindow);
-    if (h_ <= 0) throw ValueError("[tas] expected h > 0");
-    delta_.fill(spec.number("delta", 0.7));
-    project_deltas(delta_);
+  TasWeights(const QuantSpec& spec, const Shape& shape) : rule_(spec) {
+    spec.allow_only({"delta", "learn_delta", "delta_grad", "delta_grad_scale", "h"});
+    initial_delta_ = initial_delta(spec);
+    rule_.mode = choice(spec, "delta_grad", {"window", "consistent", "paper"});
+    const Shape filters{shape[0]};
+    ap_ = learnable(filters, 1.0);
+    an_ = learnable(filters, 1.0);
+    delta_ = Tensor::full(filters, initial_delta_).set_requires_grad(rule_.learn);
   }
 
-  std::vector<NamedTensor> learnables() override { return {{"ap", ap_}, {"an", an_}, {"delta", delta_}}; }
+  std::vector<NamedTensor> learnables() override {
+    std::vector<NamedTensor> out{{"ap", ap_}, {"an", an_}};
+    if (rule_.learn) out.push_back({"delta", delta_});
+    return out;
+  }
 
   void init(const Tensor& w) override {
-    const Tensor dense = w.contiguous();
-    const Groups f = groups_of(w.shape(), true);
-    for (std::int64_t o = 0; o < f.count; ++o) {
-      const float* p = dense.data<float>() + o * f.size;
-      two_scales::init_scales(p, f.size, threshold(p, f.size, o), ap_.data<float>()[o], an_.data<float>()[o]);
+    const Tensor dense = dense_float(w);
+    const Groups groups = groups_of(w.shape(), true);
+    delta_.fill(initial_delta_);
+    for (std::int64_t f = 0; f < groups.count; ++f) {
+      const float* p = dense.data<float>() + f * groups.size;
+      const float threshold = at(delta_, f) * narrow<float>(mean_abs(p, groups.size));
+      at(ap_, f) = side_scale(p, groups.size, threshold, 1.0f);
+      at(an_, f) = side_scale(p, groups.size, threshold, -1.0f);
     }
-    after_step();
   }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "tas", [&](auto zero) {
       using T = decltype(zero);
-      const Tensor dense = w.contiguous();
-      const Groups f = groups_of(w.shape(), true);
-      const Tensor q = Tensor::empty(w.shape(), w.dtype());
-      std::vector<T> thresholds;
-      for (std::int64_t o = 0; o < f.count; ++o) {
-        const T* p = dense.data<T>() + o * f.size;
-        thresholds.push_back(threshold(p, f.size, o));
-        two_scales::forward(p, f.size, thresholds.back(), static_cast<T>(ap_.data<float>()[o]),
-                            static_cast<T>(an_.data<float>()[o]), q.data<T>() + o * f.size);
-      }
-      return record("tas", q, {w, ap_, an_, delta_}, [this, dense, f, thresholds](const Tensor& dq) {
-        return gradients<T>(dense, f, thresholds, dq.contiguous());
+      const Tensor dense = w.contiguous(), delta = delta_.detach().clone();
+      const auto l = std::make_shared<const Levels<T>>(levels<T>(dense));
+      return record("tas", values(*l, w.shape()), {w, ap_, an_, delta_}, [rule = rule_, l, dense, delta](const Tensor& dq) {
+        const TwoScaleGradients d = two_scale_gradients(*l, dq, dense.shape());
+        const Tensor dap = Tensor::empty(delta.shape()), dan = Tensor::empty(delta.shape());
+        for (std::int64_t f = 0; f < delta.numel(); ++f) {
+          at(dap, f) = static_cast<float>(d.dpos[static_cast<std::size_t>(f)]);
+          at(dan, f) = static_cast<float>(d.dneg[static_cast<std::size_t>(f)]);
+        }
+        return std::vector<Tensor>{d.dw, dap, dan, delta_gradient(rule, *l, dense, dq.contiguous(), delta, d)};
       });
     });
   }
 
   void after_step() override {
-    two_scales::project_scales(ap_);
-    two_scales::project_scales(an_);
-    project_deltas(delta_);
+    project(ap_, 1e-4f, kLargestScale);
+    project(an_, 1e-4f, kLargestScale);
+    project(delta_, kLeastDelta, kLargestDelta);
   }
 
-  WeightCodes deploy(const Tensor& w) const override {
-    const Tensor dense = w.contiguous();
-    const Groups f = groups_of(w.shape(), true);
-    WeightCodes out;
-    out.shape = w.shape();
-    for (std::int64_t o = 0; o < f.count; ++o) {
-      const float* p = dense.data<float>() + o * f.size;
-      const float d = threshold(p, f.size, o);
-      for (std::int64_t i = 0; i < f.size; ++i) out.codes.push_back(static_cast<std::int8_t>(ternary_sign(p[i], d)));
+  WeightCodes deploy(const Tensor& w) const override { return packed(levels<float>(dense_float(w)), w.shape()); }
+
+ private:
+  template <class T>
+  Levels<T> levels(const Tensor& w) const {
+    Levels<T> l(groups_of(w.shape(), true));
+    const std::int64_t n = l.groups.size;
+    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+      const T* p = w.data<T>() + f * n;
+      const T d = threshold<T>(p, n, at(delta_, f));
+      std::int8_t* codes = l.group(f);
+      assign_codes(p, n, codes, [d](T x) { return ternary_sign(x, d); });
+      if (n > 0 && std::all_of(codes, codes + n, [](std::int8_t c) { return c == 0; })) {
+        const auto largest = std::max_element(p, p + n, [](T a, T b) { return std::abs(a) < std::abs(b); }) - p;
+        codes[largest] = static_cast<std::int8_t>(ternary_sign(p[largest], T(0)));
+      }
+      l.pos[static_cast<std::size_t>(f)] = static_cast<T>(at(ap_, f));
+      l.neg[static_cast<std::size_t>(f)] = static_cast<T>(at(an_, f));
     }
-    const auto ap = ap_.span<float>(), an = an_.span<float>();
-    out.scale_pos.assign(ap.begin(), ap.end());
-    out.scale_neg.assign(an.begin(), an.end());
+    return l;
+  }
+
+  template <class T>
+  static T threshold(const T* w, std::int64_t n, float delta) {
+    return static_cast<T>(delta) * narrow<T>(mean_abs(w, n));
+  }
+
+  template <class T>
+  static Tensor delta_gradient(const DeltaRule& rule, const Levels<T>& l, const Tensor& w, const Tensor& dq,
+                               const Tensor& delta, const TwoScaleGradients& d) {
+    if (!rule.learn) return {};
+    const Tensor out = Tensor::empty(delta.shape());
+    const std::int64_t n = l.groups.size;
+    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+      const T* p = w.data<T>() + f * n;
+      const T* g = dq.data<T>() + f * n;
+      const T pos = l.scale_pos(f), neg = l.scale_neg(f);
+      const double dpos = d.dpos[static_cast<std::size_t>(f)], dneg = d.dneg[static_cast<std::size_t>(f)];
+      double slope = 0;
+      if (rule.mode == "window") {
+        const T t = threshold(p, n, at(delta, f)), half = static_cast<T>(rule.h) * t;
+        slope = rule.factor(static_cast<double>(at(delta, f)), n) *
+                sum_of(n, [=](std::int64_t i) { return window_term(p[i], g[i], t, half, pos, neg); });
+      } else if (rule.mode == "consistent") {
+        slope = (-static_cast<double>(pos) * dpos - static_cast<double>(neg) * dneg) * mean_abs(p, n);
+      } else {
+        slope = (dpos - dneg) * mean_abs(p, n);
+      }
+      at(out, f) = static_cast<float>(slope);
+    }
     return out;
   }
 
- private:
-  // D, lowered to just below the largest magnitude if nothing would survive.
-  template <class T>
-  T threshold(const T* w, std::int64_t n, std::int64_t filter) const {
-    const T d = static_cast<T>(delta_.data<float>()[filter]) * mean_abs(w, n);
-    T largest = 0;
-    for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(w[i]));
-    return largest > d || largest == T(0) ? d : std::nextafter(largest, T(0));
-  }
-
-  template <class T>
-  std::vector<Tensor> gradients(const Tensor& w, const Groups& f, const std::vector<T>& thresholds, const Tensor& dq) const {
-    const Tensor dw = Tensor::empty(w.shape(), w.dtype());
-    const Shape filters{f.count};
-    const Tensor dap = Tensor::zeros(filters), dan = Tensor::zeros(filters), ddelta = Tensor::zeros(filters);
-    for (std::int64_t o = 0; o < f.count; ++o) {
-      const T* p = w.data<T>() + o * f.size;
-      const T* g = dq.data<T>() + o * f.size;
-      const T d = thresholds[static_cast<std::size_t>(o)];
-      const double ap = static_cast<double>(ap_.data<float>()[o]), an = static_cast<double>(an_.data<float>()[o]);
-      const double delta = static_cast<double>(delta_.data<float>()[o]);
-      double sum_ap = 0, sum_an = 0;
-      two_scales::backward(p, g, f.size, d, static_cast<T>(ap), static_cast<T>(an), dw.data<T>() + o * f.size, sum_ap, sum_an);
-      dap.data<float>()[o] = static_cast<float>(sum_ap);
-      dan.data<float>()[o] = static_cast<float>(sum_an);
-      double slope = 0;
-      if (mode_ == "window") {
-        slope = window_sum(p, g, f.size, d, h_, ap, an) / (2 * h_ * delta);
-        if (balanced_) slope /= std::sqrt(static_cast<double>(f.size));
-      } else {
-        const double mean = static_cast<double>(mean_abs(p, f.size));
-        slope = (mode_ == "consistent" ? -ap * sum_ap - an * sum_an : sum_ap - sum_an) * mean;
-      }
-      ddelta.data<float>()[o] = static_cast<float>(slope);
-    }
-    return {dw, dap, dan, ddelta};
-  }
-
+  DeltaRule rule_;
+  double initial_delta_ = 0.7;
   Tensor ap_, an_, delta_;
-  std::string mode_;
-  bool balanced_;
-  double h_;
 };
 
-class TasAct final : public ActQuantizer {
+class TasActs final : public ActQuantizer {
  public:
-  explicit TasAct(const QuantSpec& spec) : delta_(learnable(Shape{1}, 0.7)), mean_(Tensor::zeros(Shape{1})) {
-    spec.allow_only({"mode", "delta"});
-    const std::string mode = spec.text("mode", "signed");
-    if (mode != "signed" && mode != "relu01") {
-      throw ValueError("[tas] expected mode=signed or mode=relu01 (for {0,1,2} use fatnn:mode=unsigned); got \"" + mode + "\"");
-    }
-    relu_ = mode == "relu01";
-    delta_.fill(spec.number("delta", 0.7));
-    project_deltas(delta_);
+  explicit TasActs(const QuantSpec& spec) : rule_(spec) {
+    spec.allow_only({"mode", "delta", "learn_delta", "delta_grad_scale", "h", "ste"});
+    relu_ = choice(spec, "mode", {"signed", "relu01", "relu012"}) == "relu01";
+    initial_delta_ = initial_delta(spec);
+    window_is_2d_ = choice(spec, "ste", {"v_le_1", "v_le_2d"}) == "v_le_2d";
+    delta_ = Tensor::full(Shape{1}, initial_delta_).set_requires_grad(rule_.learn);
   }
 
-  std::vector<NamedTensor> learnables() override { return {{"delta", delta_}}; }
-  std::vector<NamedTensor> states() override { return {{"mean_abs", mean_}}; }
+  std::vector<NamedTensor> learnables() override {
+    if (!rule_.learn) return {};
+    return {{"delta", delta_}};
+  }
+  std::vector<NamedTensor> states() override { return {mean_.state()}; }
 
   void init(const Tensor& v) override {
-    const Tensor dense = rectified<float>(v.to(DType::kF32).contiguous());
-    *mean_.data<float>() = static_cast<float>(mean_abs_parallel(dense.data<float>(), dense.numel()));
+    delta_.fill(initial_delta_);
+    const Tensor dense = dense_float(v);
+    mean_.set(batch_mean<float>(dense));
   }
 
   Tensor forward(const Tensor& v, bool training) override {
     return dispatch(v.dtype(), "tas", [&](auto zero) {
       using T = decltype(zero);
-      const Tensor x = rectified<T>(v.contiguous());
-      T d = static_cast<T>(threshold());
+      const Tensor dense = v.contiguous();
+      T mean = static_cast<T>(mean_.value());
       if (training) {
-        const double mean = mean_abs_parallel(x.data<T>(), x.numel());
-        float& running = *mean_.data<float>();
-        running = running == 0 ? static_cast<float>(mean) : 0.9f * running + 0.1f * static_cast<float>(mean);
-        d = static_cast<T>(*delta_.data<float>()) * static_cast<T>(mean);
+        const double batch = batch_mean<T>(dense);
+        mean_.update(batch);
+        mean = narrow<T>(batch);
       }
-      const Tensor q = map<T>(x, [d](T a) { return ternary_sign(a, d); });
-      return record("tas", q, {v, delta_}, [this, x, d](const Tensor& dq) {
-        const bool relu = relu_;
-        const Tensor g = dq.contiguous();
-        const Tensor dv = map2<T>(x, g, [relu](T a, T b) { return std::abs(a) <= T(1) && !(relu && a <= T(0)) ? b : T(0); });
-        const double features = static_cast<double>(x.numel()) / static_cast<double>(std::max<std::int64_t>(x.size(0), 1));
-        const double delta = static_cast<double>(*delta_.data<float>());
-        const double slope = window_total<T>(x, g, d) / (2 * kWindow * delta) / std::sqrt(features);
-        return std::vector<Tensor>{dv, Tensor::full(Shape{1}, slope)};
+      const T delta = static_cast<T>(at(delta_)), d = delta * mean;
+      const bool relu = relu_;
+      const Tensor q = map<T>(dense, [d, relu](T x) { return level(x, d, relu); });
+      const T reach = window_is_2d_ ? 2 * d : T(1), half = static_cast<T>(rule_.h) * d;
+      const double factor = rule_.factor(static_cast<double>(delta), features(dense));
+      return record("tas", q, {v, delta_}, [=](const Tensor& dq) {
+        const auto below = relu ? T(0) : -std::numeric_limits<T>::infinity();
+        const auto out = gradients<T>(
+            dense, dq,
+            [=](T x, T g) { return only(std::abs(x) <= reach, only(x > below, g)); },
+            [=](T x, T g) { return window_term(x, g, d, half, T(1), relu ? T(0) : T(1)); });
+        return std::vector<Tensor>{out.dx, one(factor * out.sums[0])};
       });
     });
   }
 
-  void after_step() override { project_deltas(delta_); }
+  void after_step() override { project(delta_, kLeastDelta, kLargestDelta); }
   int lo() const override { return relu_ ? 0 : -1; }
   int hi() const override { return 1; }
   float step() const override { return 1.0f; }
-  int code(float v) const override { return static_cast<int>(ternary_sign(relu_ && v < 0 ? 0.0f : v, threshold())); }
+  int code(float v) const override { return static_cast<int>(level(v, at(delta_) * mean_.value(), relu_)); }
 
  private:
-  float threshold() const { return *delta_.data<float>() * *mean_.data<float>(); }
-
   template <class T>
-  Tensor rectified(const Tensor& v) const {
-    return relu_ ? map<T>(v, [](T a) { return a > T(0) ? a : T(0); }) : v;
+  static T level(T x, T threshold, bool relu) {
+    return relu ? (x > threshold ? T(1) : T(0)) : ternary_sign(x, threshold);
+  }
+  /// E|v| of what the ternariser sees: after the ReLU in mode relu01.
+  template <class T>
+  double batch_mean(const Tensor& v) const {
+    const T* p = v.data<T>();
+    const std::int64_t n = v.numel();
+    if (!relu_ || n == 0) return mean_abs(p, n);
+    return sum_of(n, [p](std::int64_t i) { return p[i] > 0 ? p[i] : T(0); }) / static_cast<double>(n);
   }
 
-  // window_sum over a large tensor: chunks on all threads, added in order.
-  template <class T>
-  static double window_total(const Tensor& x, const Tensor& g, T d) {
-    constexpr std::int64_t kChunk = 1 << 14;
-    const std::int64_t n = x.numel(), chunks = (n + kChunk - 1) / kChunk;
-    std::vector<double> partial(static_cast<std::size_t>(chunks));
-    parallel_for(chunks, [&](std::int64_t c) {
-      partial[static_cast<std::size_t>(c)] = window_sum(x.data<T>() + c * kChunk, g.data<T>() + c * kChunk,
-                                                        std::min(kChunk, n - c * kChunk), d, kWindow, 1.0, 1.0);
-    });
-    double sum = 0;
-    for (const double p : partial) sum += p;
-    return sum;
-  }
-
-  Tensor delta_, mean_;
-  bool relu_;
+  DeltaRule rule_;
+  double initial_delta_ = 0.7;
+  bool relu_ = false, window_is_2d_ = false;
+  Tensor delta_;
+  RunningMeanAbs mean_;
 };
 
 }  // namespace
 
 std::unique_ptr<WeightQuantizer> make_weight_tas(const QuantSpec& spec, const Shape& shape) {
-  return std::make_unique<TasWeight>(spec, shape);
+  return std::make_unique<TasWeights>(spec, shape);
 }
-std::unique_ptr<ActQuantizer> make_act_tas(const QuantSpec& spec) { return std::make_unique<TasAct>(spec); }
+std::unique_ptr<ActQuantizer> make_act_tas(const QuantSpec& spec) {
+  if (spec.text("mode", "") != "relu012") return std::make_unique<TasActs>(spec);
+  spec.allow_only({"mode"});
+  return make_act_quantizer({"fatnn", {{"mode", "unsigned"}}});
+}
 
-}  // namespace tern
+}  // namespace tern::quant

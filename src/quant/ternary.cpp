@@ -1,76 +1,73 @@
-// Ternary activations with a threshold that is not learned.
-//   q = +1 if v > D, -1 if v < -D, else 0;   dv = dq * 1{|v| <= 1}
-//   threshold=fixed (default): D = t, 0.5 unless given (STTN).
-//   threshold=mean: D = factor * E|v| over the batch in training, over an exponential average (momentum 0.1) of training
-//   batches in evaluation, so that what is deployed does not depend on the test batch. factor: 0.7 (TOT-Net), 0.4 (TBN).
+// Ternary activations {-1, 0, 1} with a threshold that is not learned.
+//   q = +1 if v > D, -1 if v < -D, else 0;   dv = dq 1{|v| <= 1}   (ste=v_le_2d: |v| <= 2D)
+//   threshold=fixed: D = t, 0.5 unless given
+//   threshold=mean: D = factor * E|v|, of the batch in training, of a running average over training batches at inference
+// Keys: ternary (fixed), sttn (fixed 0.5), tbn (mean, factor 0.4), totnet (mean, factor 0.7).
+// Papers: Wan et al., "TBN", 2018; Xu et al., "Soft threshold ternary networks", 2020; TOT-Net, 2019.
 #include "quant/quant_util.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
-class TernaryAct final : public ActQuantizer {
+class TernaryActs final : public ActQuantizer {
  public:
-  explicit TernaryAct(const QuantSpec& spec, const std::string& default_kind = "fixed", double default_factor = 0.7) {
-    spec.allow_only({"threshold", "t", "factor"});
-    const std::string kind = spec.text("threshold", default_kind);
-    if (kind != "fixed" && kind != "mean") {
-      throw ValueError("[" + spec.key + "] expected threshold=fixed or threshold=mean; got \"" + kind + "\"");
-    }
+  TernaryActs(const QuantSpec& spec, bool mean_by_default, double factor) {
+    spec.allow_only({"threshold", "t", "factor", "ste"});
+    const std::string kind = mean_by_default ? choice(spec, "threshold", {"mean", "fixed"})
+                                             : choice(spec, "threshold", {"fixed", "mean"});
     from_mean_ = kind == "mean";
-    factor_ = static_cast<float>(spec.number("factor", default_factor));
-    fixed_ = static_cast<float>(spec.number("t", 0.5));
-    if (factor_ <= 0 || fixed_ <= 0) throw ValueError("[" + spec.key + "] expected t and factor > 0");
-    mean_ = Tensor::zeros(Shape{1});
+    fixed_ = static_cast<float>(positive(spec, "t", 0.5));
+    factor_ = static_cast<float>(positive(spec, "factor", factor));
+    window_is_2d_ = choice(spec, "ste", {"v_le_1", "v_le_2d"}) == "v_le_2d";
   }
 
   std::vector<NamedTensor> states() override {
     if (!from_mean_) return {};
-    return {{"mean_abs", mean_}};
+    return {mean_.state()};
+  }
+  void init(const Tensor& v) override {
+    const Tensor dense = dense_float(v);
+    if (from_mean_) mean_.set(mean_abs(dense.data<float>(), dense.numel()));
   }
 
   Tensor forward(const Tensor& v, bool training) override {
     return dispatch(v.dtype(), "ternary", [&](auto zero) {
       using T = decltype(zero);
       const Tensor dense = v.contiguous();
-      T d = static_cast<T>(threshold());
+      T d = from_mean_ ? static_cast<T>(factor_) * static_cast<T>(mean_.value()) : static_cast<T>(fixed_);
       if (training && from_mean_) {
-        const double mean = mean_abs_parallel(dense.data<T>(), dense.numel());
-        float& running = *mean_.data<float>();
-        running = running == 0 ? static_cast<float>(mean) : 0.9f * running + 0.1f * static_cast<float>(mean);
-        d = static_cast<T>(factor_) * static_cast<T>(mean);
+        const double batch = mean_abs(dense.data<T>(), dense.numel());
+        mean_.update(batch);
+        d = static_cast<T>(factor_) * narrow<T>(batch);
       }
-      const Tensor q = map<T>(dense, [d](T x) { return ternary_sign(x, d); });
-      return record("ternary", q, {v}, [dense](const Tensor& dq) {
-        return std::vector<Tensor>{map2<T>(dense, dq, [](T x, T g) { return std::abs(x) <= T(1) ? g : T(0); })};
-      });
+      const T reach = window_is_2d_ ? 2 * d : T(1);
+      return straight_through<T>("ternary", v, [d](T x) { return ternary_sign(x, d); },
+                                 [reach](T x) { return std::abs(x) <= reach; });
     });
   }
 
-  void init(const Tensor& v) override {
-    if (from_mean_) *mean_.data<float>() = mean_abs_of(v);
-  }
   int lo() const override { return -1; }
   int hi() const override { return 1; }
   float step() const override { return 1.0f; }
-  int code(float v) const override { return static_cast<int>(ternary_sign(v, threshold())); }
-
- private:
-  float threshold() const { return from_mean_ ? factor_ * *mean_.data<float>() : fixed_; }
-  static float mean_abs_of(const Tensor& v) {
-    const Tensor dense = v.to(DType::kF32).contiguous();
-    return static_cast<float>(mean_abs_parallel(dense.data<float>(), dense.numel()));
+  int code(float v) const override {
+    return static_cast<int>(ternary_sign(v, from_mean_ ? factor_ * mean_.value() : fixed_));
   }
 
-  bool from_mean_ = false;
+ private:
+  bool from_mean_ = false, window_is_2d_ = false;
   float factor_ = 0.7f, fixed_ = 0.5f;
-  Tensor mean_;  // running E|v|
+  RunningMeanAbs mean_;
 };
 
 }  // namespace
 
-std::unique_ptr<ActQuantizer> make_act_ternary(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec); }
-std::unique_ptr<ActQuantizer> make_act_sttn(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec); }
-std::unique_ptr<ActQuantizer> make_act_tbn(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec, "mean", 0.4); }
-std::unique_ptr<ActQuantizer> make_act_totnet(const QuantSpec& spec) { return std::make_unique<TernaryAct>(spec, "mean", 0.7); }
+std::unique_ptr<ActQuantizer> make_act_ternary(const QuantSpec& spec) {
+  return std::make_unique<TernaryActs>(spec, false, 0.7);
+}
+std::unique_ptr<ActQuantizer> make_act_sttn(const QuantSpec& spec) { return std::make_unique<TernaryActs>(spec, false, 0.7); }
+std::unique_ptr<ActQuantizer> make_act_tbn(const QuantSpec& spec) { return std::make_unique<TernaryActs>(spec, true, 0.4); }
+std::unique_ptr<ActQuantizer> make_act_totnet(const QuantSpec& spec) {
+  return std::make_unique<TernaryActs>(spec, true, 0.7);
+}
 
-}  // namespace tern
+}  // namespace tern::quant

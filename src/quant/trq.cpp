@@ -1,13 +1,12 @@
-// TRQ (a reconstruction): a stem and a residual that share one learned scale per filter.
-//   b0 = sgn(w), r = w - a b0, b1 = sgn(r) with the sign of zero opposite to b0;  q = a (b0 + b1), levels {-2a, 0, 2a}
-// so the threshold is |w| > a. da = sum dq (b0 + b1), dw = dq 1{|w| <= 1}. Init a = E|w|, a >= 1e-4.
-// The forward map is LSQ's ternary one with s = 2a. Paper: as TRQ is described by the papers that compare with it; its own
-// equations were not at hand.
-#include <algorithm>
-
+// TRQ: ternary weights as a binary stem plus a binary residual with one learned scale a filter, a > 0.
+//   b0 = sgn(w),  b1 = sgn(w - a b0), the sign of zero taken opposite to b0,  q = a (b0 + b1)
+// which is {-2a, 0, +2a} with the threshold |w| > a: LSQ's ternary levels for s = 2a.
+//   da = sum dq (b0 + b1),   dw = dq 1{|w| <= 1};   a >= 1e-4, starts at E|w|
+// Paper: Li et al., "TRQ: ternary neural networks with residual quantization", 2021.
+// Differs: a reconstruction; stem and residual share one scale, the only reading that gives three levels.
 #include "quant/quant_util.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
 class Trq final : public WeightQuantizer {
@@ -15,62 +14,51 @@ class Trq final : public WeightQuantizer {
   Trq(const QuantSpec& spec, const Shape& shape) : a_(learnable(Shape{shape[0]}, 1.0)) { spec.allow_only({}); }
 
   std::vector<NamedTensor> learnables() override { return {{"a", a_}}; }
-
   void init(const Tensor& w) override {
-    const Tensor dense = w.contiguous();
-    const Groups f = groups_of(w.shape(), true);
-    for (std::int64_t o = 0; o < f.count; ++o) a_.data<float>()[o] = mean_abs(dense.data<float>() + o * f.size, f.size);
+    const Tensor dense = dense_float(w);
+    const Groups groups = groups_of(w.shape(), true);
+    for (std::int64_t f = 0; f < groups.count; ++f) {
+      at(a_, f) = narrow<float>(mean_abs(dense.data<float>() + f * groups.size, groups.size));
+    }
     after_step();
   }
+  void after_step() override { project(a_, 1e-4f, kLargestScale); }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "trq", [&](auto zero) {
       using T = decltype(zero);
       const Tensor dense = w.contiguous();
-      const Groups f = groups_of(w.shape(), true);
-      const Tensor q = Tensor::empty(w.shape(), w.dtype());
-      std::vector<T> scales;
-      for (std::int64_t o = 0; o < f.count; ++o) {
-        const T a = static_cast<T>(a_.data<float>()[o]);
-        scales.push_back(a);
-        for (std::int64_t i = o * f.size; i < (o + 1) * f.size; ++i) {
-          q.data<T>()[i] = T(2) * a * ternary_sign(dense.data<T>()[i], a);
+      const auto l = std::make_shared<const Levels<T>>(levels<T>(dense));
+      return record("trq", values(*l, w.shape()), {w, a_}, [l, dense](const Tensor& dq) {
+        const Tensor da = Tensor::empty(Shape{l->groups.count}), dy = dq.contiguous();
+        for (std::int64_t f = 0; f < l->groups.count; ++f) {
+          const std::int8_t* code = l->group(f);
+          const T* g = dy.data<T>() + f * l->groups.size;
+          at(da, f) = static_cast<float>(2 * sum_of(l->groups.size, [=](std::int64_t i) { return g[i] * static_cast<T>(code[i]); }));
         }
-      }
-      return record("trq", q, {w, a_}, [dense, f, scales](const Tensor& dq) {
-        const Tensor g = dq.contiguous(), da = Tensor::zeros(Shape{f.count});
-        for (std::int64_t o = 0; o < f.count; ++o) {
-          double sum = 0;
-          for (std::int64_t i = o * f.size; i < (o + 1) * f.size; ++i) {
-            sum += 2 * static_cast<double>(g.data<T>()[i]) *
-                   static_cast<double>(ternary_sign(dense.data<T>()[i], scales[static_cast<std::size_t>(o)]));
-          }
-          da.data<float>()[o] = static_cast<float>(sum);
-        }
-        const Tensor dw = map2<T>(dense, g, [](T x, T d) { return std::abs(x) <= T(1) ? d : T(0); });
-        return std::vector<Tensor>{dw, da};
+        return std::vector<Tensor>{gradients<T>(dense, dy, [](T x, T g) { return only(within_one(x), g); }).dx, da};
       });
     });
   }
 
-  void after_step() override {
-    for (float& a : a_.span<float>()) a = std::max(a, 1e-4f);
-  }
-
-  WeightCodes deploy(const Tensor& w) const override {
-    const Tensor dense = w.contiguous();
-    const Groups f = groups_of(w.shape(), true);
-    WeightCodes out;
-    out.shape = w.shape();
-    for (std::int64_t i = 0; i < w.numel(); ++i) {
-      out.codes.push_back(static_cast<std::int8_t>(ternary_sign(dense.data<float>()[i], a_.data<float>()[i / f.size])));
-    }
-    for (const float a : a_.span<float>()) out.scale_pos.push_back(2.0f * a);
-    out.scale_neg = out.scale_pos;
-    return out;
-  }
+  WeightCodes deploy(const Tensor& w) const override { return packed(levels<float>(dense_float(w)), w.shape()); }
 
  private:
+  template <class T>
+  Levels<T> levels(const Tensor& w) const {
+    Levels<T> l(groups_of(w.shape(), true));
+    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+      const T a = static_cast<T>(at(a_, f));
+      l.set_scale(f, 2 * a);
+      assign_codes(w.data<T>() + f * l.groups.size, l.groups.size, l.group(f), [a](T x) {
+        const T b0 = x >= 0 ? T(1) : T(-1), r = x - a * b0;
+        const T b1 = r == 0 ? -b0 : (r > 0 ? T(1) : T(-1));
+        return (b0 + b1) / 2;
+      });
+    }
+    return l;
+  }
+
   Tensor a_;
 };
 
@@ -80,4 +68,4 @@ std::unique_ptr<WeightQuantizer> make_weight_trq(const QuantSpec& spec, const Sh
   return std::make_unique<Trq>(spec, shape);
 }
 
-}  // namespace tern
+}  // namespace tern::quant

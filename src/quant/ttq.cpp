@@ -1,84 +1,74 @@
-// TTQ: ternary weights {-Wn, 0, +Wp} with two learned scales a layer.
-//   D = t max|w|, t = 0.05;  q = +Wp if w > D, -Wn if w < -D, else 0;  gradients: two_scales.hpp, summed over the layer
-// Options: t; init=twn (means of |w| over TWN's survivors of each side) or init=one (both 1). Wp, Wn >= 1e-4.
-// Paper: Zhu, Han, Mao, Dally, "Trained ternary quantization", 2017, equations 6 to 9. Differs: the sign of dWn, which the
-// printed formula omits.
-#include <algorithm>
-
+// TTQ: ternary weights {-Wn, 0, +Wp} with learned scales, one pair a layer.
+//   D = t max|w|,  q = +Wp if w > D, -Wn if w < -D, else 0;   Wp, Wn >= 1e-4
+//   dWp = sum over {w > D} of dq,   dWn = - sum over {w < -D} of dq
+//   dw = Wp dq (w > D),  dq (|w| <= D),  Wn dq (w < -D)
+// init=twn (default): each scale starts at the mean of |w| beyond 0.7 E|w| on its side; init=one: at 1.
+// Paper: Zhu, Han, Mao, Dally, "Trained ternary quantization", 2017, equations 6 to 9.
+// Differs: the printed dWn lacks the minus that the level -Wn gives.
 #include "quant/two_scales.hpp"
 
-namespace tern {
+namespace tern::quant {
 namespace {
 
 class Ttq final : public WeightQuantizer {
  public:
-  explicit Ttq(const QuantSpec& spec) : wp_(learnable(Shape{1}, 1.0)), wn_(learnable(Shape{1}, 1.0)) {
+  explicit Ttq(const QuantSpec& spec) {
     spec.allow_only({"t", "init"});
     t_ = spec.number("t", 0.05);
-    if (t_ < 0 || t_ >= 1) throw ValueError("[ttq] expected t in [0, 1); got " + std::to_string(t_));
-    const std::string init = spec.text("init", "twn");
-    if (init != "twn" && init != "one") throw ValueError("[ttq] expected init=twn or init=one; got \"" + init + "\"");
-    init_from_weights_ = init == "twn";
+    if (!(t_ >= 0 && t_ < 1)) bad_option(spec, "t", "within [0, 1)");
+    from_weights_ = choice(spec, "init", {"twn", "one"}) == "twn";
   }
 
   std::vector<NamedTensor> learnables() override { return {{"wp", wp_}, {"wn", wn_}}; }
 
   void init(const Tensor& w) override {
-    if (!init_from_weights_) return;
-    const Tensor dense = w.contiguous();
+    if (!from_weights_) return;
+    const Tensor dense = dense_float(w);
     const float* p = dense.data<float>();
-    two_scales::init_scales(p, w.numel(), 0.7f * mean_abs(p, w.numel()), *wp_.data<float>(), *wn_.data<float>());
-    after_step();
+    const std::int64_t n = dense.numel();
+    const float threshold = 0.7f * narrow<float>(mean_abs(p, n));
+    at(wp_) = side_scale(p, n, threshold, 1.0f);
+    at(wn_) = side_scale(p, n, threshold, -1.0f);
   }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "ttq", [&](auto zero) {
       using T = decltype(zero);
-      const Tensor dense = w.contiguous();
-      const std::int64_t n = w.numel();
-      const T d = threshold<T>(dense), ap = static_cast<T>(*wp_.data<float>()), an = static_cast<T>(*wn_.data<float>());
-      const Tensor q = Tensor::empty(w.shape(), w.dtype());
-      two_scales::forward(dense.data<T>(), n, d, ap, an, q.data<T>());
-      return record("ttq", q, {w, wp_, wn_}, [dense, n, d, ap, an](const Tensor& dq) {
-        const Tensor g = dq.contiguous(), dw = Tensor::empty(dense.shape(), dense.dtype());
-        double dap = 0, dan = 0;
-        two_scales::backward(dense.data<T>(), g.data<T>(), n, d, ap, an, dw.data<T>(), dap, dan);
-        return std::vector<Tensor>{dw, Tensor::full(Shape{1}, dap), Tensor::full(Shape{1}, dan)};
+      const auto l = std::make_shared<const Levels<T>>(levels<T>(w.contiguous()));
+      return record("ttq", values(*l, w.shape()), {w, wp_, wn_}, [l, shape = w.shape()](const Tensor& dq) {
+        const TwoScaleGradients d = two_scale_gradients(*l, dq, shape);
+        return std::vector<Tensor>{d.dw, one(d.dpos[0]), one(d.dneg[0])};
       });
     });
   }
 
   void after_step() override {
-    two_scales::project_scales(wp_);
-    two_scales::project_scales(wn_);
+    project(wp_, 1e-4f, kLargestScale);
+    project(wn_, 1e-4f, kLargestScale);
   }
 
-  WeightCodes deploy(const Tensor& w) const override {
-    const Tensor dense = w.contiguous();
-    const float d = threshold<float>(dense);
-    WeightCodes out;
-    out.shape = w.shape();
-    for (const float x : dense.span<float>()) out.codes.push_back(static_cast<std::int8_t>(ternary_sign(x, d)));
-    out.scale_pos.assign(static_cast<std::size_t>(w.size(0)), *wp_.data<float>());
-    out.scale_neg.assign(static_cast<std::size_t>(w.size(0)), *wn_.data<float>());
-    return out;
-  }
+  WeightCodes deploy(const Tensor& w) const override { return packed(levels<float>(dense_float(w)), w.shape()); }
 
  private:
   template <class T>
-  T threshold(const Tensor& dense) const {
+  Levels<T> levels(const Tensor& w) const {
+    Levels<T> l(groups_of(w.shape(), false));
+    const T* p = w.data<T>();
     T largest = 0;
-    for (const T x : dense.span<T>()) largest = std::max(largest, std::abs(x));
-    return static_cast<T>(t_) * largest;
+    for (std::int64_t i = 0; i < w.numel(); ++i) largest = std::max(largest, std::abs(p[i]));
+    l.pos[0] = static_cast<T>(at(wp_));
+    l.neg[0] = static_cast<T>(at(wn_));
+    assign_codes(p, w.numel(), l.group(0), [d = static_cast<T>(t_) * largest](T x) { return ternary_sign(x, d); });
+    return l;
   }
 
-  Tensor wp_, wn_;
-  double t_;
-  bool init_from_weights_;
+  double t_ = 0.05;
+  bool from_weights_ = true;
+  Tensor wp_ = learnable(Shape{1}, 1.0), wn_ = learnable(Shape{1}, 1.0);
 };
 
 }  // namespace
 
 std::unique_ptr<WeightQuantizer> make_weight_ttq(const QuantSpec& spec, const Shape&) { return std::make_unique<Ttq>(spec); }
 
-}  // namespace tern
+}  // namespace tern::quant

@@ -1,52 +1,40 @@
-// Ternary weights with a scale for each side, q = +ap above D, -an below -D, 0 between: the common core of TTQ and TAS.
-//   dap = sum over w > D of dq,  dan = -sum over w < -D of dq   (the level is -an, hence the minus)
-//   dw = ap dq (w > D),  dq (|w| <= D),  an dq (w < -D)
+// The gradient that TTQ and TAS share: ternary codes with a learned scale on each side.
+//   dpos = sum over {code > 0} of dq,   dneg = - sum over {code < 0} of dq        (the level is -neg, hence the minus)
+//   dw = pos dq (code > 0),  dq (code = 0),  neg dq (code < 0)
 #pragma once
 
 #include "quant/quant_util.hpp"
 
-namespace tern::two_scales {
+namespace tern::quant {
+
+struct TwoScaleGradients {
+  Tensor dw;
+  std::vector<double> dpos, dneg;  ///< one a group
+};
 
 template <class T>
-void forward(const T* w, std::int64_t n, T threshold, T ap, T an, T* q) {
-  for (std::int64_t i = 0; i < n; ++i) q[i] = w[i] > threshold ? ap : (w[i] < -threshold ? -an : T(0));
+TwoScaleGradients two_scale_gradients(const Levels<T>& l, const Tensor& dq, const Shape& shape) {
+  TwoScaleGradients out{Tensor::empty(shape, DTypeOf<T>::value), {}, {}};
+  const Tensor dense = dq.contiguous();
+  const std::int64_t n = l.groups.size;
+  for (std::int64_t k = 0; k < l.groups.count; ++k) {
+    const std::int8_t* code = l.group(k);
+    const T* g = dense.data<T>() + k * n;
+    T* to = out.dw.template data<T>() + k * n;
+    out.dpos.push_back(sum_of(n, [=](std::int64_t i) { return code[i] > 0 ? g[i] : T(0); }));
+    out.dneg.push_back(-sum_of(n, [=](std::int64_t i) { return code[i] < 0 ? g[i] : T(0); }));
+    const T pos = l.scale_pos(k), neg = l.scale_neg(k);
+    for (std::int64_t i = 0; i < n; ++i) to[i] = g[i] * (code[i] > 0 ? pos : (code[i] < 0 ? neg : T(1)));
+  }
+  return out;
 }
 
+/// Mean of |w| over the elements with that sign beyond the threshold, E|w| if there are none; at least 1e-4.
 template <class T>
-void backward(const T* w, const T* dq, std::int64_t n, T threshold, T ap, T an, T* dw, double& dap, double& dan) {
-  dap = dan = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (w[i] > threshold) {
-      dap += static_cast<double>(dq[i]);
-      dw[i] = ap * dq[i];
-    } else if (w[i] < -threshold) {
-      dan -= static_cast<double>(dq[i]);
-      dw[i] = an * dq[i];
-    } else {
-      dw[i] = dq[i];
-    }
-  }
+float side_scale(const T* w, std::int64_t n, T threshold, T sign) {
+  const double sum = sum_of(n, [=](std::int64_t i) { return sign * w[i] > threshold ? sign * w[i] : T(0); });
+  const double count = sum_of(n, [=](std::int64_t i) { return sign * w[i] > threshold ? 1.0 : 0.0; });
+  return std::clamp(narrow<float>(count > 0 ? sum / count : mean_abs(w, n)), 1e-4f, kLargestScale);
 }
 
-/// Mean of |w| over the survivors of each side; E|w| where a side has none.
-inline void init_scales(const float* w, std::int64_t n, float threshold, float& ap, float& an) {
-  double sum[2] = {0, 0};
-  std::int64_t count[2] = {0, 0};
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float t = ternary_sign(w[i], threshold);
-    if (t == 0) continue;
-    const int side = t > 0 ? 0 : 1;
-    sum[side] += std::abs(static_cast<double>(w[i]));
-    ++count[side];
-  }
-  const float fallback = mean_abs(w, n);
-  ap = count[0] ? static_cast<float>(sum[0] / static_cast<double>(count[0])) : fallback;
-  an = count[1] ? static_cast<float>(sum[1] / static_cast<double>(count[1])) : fallback;
-}
-
-inline constexpr float kLeastScale = 1e-4f;
-inline void project_scales(const Tensor& scales) {
-  for (float& s : scales.span<float>()) s = std::max(s, kLeastScale);
-}
-
-}  // namespace tern::two_scales
+}  // namespace tern::quant

@@ -96,7 +96,7 @@ TEST_CASE("mean-based thresholds: the average of training batches holds in evalu
 TEST_CASE("activation quantizers: errors name what is known", "[quant]") {
   const auto make = [](const char* spec) { return tern::make_act_quantizer(tern::QuantSpec::parse(spec)); };
   CHECK_THROWS_WITH(make("terany"), ContainsSubstring("known: ternary"));
-  CHECK_THROWS_WITH(make("fatnn:mode=both"), ContainsSubstring("mode=signed or mode=unsigned"));
+  CHECK_THROWS_WITH(make("fatnn:mode=both"), ContainsSubstring("mode = signed or unsigned"));
   CHECK_THROWS_WITH(make("lsq:bits=0"), ContainsSubstring("expected bits"));
   CHECK_THROWS_WITH(make("ternary:t=-1"), ContainsSubstring("> 0"));
   CHECK_THROWS_WITH(make("heaviside:t=1"), ContainsSubstring("known: none"));
