@@ -15,7 +15,7 @@ enum class Isa {
   kNeon,            ///< aarch64
   kAvx2,            ///< x86-64 with AVX2, FMA3, BMI, POPCNT
   kAvx512,          ///< AVX-512 F, BW, DQ, VL
-  kAvx512Vpopcnt,   ///< the same and VPOPCNTDQ, BITALG, VBMI
+  kAvx512Vpopcnt,   ///< the same and VPOPCNTDQ, BITALG, VBMI, VBMI2 (Ice Lake, Zen 4 and later)
 };
 
 /// "reference", "portable", "neon", "avx2", "avx512", "avx512vpopcnt".

@@ -278,16 +278,11 @@ class ThresholdConvStep final : public Step {
   }
   i64 units() const override { return (out_.height * out_.width + kUnitPixels - 1) / kUnitPixels; }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    alignas(64) std::array<std::int32_t, kTilePixels * kpacked::kBlock> acc;
     const auto* x = w.at<std::uint8_t>(in_);
     auto* y = w.at<std::uint8_t>(output);
-    const i64 last = std::min(end * kUnitPixels, out_.height * out_.width);
+    const i64 first = begin * kUnitPixels, last = std::min(end * kUnitPixels, out_.height * out_.width);
     for (i64 b = 0; b < conv_.blocks(); ++b) {
-      for (i64 i = begin * kUnitPixels; i < last; i += kTilePixels) {
-        const i64 pixels = std::min(kTilePixels, last - i);
-        conv_.run(micro_, x, b, i, pixels, acc.data());
-        thresholds_.write(micro_, acc.data(), b, pixels, out_, y, pixels_.data() + i);
-      }
+      conv_.run(micro_, x, b, first, last - first, thresholds_, out_, y, pixels_.data());
     }
   }
 

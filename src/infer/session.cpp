@@ -20,9 +20,9 @@ constexpr i64 kWorthThreads = 60'000;
 void check_options(const Options& o) {
   if (o.threads < 0) throw ValueError("[session] expected threads >= 0; got " + std::to_string(o.threads));
   if (o.isa && !is_available(*o.isa)) (void)isa_from_name(name_of(*o.isa));  // throws, listing the available ones
-  constexpr std::string_view known[] = {"", "reference", "kpacked", "bitsliced"};
+  constexpr std::string_view known[] = {"", "reference", "kpacked"};
   if (std::find(std::begin(known), std::end(known), o.kernel) == std::end(known)) {
-    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: reference, kpacked, bitsliced");
+    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: reference, kpacked");
   }
 }
 

@@ -40,7 +40,8 @@ bool detect(Isa isa) {
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case Isa::kAvx512Vpopcnt:
       return detect(Isa::kAvx512) && __builtin_cpu_supports("avx512vpopcntdq") &&
-             __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512vbmi");
+             __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512vbmi") &&
+             __builtin_cpu_supports("avx512vbmi2");
 #elif defined(__aarch64__)
     case Isa::kNeon: return true;  // part of the base architecture
 #endif

@@ -137,7 +137,7 @@ TEST_CASE("bitsliced: random convolutions equal the reference on every instructi
     const auto want = definition(p);
     for (const Isa isa : available_isas()) {
       const bitsliced::Micro& micro = bitsliced::micro_for(isa);
-      if (isa == Isa::kAvx2 || isa == Isa::kAvx512 || isa == Isa::kNeon) REQUIRE(micro.name == name_of(isa));
+      if (isa != Isa::kReference) REQUIRE(micro.name == name_of(isa));
       INFO("isa " << name_of(isa) << " kind " << round % 9 << " C " << d.channels << " H " << d.height << " W " << d.width
                   << " O " << d.outputs << " R " << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h << ","
                   << d.stride_w << " pad " << d.pad_h << "," << d.pad_w << " dilation " << d.dilation_h << ","

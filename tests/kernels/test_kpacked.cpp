@@ -243,3 +243,58 @@ TEST_CASE("kpacked: max pooling on planes equals max pooling on codes") {
     }
   }
 }
+
+TEST_CASE("kpacked: sums and thresholds in one call give the codes of the definition") {
+  Rng rng(6);
+  for (int round = 0; round < 40; ++round) {
+    ConvShape d;
+    d.channels = pick(rng, 1, 70);
+    d.outputs = pick(rng, 1, 30);
+    d.kernel_h = d.kernel_w = pick(rng, 1, 3);
+    d.pad_h = d.pad_w = pick(rng, 0, 1);
+    d.height = d.kernel_h + pick(rng, 0, 6);
+    d.width = d.kernel_w + pick(rng, 0, 9);
+    const auto levels = static_cast<int>(pick(rng, 1, round % 2 ? 2 : 5));
+    const int hi = static_cast<int>(pick(rng, 1, 3)), weight = static_cast<int>(pick(rng, 1, 2));
+    const auto x = random_codes(rng, d.channels * d.height * d.width, round % 3 ? -1 : 0, hi);
+    const auto w = random_codes(rng, d.outputs * d.k(), -weight, weight);
+    std::vector<std::int32_t> t, acc(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width()));
+    std::vector<std::int8_t> flip;
+    for (i64 o = 0; o < d.outputs; ++o) {
+      flip.push_back(static_cast<std::int8_t>(pick(rng, 0, 1)));
+      std::vector<std::int32_t> row;
+      for (int j = 0; j < levels; ++j) row.push_back(static_cast<std::int32_t>(pick(rng, -12, 12)));
+      std::sort(row.begin(), row.end());
+      if (o % 5 == 0) row.back() = std::numeric_limits<std::int32_t>::max();
+      if (o % 7 == 0) row.front() = std::numeric_limits<std::int32_t>::min();
+      if (flip.back()) std::reverse(row.begin(), row.end());
+      t.insert(t.end(), row.begin(), row.end());
+    }
+    reference::conv_codes(d, x.data(), w.data(), acc.data());
+    std::vector<std::int8_t> want, got(acc.size());
+    for (std::size_t i = 0; i < acc.size(); ++i) {
+      const std::size_t o = i / static_cast<std::size_t>(d.out_height() * d.out_width());
+      const auto row = std::span<const std::int32_t>(t).subspan(o * static_cast<std::size_t>(levels), static_cast<std::size_t>(levels));
+      want.push_back(static_cast<std::int8_t>(exact::quantize(acc[i], row, flip[o] != 0, 0)));
+    }
+    const PlaneLayout in{{round % 3 ? -1 : 0, hi}, d.channels, d.height, d.width, d.pad_h, d.pad_w};
+    const PlaneLayout out{{0, levels}, d.outputs, d.out_height(), d.out_width(), 1, 0};
+    const auto negated = kpacked::Thresholds::negate(w.data(), d.outputs, d.k(), flip.data());
+    const kpacked::Conv conv(d, in, negated.data());
+    const kpacked::Thresholds thresholds(d.outputs, levels, t.data(), flip.data());
+    const auto planes = packed(in, x);
+    const auto at = kpacked::pixel_bytes(out);
+    for (const Isa isa : available_isas()) {
+      AlignedVector<u8> y(static_cast<std::size_t>(out.total_bytes()), 0x6b);
+      kpacked::clear(out, y.data());
+      const i64 pixels = d.out_height() * d.out_width(), cut = pixels / 2;
+      for (i64 b = 0; b < conv.blocks(); ++b) {
+        conv.run(kpacked::micro_for(isa), planes.data(), b, cut, pixels - cut, thresholds, out, y.data(), at.data());
+        conv.run(kpacked::micro_for(isa), planes.data(), b, 0, cut, thresholds, out, y.data(), at.data());
+      }
+      kpacked::unpack(out, y.data(), got.data());
+      INFO("isa " << name_of(isa) << " round " << round);
+      REQUIRE(got == want);
+    }
+  }
+}

@@ -45,7 +45,7 @@ bool readable_in_place(const ConvShape& d, i64 pitch) {
 bool Conv::supports(const ConvShape& d, const PlaneCode& input, const PlaneCode& output) {
   const bool border = d.pad_h > 0 || d.pad_w > 0;
   return (!border || (input.lo <= 0 && input.hi >= 0)) && input.planes() <= 7 && output.levels() <= kMaxLevels &&
-         d.k() * input.levels() < (i64{1} << (kMaxBits - 8));
+         d.k() * input.levels() < (i64{1} << (kMaxBits - 3));
 }
 
 i64 Conv::output_pitch(const ConvShape& d, i64 in_pitch) {
@@ -149,6 +149,10 @@ void Conv::make_lists(const Spec& spec) {
       runs_.push_back(run);
     }
   }
+  if (panel_bytes() <= i64{8} << 16) {
+    for (const std::uint32_t offset : lists_) lists16_.push_back(static_cast<std::uint16_t>(offset / 8));
+    lists_ = {};
+  }
   const i64 most = *std::max_element(largest_.begin(), largest_.end());
   bits_ = kMaxBits;
   for (const int b : {14, 12, 10, 8}) {
@@ -231,7 +235,8 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
 
   TileTask task{};
   task.panel = panel;
-  task.lists = lists_.data();
+  task.lists16 = lists16_.empty() ? nullptr : lists16_.data();
+  task.lists32 = lists_.data();
   task.runs = runs_.data();
   task.weight_levels = weight_levels_;
   task.pairs = pairs_;
@@ -252,8 +257,8 @@ const Micro& micro_for(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return kMicroAvx2;
-    case Isa::kAvx512:
-    case Isa::kAvx512Vpopcnt: return kMicroAvx512;
+    case Isa::kAvx512: return kMicroAvx512;
+    case Isa::kAvx512Vpopcnt: return kMicroAvx512Vpopcnt;
 #elif defined(__aarch64__)
     case Isa::kNeon: return kMicroNeon;
 #endif

@@ -67,7 +67,8 @@ class Conv {
   };
   std::vector<Phase> phase_list_;
   std::vector<Tap> taps_;               // at tile 0
-  std::vector<std::uint32_t> lists_;
+  std::vector<std::uint32_t> lists_;      // one of the two, see TileTask
+  std::vector<std::uint16_t> lists16_;
   std::vector<Run> runs_;
   std::vector<i64> minus_;              // per output: sum_L 2^L n_L
   std::vector<i64> largest_;            // per output: the largest S

@@ -27,7 +27,10 @@ struct Run {
 
 struct TileTask {
   const std::uint8_t* panel;       ///< vectors, aligned to their size
-  const std::uint32_t* lists;      ///< byte offsets in the panel, channel after channel, level after level, + then -
+  /// Offsets in the panel, channel after channel, level after level, + then -. One of the two: 16 bits, in units of 8
+  /// bytes, for panels of up to 512 KiB (half the memory traffic); 32 bits, in bytes.
+  const std::uint16_t* lists16;
+  const std::uint32_t* lists32;
   const Run* runs;                 ///< [outputs][weight_levels], the highest level first
   int weight_levels;               ///< level L counts 2^L
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
@@ -65,7 +68,7 @@ struct Micro {
   void (*fill_panel)(const PanelTask& task);
 };
 
-extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2, kMicroAvx512;
+extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2, kMicroAvx512, kMicroAvx512Vpopcnt;
 
 /// kReference gets the portable one.
 const Micro& micro_for(Isa isa);

@@ -25,17 +25,22 @@ struct Two {
   V a, b;
 };
 
-template <bool kPairs>
+// A cursor over a list; kPairs: an entry is two adjacent vectors; Offset: 16 or 32 bits.
+template <bool kPairs, class Offset>
 struct List {
   const std::uint8_t* panel;
-  const std::uint32_t* at;
+  const Offset* at;
 
+  inline __attribute__((always_inline)) const std::uint8_t* address(int i) const {
+    return panel + static_cast<std::uint64_t>(at[i]) * (sizeof(Offset) == 2 ? 8 : 1);
+  }
   inline __attribute__((always_inline)) Two next() {
     if constexpr (kPairs) {
-      const std::uint8_t* p = panel + *at++;
+      const std::uint8_t* p = address(0);
+      ++at;
       return {Ops::load(p), Ops::load(p + sizeof(V))};
     } else {
-      const std::uint8_t *p = panel + at[0], *q = panel + at[1];
+      const std::uint8_t *p = address(0), *q = address(1);
       at += 2;
       return {Ops::load(p), Ops::load(q)};
     }
@@ -43,11 +48,11 @@ struct List {
 };
 
 // Adds 2^(L+1) entries; state[0 .. L] are the running counts of their levels. Returns two carries of level L + 1.
-template <int L, bool kMinus, bool kPairs>
+template <int L, bool kMinus, class Source>
 struct Tree {
-  static inline __attribute__((always_inline)) Two add(List<kPairs>& list, V* state) {
-    Two low = Tree<L - 1, kMinus, kPairs>::add(list, state);
-    Two high = Tree<L - 1, kMinus, kPairs>::add(list, state);
+  static inline __attribute__((always_inline)) Two add(Source& list, V* state) {
+    Two low = Tree<L - 1, kMinus, Source>::add(list, state);
+    Two high = Tree<L - 1, kMinus, Source>::add(list, state);
     Ops::template add<0>(low.a, low.b, high.a);     // low.a sum, low.b carry
     Ops::template add<0>(state[L], high.b, low.a);  // high.b carry
     return {low.b, high.b};
@@ -55,9 +60,9 @@ struct Tree {
 };
 
 // 4 entries, 8 planes.
-template <bool kMinus, bool kPairs>
-struct Tree<1, kMinus, kPairs> {
-  static inline __attribute__((always_inline)) Two add(List<kPairs>& list, V* state) {
+template <bool kMinus, class Source>
+struct Tree<1, kMinus, Source> {
+  static inline __attribute__((always_inline)) Two add(Source& list, V* state) {
     constexpr int kAll = kMinus ? 3 : 0, kOne = kMinus ? 1 : 0;
     Two p = list.next(), q = list.next(), r = list.next(), s = list.next();
     Ops::template add<kAll>(p.a, p.b, q.a);        // p.a sum, p.b carry
@@ -77,15 +82,15 @@ inline __attribute__((always_inline)) void carry_into(V* state, V carry) {
   for (int j = From; j < B; ++j) Ops::half(state[j], carry);
 }
 
-template <int B, bool kMinus, bool kPairs>
-inline __attribute__((always_inline)) void add_groups(List<kPairs>& list, int groups, V* state) {
+template <int B, bool kMinus, class Source>
+inline __attribute__((always_inline)) void add_groups(Source& list, int groups, V* state) {
   for (; groups >= 4; groups -= 4) {  // 32 entries
-    Two c = Tree<4, kMinus, kPairs>::add(list, state);
+    Two c = Tree<4, kMinus, Source>::add(list, state);
     Ops::template add<0>(state[5], c.a, c.b);
     carry_into<B, 6>(state, c.a);
   }
   for (; groups > 0; --groups) {  // 8 entries
-    Two c = Tree<2, kMinus, kPairs>::add(list, state);
+    Two c = Tree<2, kMinus, Source>::add(list, state);
     Ops::template add<0>(state[3], c.a, c.b);
     carry_into<B, 4>(state, c.a);
   }
@@ -119,17 +124,16 @@ inline __attribute__((always_inline)) void compare_and_store(const TileTask& tas
   }
 }
 
-template <int B, bool kPairs>
-void all_outputs(const TileTask& task) {
-  List<kPairs> list{task.panel, task.lists};
+template <int B, class Source>
+void all_outputs(const TileTask& task, Source list) {
   const Run* run = task.runs;
   for (std::int64_t o = 0; o < task.outputs; ++o) {
     V state[B];
 #pragma GCC unroll 20
     for (int b = 0; b < B; ++b) state[b] = Ops::zero();
     for (int level = task.weight_levels; level-- > 0; ++run) {
-      add_groups<B, false, kPairs>(list, run->plus, state);
-      add_groups<B, true, kPairs>(list, run->minus, state);
+      add_groups<B, false>(list, run->plus, state);
+      add_groups<B, true>(list, run->minus, state);
       if (level > 0) {  // everything so far counts double
 #pragma GCC unroll 20
         for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
@@ -140,20 +144,25 @@ void all_outputs(const TileTask& task) {
   }
 }
 
-template <bool kPairs>
-void by_bits(const TileTask& task) {
+template <class Source>
+void by_bits(const TileTask& task, Source list) {
   switch (task.bits) {
-    case 8: return all_outputs<8, kPairs>(task);
-    case 10: return all_outputs<10, kPairs>(task);
-    case 12: return all_outputs<12, kPairs>(task);
-    case 14: return all_outputs<14, kPairs>(task);
-    default: return all_outputs<20, kPairs>(task);
+    case 8: return all_outputs<8>(task, list);
+    case 10: return all_outputs<10>(task, list);
+    case 12: return all_outputs<12>(task, list);
+    case 14: return all_outputs<14>(task, list);
+    default: return all_outputs<20>(task, list);
   }
 }
 
 void run_tile(const TileTask& task) {
-  if (task.pairs) by_bits<true>(task);
-  else by_bits<false>(task);
+  if (task.lists16) {
+    if (task.pairs) by_bits(task, List<true, std::uint16_t>{task.panel, task.lists16});
+    else by_bits(task, List<false, std::uint16_t>{task.panel, task.lists16});
+  } else {
+    if (task.pairs) by_bits(task, List<true, std::uint32_t>{task.panel, task.lists32});
+    else by_bits(task, List<false, std::uint32_t>{task.panel, task.lists32});
+  }
 }
 
 void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {

@@ -1,6 +1,7 @@
 #include "kernels/kpacked/conv.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdlib>
 
@@ -111,21 +112,35 @@ i64 Conv::outputs(i64 block) const {
   return std::min<i64>(kBlock, shape_.outputs / shape_.groups - block % blocks_per_group_ * kBlock);
 }
 
-void Conv::run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, std::int32_t* acc) const {
+Task Conv::task(const u8* planes, i64 block, i64 first) const {
   const i64 group = block / blocks_per_group_;
-  const auto chunks = static_cast<i64>(offsets_.size());
   Task task{};
   task.x = planes + (shape_.groups == 1 ? 0 : group * (shape_.channels / shape_.groups / 8));
   task.plane_bytes = input_.plane_bytes();
   task.pixels = pixels_.data() + first;
   task.offsets = offsets_.data();
-  task.chunks = chunks;
-  task.weights = weights_.data() + block * digits_ * chunks * 16;
+  task.chunks = static_cast<i64>(offsets_.size());
+  task.weights = weights_.data() + block * digits_ * task.chunks * 16;
   task.digits = digits_;
   task.planes = input_.code.planes();
   task.thermometer = input_.code.thermometer();
   task.correction = correction_.data() + block * kBlock;
-  micro.accumulate(task, pixels, acc);
+  return task;
+}
+
+void Conv::run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, std::int32_t* acc) const {
+  micro.accumulate(task(planes, block, first), pixels, acc);
+}
+
+void Conv::run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, const Thresholds& thresholds,
+               const PlaneLayout& output, u8* out, const std::int32_t* at) const {
+  constexpr i64 kRun = 64;
+  alignas(64) std::array<std::int32_t, kRun * kBlock> acc;
+  for (i64 i = 0; i < pixels; i += kRun) {
+    const i64 n = std::min(kRun, pixels - i);
+    run(micro, planes, block, first + i, n, acc.data());
+    thresholds.write(micro, acc.data(), block, n, output, out, at + first + i);
+  }
 }
 
 }  // namespace tern::kernels::kpacked

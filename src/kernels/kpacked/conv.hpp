@@ -20,37 +20,6 @@
 
 namespace tern::kernels::kpacked {
 
-class Conv {
- public:
-  /// Whether these kernels can run it: groups must start on whole bytes, and a border needs code 0.
-  static bool supports(const ConvShape& shape, const PlaneCode& input);
-  /// `input`: layout of the activations, with a border of at least the convolution's padding.
-  /// `w`: codes [outputs][channels/groups][kernel_h][kernel_w]. Sums must fit 32 bits.
-  Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* w);
-
-  i64 blocks() const { return blocks_; }
-  /// First output channel of a block, and how many of its 8 exist.
-  i64 first_output(i64 block) const;
-  i64 outputs(i64 block) const;
-  /// acc[i][8] for the output pixels first + i, i < pixels, counted row-major over the whole output.
-  void run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, std::int32_t* acc) const;
-  /// Bytes of packed weights.
-  i64 weight_bytes() const { return static_cast<i64>(weights_.size() * 8); }
-
- private:
-  struct Segment;
-  std::vector<Segment> segments() const;
-
-  ConvShape shape_;
-  PlaneLayout input_;
-  i64 blocks_per_group_, blocks_;
-  int digits_ = 1;
-  std::vector<std::int32_t> pixels_;       // byte of each output pixel's first tap
-  std::vector<std::int32_t> offsets_;      // bytes, from the first tap
-  AlignedVector<std::uint64_t> weights_;   // [block][digit][chunk][s, nz][8]
-  std::vector<std::int32_t> correction_;   // [block][8]
-};
-
 /// Integer thresholds of a fused epilogue in the kernels' order, all comparisons acc >= T. A channel whose thresholds are
 /// flipped needs its weights negated, so that acc <= T becomes -acc >= -T.
 class Thresholds {
@@ -67,6 +36,41 @@ class Thresholds {
  private:
   int levels_;
   std::vector<std::int32_t> t_;  // [block][level][8]
+};
+
+class Conv {
+ public:
+  /// Whether these kernels can run it: groups must start on whole bytes, and a border needs code 0.
+  static bool supports(const ConvShape& shape, const PlaneCode& input);
+  /// `input`: layout of the activations, with a border of at least the convolution's padding.
+  /// `w`: codes [outputs][channels/groups][kernel_h][kernel_w]. Sums must fit 32 bits.
+  Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* w);
+
+  i64 blocks() const { return blocks_; }
+  /// First output channel of a block, and how many of its 8 exist.
+  i64 first_output(i64 block) const;
+  i64 outputs(i64 block) const;
+  /// acc[i][8] for the output pixels first + i, i < pixels, counted row-major over the whole output.
+  void run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, std::int32_t* acc) const;
+  /// run() and Thresholds::write() in one; `at` is where each pixel begins in `output`, for all pixels of the image.
+  void run(const Micro& micro, const u8* planes, i64 block, i64 first, i64 pixels, const Thresholds& thresholds,
+           const PlaneLayout& output, u8* out, const std::int32_t* at) const;
+  /// Bytes of packed weights.
+  i64 weight_bytes() const { return static_cast<i64>(weights_.size() * 8); }
+
+ private:
+  struct Segment;
+  std::vector<Segment> segments() const;
+  Task task(const u8* planes, i64 block, i64 first) const;
+
+  ConvShape shape_;
+  PlaneLayout input_;
+  i64 blocks_per_group_, blocks_;
+  int digits_ = 1;
+  std::vector<std::int32_t> pixels_;       // byte of each output pixel's first tap
+  std::vector<std::int32_t> offsets_;      // bytes, from the first tap
+  AlignedVector<std::uint64_t> weights_;   // [block][digit][chunk][s, nz][8]
+  std::vector<std::int32_t> correction_;   // [block][8]
 };
 
 /// Byte of each pixel within a plane, row-major.

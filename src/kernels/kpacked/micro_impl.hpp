@@ -30,32 +30,39 @@ inline void clear(typename Ops::V (&sums)[T][kVecs]) {
     for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::zero();
 }
 
+// Adds the counts of chunks begin .. end - 1 to sums[pixel][vector], or to bytes likewise.
+template <int T>
+inline void add_chunks(const std::uint8_t* const (&x)[T], i64 plane, const std::int32_t* offsets, i64 begin, i64 end,
+                       const std::uint64_t* w, typename Ops::V (&sums)[T][kVecs]) {
+  for (i64 i = begin; i < end; ++i) {
+    const i64 at = plane + offsets[i];
+    const std::uint64_t* wi = w + i * 16;
+    for (int v = 0; v < kVecs; ++v) {
+      const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64), nz = Ops::load(wi + 8 + v * Ops::kLanes64);
+      for (int t = 0; t < T; ++t) {
+        const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(x[t] + at)), s, nz));
+        if constexpr (Ops::kBytes) sums[t][v] = Ops::add8(sums[t][v], c);
+        else sums[t][v] = Ops::add64(sums[t][v], c);
+      }
+    }
+  }
+}
+
 // Adds the counts of all chunks of one weight digit and one plane to sums[pixel][vector].
 template <int T>
 inline void add_counts(const std::uint8_t* const (&x)[T], i64 plane, const std::int32_t* offsets, i64 chunks,
                        const std::uint64_t* w, typename Ops::V (&sums)[T][kVecs]) {
-  // A byte counts at most 8 a chunk, so 31 chunks fit before it must be widened.
-  constexpr i64 kRun = Ops::kBytes ? 31 : i64{1} << 40;
-  for (i64 begin = 0; begin < chunks; begin += kRun) {
-    const i64 end = chunks - begin < kRun ? chunks : begin + kRun;
-    typename Ops::V bytes[T][kVecs];
-    if constexpr (Ops::kBytes) clear<T>(bytes);
-    for (i64 i = begin; i < end; ++i) {
-      const i64 at = plane + offsets[i];
-      const std::uint64_t* wi = w + i * 16;
-      for (int v = 0; v < kVecs; ++v) {
-        const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64), nz = Ops::load(wi + 8 + v * Ops::kLanes64);
-        for (int t = 0; t < T; ++t) {
-          const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(x[t] + at)), s, nz));
-          if constexpr (Ops::kBytes) bytes[t][v] = Ops::add8(bytes[t][v], c);
-          else sums[t][v] = Ops::add64(sums[t][v], c);
-        }
-      }
-    }
-    if constexpr (Ops::kBytes) {
+  if constexpr (Ops::kBytes) {
+    constexpr i64 kRun = 31;  // a byte counts at most 8 a chunk, so 31 chunks fit before it must be widened
+    for (i64 begin = 0; begin < chunks; begin += kRun) {
+      typename Ops::V bytes[T][kVecs];
+      clear<T>(bytes);
+      add_chunks<T>(x, plane, offsets, begin, chunks - begin < kRun ? chunks : begin + kRun, w, bytes);
       for (int t = 0; t < T; ++t)
         for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::add64(sums[t][v], Ops::widen(bytes[t][v]));
     }
+  } else {
+    add_chunks<T>(x, plane, offsets, 0, chunks, w, sums);
   }
 }
 
