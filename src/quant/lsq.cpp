@@ -44,7 +44,8 @@ class Lsq {
   /// t as a function of x.
   template <class T>
   auto level() const {
-    return [s = static_cast<T>(step()), lo = static_cast<T>(-qn_), hi = static_cast<T>(qp_)](T x) { return rne(clip(x / s, lo, hi)); };
+    const T s = static_cast<T>(step()), lo = static_cast<T>(-qn_), hi = static_cast<T>(qp_);
+    return [s, lo, hi](T x) { return rne(clip(x / s, lo, hi)); };
   }
 
   /// The backward: {dx, ds}. n: elements that c counts.

@@ -215,7 +215,8 @@ Tensor values(const Levels<T>& l, const Shape& shape) {
   for (std::int64_t g = 0; g < l.groups.count; ++g) {
     const std::int8_t* code = l.group(g);
     T* to = q.data<T>() + g * l.groups.size;
-    parallel_ranges(l.groups.size, kChunk, [code, to, pos = l.scale_pos(g), neg = l.scale_neg(g)](std::int64_t begin, std::int64_t end) {
+    const T pos = l.scale_pos(g), neg = l.scale_neg(g);
+    parallel_ranges(l.groups.size, kChunk, [code, to, pos, neg](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) to[i] = static_cast<T>(code[i]) * (code[i] > 0 ? pos : neg);
     });
   }

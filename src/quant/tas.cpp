@@ -5,7 +5,8 @@
 //   dw  = ap dq (w > D),  dq (|w| <= D),  an dq (w < -D)
 //   delta_grad=window (default): each step of q smoothed by a box of half-width h D,
 //     ddelta = 1/(2 h delta) [ - sum_{w > 0, ||w| - D| <= h D} ap dq + sum_{w < 0, ||w| - D| <= h D} an dq ] / sqrt(n)
-//   delta_grad=consistent: (-ap sum_{w > D} dq + an sum_{w < -D} dq) m;   delta_grad=paper: (sum_{w > D} dq + sum_{w < -D} dq) m
+//   delta_grad=consistent: (-ap sum_{w > D} dq + an sum_{w < -D} dq) m
+//   delta_grad=paper: (sum_{w > D} dq + sum_{w < -D} dq) m
 //   If nothing survives the threshold, the element of largest magnitude does (the first of equals).
 //   ap, an >= 1e-4, delta in [0.05, 2].
 //
@@ -87,7 +88,8 @@ class TasWeights final : public WeightQuantizer {
       using T = decltype(zero);
       const Tensor dense = w.contiguous(), delta = delta_.detach().clone();
       const auto l = std::make_shared<const Levels<T>>(levels<T>(dense));
-      return record("tas", values(*l, w.shape()), {w, ap_, an_, delta_}, [rule = rule_, l, dense, delta](const Tensor& dq) {
+      const Tensor q = values(*l, w.shape());
+      return record("tas", q, {w, ap_, an_, delta_}, [rule = rule_, l, dense, delta](const Tensor& dq) {
         const TwoScaleGradients d = two_scale_gradients(*l, dq, dense.shape());
         const Tensor dap = Tensor::empty(delta.shape()), dan = Tensor::empty(delta.shape());
         for (std::int64_t f = 0; f < delta.numel(); ++f) {

@@ -34,7 +34,8 @@ class Trq final : public WeightQuantizer {
         for (std::int64_t f = 0; f < l->groups.count; ++f) {
           const std::int8_t* code = l->group(f);
           const T* g = dy.data<T>() + f * l->groups.size;
-          at(da, f) = static_cast<float>(2 * sum_of(l->groups.size, [=](std::int64_t i) { return g[i] * static_cast<T>(code[i]); }));
+          const double sum = sum_of(l->groups.size, [=](std::int64_t i) { return g[i] * static_cast<T>(code[i]); });
+          at(da, f) = static_cast<float>(2 * sum);
         }
         return std::vector<Tensor>{gradients<T>(dense, dy, [](T x, T g) { return only(within_one(x), g); }).dx, da};
       });

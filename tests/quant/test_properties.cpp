@@ -1,5 +1,6 @@
 // Properties that hold for every row of the registry, and relations between methods.
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "golden.hpp"
@@ -24,14 +25,20 @@ Tensor random(const Shape& shape, std::uint64_t seed, float scale) {
 std::vector<std::string> weight_specs() {
   std::vector<std::string> out{"twn:threshold=exact", "twn:group=filter", "heq:n=5", "heq:n=7", "heq:n=5,center_median=1",
                                "lsq:bits=2", "lsq:bits=3", "lsq:preset=fatnn", "dorefa:bits=1", "dorefa:bits=3",
-                               "bwn:center=1,clamp=1", "fatnn:norm=0", "tas:delta_grad=paper"};
-  for (const auto& info : tern::weight_quantizers()) out.push_back(info.key);
+                               "bwn:center=1,clamp=1", "bwn:xnor=1", "fatnn:norm=0", "tas:delta_grad=paper", "tas:delta=2",
+                               "lsq:bits=7", "dorefa:bits=7", "heq:ste=w_over_s_le_M"};
+  for (const auto& info : tern::weight_quantizers()) {
+    if (info.key != "toy") out.push_back(info.key);
+  }
   return out;
 }
 std::vector<std::string> act_specs() {
   std::vector<std::string> out{"ternary:threshold=mean", "fatnn:mode=unsigned", "lsq:bits=uternary", "lsq:bits=2", "lsq:bits=4",
-                               "dorefa:bits=1", "dorefa:bits=3", "tas:mode=relu01"};
-  for (const auto& info : tern::act_quantizers()) out.push_back(info.key);
+                               "dorefa:bits=1", "dorefa:bits=3", "dorefa:bits=7", "lsq:bits=7", "lsq:preset=fatnn",
+                               "tas:mode=relu01", "tas:mode=relu012"};
+  for (const auto& info : tern::act_quantizers()) {
+    if (info.key != "toy") out.push_back(info.key);
+  }
   return out;
 }
 
@@ -39,7 +46,8 @@ std::vector<std::string> act_specs() {
 
 TEST_CASE("every weight quantizer: what forward emits is code times scale, bit for bit", "[quant]") {
   const std::pair<Shape, float> inputs[] = {{Shape{4, 3, 3, 3}, 0.2f}, {Shape{5, 17}, 1.0f},      {Shape{3, 1}, 0.5f},
-                                            {Shape{4, 3, 3, 3}, 0.0f}, {Shape{2, 4, 1, 1}, 1e6f}, {Shape{6, 2, 3, 3}, 1e-6f}};
+                                            {Shape{4, 3, 3, 3}, 0.0f}, {Shape{2, 4, 1, 1}, 1e6f}, {Shape{6, 2, 3, 3}, 1e-6f},
+                                            {Shape{3, 5}, 1e38f},      {Shape{3, 5}, 1e-38f},     {Shape{3, 5}, 2e-45f}};
   for (const std::string& spec : weight_specs()) {
     for (const auto& [shape, scale] : inputs) {
       INFO(spec << " on " << shape.str() << " of scale " << scale);
@@ -54,15 +62,22 @@ TEST_CASE("every weight quantizer: what forward emits is code times scale, bit f
       REQUIRE(c.scale_pos.size() == static_cast<std::size_t>(shape[0]));
       REQUIRE(c.scale_neg.size() == c.scale_pos.size());
       const std::size_t per_filter = c.codes.size() / c.scale_pos.size();
-      std::size_t different = 0, out_of_range = 0, zeros = 0;
+      std::size_t different = 0, out_of_range = 0, zeros = 0, not_finite = 0;
       for (std::size_t i = 0; i < c.codes.size(); ++i) {
         const float s = (c.codes[i] > 0 ? c.scale_pos : c.scale_neg)[i / per_filter];
-        different += values.span<float>()[i] != static_cast<float>(c.codes[i]) * s;
+        const float expected = static_cast<float>(c.codes[i]) * s;
+        different += std::memcmp(&values.span<float>()[i], &expected, sizeof expected) != 0;
+        not_finite += !std::isfinite(values.span<float>()[i]);
         out_of_range += std::abs(c.codes[i]) > c.max_code;
         zeros += c.codes[i] == 0;
       }
       CHECK(different == 0);
       CHECK(out_of_range == 0);
+      CHECK(not_finite == 0);
+      CHECK(c.single_scale() == (c.scale_pos == c.scale_neg));
+      CHECK(q->deploy(w.to(tern::DType::kF64)).codes == c.codes);
+      q->after_step();  // changes nothing that is legal already
+      CHECK(q->deploy(w).codes == c.codes);
       if (!c.has_zero) CHECK(zeros == 0);
       for (const auto& t : q->learnables()) CHECK(t.value.requires_grad());
     }
@@ -80,7 +95,10 @@ TEST_CASE("every activation quantizer: code, thresholds and forward agree on all
     const std::vector<float> t = q->thresholds();
     REQUIRE(t.size() == static_cast<std::size_t>(q->hi() - q->lo()));
     CHECK(std::is_sorted(t.begin(), t.end()));
-    std::vector<float> probes{0.0f, -0.0f, 1e-45f, -1e-45f, 1.0f, -1.0f, 0.5f, -0.5f, 1e30f, -1e30f, kInf, -kInf};
+    CHECK(q->code(std::numeric_limits<float>::quiet_NaN()) == q->lo());
+    std::vector<float> probes{0.0f, -0.0f, 1e-45f, -1e-45f, 1e-39f, -1e-39f, 1.0f, -1.0f, 0.5f, -0.5f, 1e30f, -1e30f,
+                              kInf, -kInf, std::numeric_limits<float>::max(),
+                              std::numeric_limits<float>::lowest()};
     for (const float x : t) {
       for (const float y : {x, std::nextafter(x, -kInf), std::nextafter(x, kInf)}) probes.push_back(y);
     }
@@ -94,13 +112,14 @@ TEST_CASE("every activation quantizer: code, thresholds and forward agree on all
       for (const float threshold : t) counted += x >= threshold;
       INFO(x);
       REQUIRE(q->code(x) == counted);
-      REQUIRE(values.span<float>()[i] == q->step() * static_cast<float>(counted));
+      const float expected = q->step() * static_cast<float>(counted);
+      REQUIRE(std::memcmp(&values.span<float>()[i], &expected, sizeof expected) == 0);
     }
   }
 }
 
 TEST_CASE("every quantizer: state copied into a fresh one gives the same function", "[quant]") {
-  const Tensor w = random(Shape{4, 3, 3, 3}, 3, 0.3f), v = random(Shape{4, 30}, 4, 1.0f);
+  const Tensor w = random(Shape{4, 3, 3, 3}, 3, 0.3f), next = random(w.shape(), 7, 0.2f), v = random(Shape{4, 30}, 4, 1.0f);
   const auto copy = [](auto& from, auto& to) {
     for (auto [a, b] : {std::pair{from.learnables(), to.learnables()}, std::pair{from.states(), to.states()}}) {
       REQUIRE(a.size() == b.size());
@@ -115,6 +134,11 @@ TEST_CASE("every quantizer: state copied into a fresh one gives the same functio
     a->on_epoch_begin(w, 0);
     copy(*a, *b);
     CHECK(a->forward(w).to_vector() == b->forward(w).to_vector());
+    for (const auto& q : {a.get(), b.get()}) {  // and the next epoch
+      q->after_step();
+      q->on_epoch_begin(next, 1);
+    }
+    CHECK(a->forward(next).to_vector() == b->forward(next).to_vector());
   }
   for (const std::string& spec : act_specs()) {
     INFO(spec);
