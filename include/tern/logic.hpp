@@ -1,5 +1,5 @@
 // Logic on {0,1} activations, as differentiable operations on float tensors: what logic-gated residual networks skip with.
-// Paper: histogram-equalised quantization and logic-gated residual networks (HEQ).
+// Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks", 2022.
 #pragma once
 
 #include "tern/tensor.hpp"

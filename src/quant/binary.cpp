@@ -1,6 +1,6 @@
 // Binary activations.
 //   heaviside: q = 1{v > 0} in {0, 1},    dv = dq 1{|v| <= 1}      (HEQ)
-//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}       (XNOR-Net)
+//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}       (Courbariaux et al., "Binarized neural networks", 2016)
 // The sign has no code 0, so both of its thresholds are 0, and a padded zero counts as +1.
 #include "quant/quant_util.hpp"
 

@@ -13,7 +13,7 @@
 //   da2 = sgn(a2) sum dq (-(v - A1) / A2^2) 1{0 < u2 < 1}
 //
 // rne(clip(u, 0, 1)) is 1 if u > 1/2, else 0 (a tie goes to the even 0). Both steps start at 1; no gradient scaling.
-// Paper: "FATNN: fast and accurate ternary neural networks", the equations of the non-uniform quantizer.
+// Paper: Chen, Zhuang, Shen, "FATNN: fast and accurate ternary neural networks", 2021, equations 8 to 10.
 // Differs: the steps enter by magnitude (a negative a1 would make its branch zero everywhere); the printed unsigned formula has
 // an unbalanced bracket, read here as its figure and its code have it.
 #include "quant/quant_util.hpp"

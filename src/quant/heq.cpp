@@ -4,7 +4,8 @@
 //   s = sum_{i = 1..M} (|quantile((M + 1 - i) / n)| + |quantile((M + i) / n)|) / M^2,   at least 1e-8
 // with quantile(p) interpolated linearly between the order statistics around position p (N - 1).
 // ste=w_over_s_le_M reads the window as |w / s| <= M. center_median=1 subtracts the layer's median, taken with s, first.
-// Paper: histogram-equalised quantization (HEQ), equations for the step and the straight-through estimator.
+// Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks", 2022,
+// equations 1 to 3.
 // Differs: the paper's indicator does not say of what variable; it is the latent weight here, as in its authors' toolkit.
 #include "quant/quant_util.hpp"
 

@@ -16,7 +16,8 @@
 //   mode=signed (default) replaces the ReLU; mode=relu01 is ReLU, then the same ({0,1}); mode=relu012 is ReLU, then FATNN's
 //   unsigned levels {0,1,2}.
 //
-// Paper: ternary architecture search (TAS), equations for the learned threshold.
+// Paper: Loni, Mousavi, Riazati, Daneshtalab, Sjodin, "TAS: ternarized neural architecture search for resource-constrained edge
+// devices", equations 4, 5 and the unnumbered one after it.
 // Differs: the printed gradient of delta has a wrong scale, equal signs for both sides and no correlation with the slope of
 // the loss: kept as delta_grad=paper with the factor dD/ddelta = E|w|. The 1/sqrt(n) of the window estimator (off with
 // delta_grad_scale=0) balances it as LSQ does. delta is one number a filter, not one a 2-D kernel slice.

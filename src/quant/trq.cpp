@@ -2,7 +2,7 @@
 //   b0 = sgn(w),  b1 = sgn(w - a b0), the sign of zero taken opposite to b0,  q = a (b0 + b1)
 // which is {-2a, 0, +2a} with the threshold |w| > a: LSQ's ternary levels for s = 2a.
 //   da = sum dq (b0 + b1),   dw = dq 1{|w| <= 1};   a >= 1e-4, starts at E|w|
-// Paper: Li et al., "TRQ: ternary neural networks with residual quantization", 2021.
+// Paper: Li, Ding, Liu, Zhang, Guo, "TRQ: ternary neural networks with residual quantization", 2021.
 // Differs: a reconstruction; stem and residual share one scale, the only reading that gives three levels.
 #include "quant/quant_util.hpp"
 
