@@ -215,6 +215,15 @@ TEST_CASE("kpacked: float thresholds, infinite ones and NaN included") {
         }
       }
     }
+    // The upper half alone: nothing behind the last lane may be read.
+    kpacked::micro_for(isa).threshold_floats(v.data() + 8, pixels, t.data(), 4, 1, out.data(), at.data(), pixels * 2);
+    for (std::size_t j = 0; j < 4; ++j) {
+      for (std::size_t i = 0; i < 7; ++i) {
+        for (std::size_t lane = 0; lane < 8; ++lane) {
+          REQUIRE(((out[j * 14 + i * 2] >> lane & 1) != 0) == (v[i * 16 + 8 + lane] >= t[j]));
+        }
+      }
+    }
   }
 }
 

@@ -36,7 +36,8 @@ struct Micro {
   /// Bit `lane` of out[j * level_step + at[i]] = acc[i][lane] >= thresholds[j][lane], i < pixels, j < levels.
   void (*threshold)(const std::int32_t* acc, std::int64_t pixels, const std::int32_t* thresholds, int levels,
                     std::uint8_t* out, const std::int32_t* at, std::int64_t level_step);
-  /// The same for 16 float lanes, one threshold for all; two bytes a pixel, or the first one only.
+  /// The same for 16 float lanes, one threshold for all; two bytes a pixel, or the
+  /// first one only, whose 8 lanes are then all that is read.
   void (*threshold_floats)(const float* v, std::int64_t pixels, const float* thresholds, int levels, int bytes,
                            std::uint8_t* out, const std::int32_t* at, std::int64_t level_step);
 };
