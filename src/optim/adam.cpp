@@ -4,6 +4,7 @@
 //   w -= lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 // Papers: Kingma, Ba, 2015, algorithm 1; Loshchilov, Hutter, 2019, algorithm 2.
 #include <cmath>
+#include <string>
 
 #include "optim/update_loop.hpp"
 #include "tern/error.hpp"
@@ -16,9 +17,12 @@ class Adam final : public Optimizer {
  public:
   Adam(const OptimizerOptions& o, std::vector<ParamGroup> groups, bool decoupled)
       : Optimizer(std::move(groups)), options_(o), decoupled_(decoupled) {
-    if (o.beta1 < 0 || o.beta1 >= 1 || o.beta2 < 0 || o.beta2 >= 1 || o.eps <= 0) {
-      throw ValueError("[adam] expected betas in [0, 1) and eps > 0");
-    }
+    const auto check = [](bool good, const char* expected, double got) {
+      if (!good) throw ValueError("[adam] expected " + std::string(expected) + "; got " + std::to_string(got));
+    };
+    check(o.beta1 >= 0 && o.beta1 < 1, "beta1 in [0, 1)", o.beta1);
+    check(o.beta2 >= 0 && o.beta2 < 1, "beta2 in [0, 1)", o.beta2);
+    check(o.eps > 0 && std::isfinite(o.eps), "eps > 0", o.eps);
   }
 
  protected:
@@ -28,25 +32,25 @@ class Adam final : public Optimizer {
             {"t", Tensor::zeros(Shape{}, DType::kI64)}};
   }
 
-  void update(Slot& slot, double lr, double weight_decay) override {
+  void update(Slot& slot, const Tensor& grad, double lr, double weight_decay) override {
     const auto t = static_cast<double>(++*slot.state[2].value.data<std::int64_t>());
     dispatch(slot.value.dtype(), "adam", [&](auto zero) {
       using T = decltype(zero);
-      T* w = slot.value.data<T>();
-      T* m = slot.state[0].value.data<T>();
-      T* v = slot.state[1].value.data<T>();
-      const T* g = slot.value.grad().data<T>();
+      // The betas are rounded to T once and then used everywhere: the rounding of 0.999 to float moves 1 - b2 by 1e-5, and
+      // weights that do not add up to what the bias correction assumes would scale every step by half of that.
       const T b1 = static_cast<T>(options_.beta1), b2 = static_cast<T>(options_.beta2), eps = static_cast<T>(options_.eps);
-      const T rate = static_cast<T>(lr / (1 - std::pow(options_.beta1, t)));
-      const T correction = static_cast<T>(1 / (1 - std::pow(options_.beta2, t)));
+      const T a1 = T(1) - b1, a2 = T(1) - b2;  // exact for betas >= 0.5
+      const T rate = static_cast<T>(lr / (1 - std::pow(static_cast<double>(b1), t)));
+      const T correction = static_cast<T>(1 / (1 - std::pow(static_cast<double>(b2), t)));
       const T coupled = static_cast<T>(decoupled_ ? 0.0 : weight_decay);
       const T shrink = static_cast<T>(decoupled_ ? lr * weight_decay : 0.0);
-      for_each_updated<T>(slot.value.numel(), slot.mask, [=](std::int64_t i) {
-        const T d = g[i] + coupled * w[i];
-        w[i] -= shrink * w[i];
-        m[i] = b1 * m[i] + (T(1) - b1) * d;
-        v[i] = b2 * v[i] + (T(1) - b2) * d * d;
-        w[i] -= rate * m[i] / (std::sqrt(v[i] * correction) + eps);
+      const std::array<Tensor, 2> state{slot.state[0].value, slot.state[1].value};
+      update_elements<T>(slot.value, grad, state, slot.mask, [=](T& w, T g, std::array<T, 2>& s) {
+        const T d = g + coupled * w;
+        s[0] = b1 * s[0] + a1 * d;
+        s[1] = b2 * s[1] + a2 * (d * d);
+        w -= shrink * w;
+        w -= rate * s[0] / (std::sqrt(s[1] * correction) + eps);
       });
     });
   }

@@ -1,5 +1,8 @@
-// SGD with momentum (PyTorch's form, without dampening):
+// Stochastic gradient descent with momentum, undampened:
 //   d = grad + weight_decay * w;  buf = momentum * buf + d;  w -= lr * buf          (Nesterov: w -= lr * (d + momentum * buf))
+// Paper: Sutskever et al., 2013, in the form where lr multiplies the whole buffer, so that a change of lr acts at once.
+#include <string>
+
 #include "optim/update_loop.hpp"
 #include "tern/error.hpp"
 #include "tern/optim.hpp"
@@ -10,34 +13,41 @@ namespace {
 class Sgd final : public Optimizer {
  public:
   Sgd(const OptimizerOptions& o, std::vector<ParamGroup> groups)
-      : Optimizer(std::move(groups)), momentum_(o.momentum), nesterov_(o.nesterov) {
-    if (momentum_ < 0 || momentum_ >= 1) throw ValueError("[sgd] expected momentum in [0, 1); got " + std::to_string(momentum_));
-  }
-  void set_momentum(double momentum) override { momentum_ = momentum; }
+      : Optimizer(std::move(groups)), own_momentum_(checked(o.momentum)), momentum_(o.momentum), nesterov_(o.nesterov) {}
+  void set_momentum(std::optional<double> momentum) override { momentum_ = checked(momentum.value_or(own_momentum_)); }
 
  protected:
   std::vector<NamedTensor> make_state(const Tensor& value) const override {
     return {{"momentum", Tensor::zeros(value.shape(), value.dtype())}};
   }
 
-  void update(Slot& slot, double lr, double weight_decay) override {
+  void update(Slot& slot, const Tensor& grad, double lr, double weight_decay) override {
     dispatch(slot.value.dtype(), "sgd", [&](auto zero) {
       using T = decltype(zero);
-      T* w = slot.value.data<T>();
-      T* buf = slot.state[0].value.data<T>();
-      const T* g = slot.value.grad().data<T>();
       const T rate = static_cast<T>(lr), mom = static_cast<T>(momentum_), decay = static_cast<T>(weight_decay);
-      const bool nesterov = nesterov_;
-      for_each_updated<T>(slot.value.numel(), slot.mask, [=](std::int64_t i) {
-        const T d = g[i] + decay * w[i];
-        buf[i] = mom * buf[i] + d;
-        w[i] -= rate * (nesterov ? d + mom * buf[i] : buf[i]);
-      });
+      const std::array<Tensor, 1> state{slot.state[0].value};
+      if (nesterov_) {
+        update_elements<T>(slot.value, grad, state, slot.mask, [=](T& w, T g, std::array<T, 1>& s) {
+          const T d = g + decay * w;
+          s[0] = mom * s[0] + d;
+          w -= rate * (d + mom * s[0]);
+        });
+      } else {
+        update_elements<T>(slot.value, grad, state, slot.mask, [=](T& w, T g, std::array<T, 1>& s) {
+          s[0] = mom * s[0] + (g + decay * w);
+          w -= rate * s[0];
+        });
+      }
     });
   }
 
  private:
-  double momentum_;
+  static double checked(double momentum) {
+    if (momentum >= 0 && momentum < 1) return momentum;
+    throw ValueError("[sgd] expected momentum in [0, 1); got " + std::to_string(momentum));
+  }
+
+  double own_momentum_, momentum_;
   bool nesterov_;
 };
 

@@ -6,7 +6,7 @@ namespace {
 
 class Constant final : public Schedule {
  public:
-  explicit Constant(const Spec& spec) : lr_(spec.number("lr")) { spec.allow_only({"lr"}); }
+  explicit Constant(const Spec& spec) : lr_(rate(spec, "lr")) { spec.allow_only({"lr"}); }
   double lr(const Position&) const override { return lr_; }
 
  private:

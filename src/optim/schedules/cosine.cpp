@@ -1,5 +1,6 @@
 // lr(t) = lo + (hi - lo)/2 (1 + cos(pi t / T)), t in epochs (per=step: with their fraction), T the epochs of the run.
 // Paper: Loshchilov, Hutter, "SGDR", 2017, equation 5, without restart.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -11,12 +12,13 @@ namespace {
 class Cosine final : public Schedule {
  public:
   explicit Cosine(const Spec& spec)
-      : hi_(spec.number("hi")), lo_(spec.number("lo", 0)), per_step_(moves_per_step(spec, false)) {
+      : hi_(rate(spec, "hi")), lo_(rate(spec, "lo", 0)), per_step_(moves_per_step(spec, false)) {
     spec.allow_only({"hi", "lo", "per"});
+    check_range(spec, lo_, hi_);
   }
   double lr(const Position& at) const override {
-    const double t = epochs_done(at, per_step_) / static_cast<double>(at.epochs);
-    return lo_ + (hi_ - lo_) / 2 * (1 + std::cos(std::numbers::pi * t));
+    const double share = std::min(1.0, epochs_done(at, per_step_) / static_cast<double>(at.epochs));
+    return lo_ + (hi_ - lo_) / 2 * (1 + std::cos(std::numbers::pi * share));
   }
 
  private:

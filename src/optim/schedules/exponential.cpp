@@ -1,4 +1,6 @@
-// lr(e) = lr for e <= hold, then lr * factor^(e - hold). HEQ: lr 1e-3, hold 49, factor 0.9.
+// lr(t) = lr for t <= hold, then lr * factor^(t - hold), t in epochs (per=step: with their fraction).
+// HEQ (algorithms, section 8): lr 1e-3, hold 49, factor 0.9.
+#include <algorithm>
 #include <cmath>
 
 #include "optim/schedules/progress.hpp"
@@ -9,15 +11,17 @@ namespace {
 class Exponential final : public Schedule {
  public:
   explicit Exponential(const Spec& spec)
-      : lr_(spec.number("lr")), factor_(spec.number("factor")), hold_(spec.number("hold", 0)) {
-    spec.allow_only({"lr", "factor", "hold"});
+      : lr_(rate(spec, "lr")), factor_(factor_of(spec, spec.number("factor"))), hold_(rate(spec, "hold", 0)),
+        per_step_(moves_per_step(spec, false)) {
+    spec.allow_only({"lr", "factor", "hold", "per"});
   }
   double lr(const Position& at) const override {
-    return lr_ * std::pow(factor_, std::max(0.0, static_cast<double>(at.epoch) - hold_));
+    return lr_ * std::pow(factor_, std::max(0.0, epochs_done(at, per_step_) - hold_));
   }
 
  private:
   double lr_, factor_, hold_;
+  bool per_step_;
 };
 
 }  // namespace

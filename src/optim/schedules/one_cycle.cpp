@@ -1,4 +1,4 @@
-// One cycle over K steps, with Kc = floor(0.9 K) and h = floor(Kc / 2):
+// One cycle over K steps (per=epoch: K epochs), with Kc = floor(0.9 K) and h = floor(Kc / 2):
 //   linear lo -> hi on [0, h], hi -> lo on [h, Kc], lo -> lo/100 on [Kc, K].
 // The momentum, if asked for, runs the other way: HIGH -> LOW -> HIGH, then HIGH. Paper: Smith, Topin, 2018.
 #include <cmath>
@@ -10,35 +10,39 @@ namespace {
 
 class OneCycle final : public Schedule {
  public:
-  explicit OneCycle(const Spec& spec) : hi_(spec.number("hi")), lo_(spec.number("lo")) {
-    spec.allow_only({"hi", "lo", "momentum"});
-    if (spec.has("momentum")) {
-      momentum_ = spec.numbers("momentum");
-      if (momentum_.size() != 2) throw ValueError("[one_cycle] expected momentum=HIGH;LOW");
+  explicit OneCycle(const Spec& spec)
+      : hi_(rate(spec, "hi")), lo_(rate(spec, "lo")), per_step_(moves_per_step(spec, true)) {
+    spec.allow_only({"hi", "lo", "momentum", "per"});
+    check_range(spec, lo_, hi_);
+    if (!spec.has("momentum")) return;
+    momentum_ = spec.numbers("momentum");
+    const auto legal = [](double m) { return m >= 0 && m < 1; };
+    if (momentum_.size() != 2 || !legal(momentum_[0]) || !legal(momentum_[1])) {
+      throw ValueError("[one_cycle] expected momentum=HIGH;LOW, both in [0, 1); got \"" + spec.text("momentum", "") + "\"");
     }
   }
-  double lr(const Position& at) const override { return value(at, lo_, hi_, lo_ / 100); }
+  double lr(const Position& at) const override { return value(ticks(at, per_step_), lo_, hi_, lo_ / 100); }
   std::optional<double> momentum(const Position& at) const override {
     if (momentum_.empty()) return std::nullopt;
-    return value(at, momentum_[0], momentum_[1], momentum_[0]);
+    return value(ticks(at, per_step_), momentum_[0], momentum_[1], momentum_[0]);
   }
 
  private:
   // begin -> peak -> begin, then to `end`.
-  static double value(const Position& at, double begin, double peak, double end) {
-    const std::int64_t steps = at.epochs * at.steps_per_epoch;
-    const auto cycle = static_cast<std::int64_t>(std::floor(0.9 * static_cast<double>(steps)));
-    const std::int64_t half = cycle / 2, k = at.epoch * at.steps_per_epoch + at.step;
+  static double value(const Ticks& t, double begin, double peak, double end) {
+    const auto cycle = static_cast<std::int64_t>(std::floor(0.9 * static_cast<double>(t.all)));
+    const std::int64_t half = cycle / 2, k = t.done;
     const auto line = [](double a, double b, std::int64_t done, std::int64_t all) {
       return all == 0 ? b : a + (b - a) * static_cast<double>(done) / static_cast<double>(all);
     };
     if (k <= half) return line(begin, peak, k, half);
     if (k <= cycle) return line(peak, begin, k - half, cycle - half);
-    return line(begin, end, k - cycle, steps - cycle);
+    return line(begin, end, k - cycle, t.all - cycle);
   }
 
   double hi_, lo_;
   std::vector<double> momentum_;
+  bool per_step_;
 };
 
 }  // namespace

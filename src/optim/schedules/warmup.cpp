@@ -1,4 +1,7 @@
-// Linear from `from` to `to` over its K steps; step k has from + (to - from) (k + 1) / K.
+// Linear from `from` to `to` over its K steps (per=epoch: K epochs); number k, from 0, has from + (to - from) (k + 1) / K,
+// so that the first one moves and the last one has `to`.
+#include <algorithm>
+
 #include "optim/schedules/progress.hpp"
 
 namespace tern {
@@ -6,14 +9,18 @@ namespace {
 
 class Warmup final : public Schedule {
  public:
-  explicit Warmup(const Spec& spec) : from_(spec.number("from", 0)), to_(spec.number("to")) { spec.allow_only({"from", "to"}); }
+  explicit Warmup(const Spec& spec)
+      : from_(rate(spec, "from", 0)), to_(rate(spec, "to")), per_step_(moves_per_step(spec, true)) {
+    spec.allow_only({"from", "to", "per"});
+  }
   double lr(const Position& at) const override {
-    const auto k = static_cast<double>(at.epoch * at.steps_per_epoch + at.step + 1);
-    return from_ + (to_ - from_) * k / static_cast<double>(at.epochs * at.steps_per_epoch);
+    const Ticks t = ticks(at, per_step_);
+    return from_ + (to_ - from_) * static_cast<double>(std::min(t.done + 1, t.all)) / static_cast<double>(t.all);
   }
 
  private:
   double from_, to_;
+  bool per_step_;
 };
 
 }  // namespace
