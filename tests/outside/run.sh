@@ -12,9 +12,9 @@ export PKG_CONFIG_PATH="$(dirname "$pc")" PKG_CONFIG_SYSROOT_DIR="$here/root"
 flags=$(pkg-config --cflags tern-infer)
 libs=$(pkg-config --static --libs tern-infer)
 # shellcheck disable=SC2086  # flags are words
-${CXX:-c++} -std=c++20 $flags "$source/tests/outside/make_model.cpp" -o "$here/make_model" $libs
+${CXX:-c++} ${CXXFLAGS:-} -std=c++20 $flags "$source/tests/outside/make_model.cpp" -o "$here/make_model" $libs
 ${CC:-cc} -std=c99 -Wall -Wextra -Werror $flags -c "$source/tests/outside/classify.c" -o "$here/classify.o"
-${CXX:-c++} "$here/classify.o" -o "$here/classify" $libs
+${CXX:-c++} ${CXXFLAGS:-} "$here/classify.o" -o "$here/classify" $libs
 lib=$(dirname "$pc")/..
 export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
