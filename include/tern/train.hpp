@@ -61,12 +61,16 @@ struct StepProgress {
   double eta_seconds = 0;              ///< for the whole run
 };
 
-/// Shares of codes and so on of one layer: the health of a quantized network.
+/// The health of one quantized layer after an epoch. Empty where the layer has no such quantizer.
 struct LayerHealth {
   std::string layer;
-  std::vector<double> shares;  ///< of codes -max .. +max
-  double flips = 0;            ///< share of codes that changed since the previous epoch
-  std::map<std::string, double> numbers;  ///< means of learnables and scales by name
+  std::vector<double> shares;      ///< of weight codes -max .. +max
+  double flips = 0;                ///< share of weight codes that changed since the epoch began
+  std::vector<double> act_shares;  ///< of activation codes lo .. hi, over one batch in evaluation mode
+  int act_lo = 0;
+  double saturation = 0;           ///< share of activations at hi, and at lo where lo is negative
+  double grad_norm = -1;           ///< Euclidean norm of the gradient of all its parameters in the last step; -1: unknown
+  std::map<std::string, double> numbers;  ///< means of learnables and scales by name, "step" of activations
 };
 
 struct EpochResult {
@@ -104,8 +108,13 @@ TrainResult train(const TrainConfig& config, const std::string& run_dir, bool re
 /// The data set that a configuration names.
 Dataset load_data(const TrainConfig& config);
 
-/// Shares of codes of every quantized weight; flips are 0.
-std::vector<LayerHealth> weight_health(const Network& network);
+/// One row a layer that quantizes something; flips are 0. `images` (normalised, [N C H W]; undefined: no activation shares)
+/// run through the network, which is left in evaluation mode.
+std::vector<LayerHealth> network_health(Network& network, const Tensor& images);
+
+/// What is wrong with a layer, in one line, or "" if nothing: all but `tolerance` of its codes at one level, or a scale or
+/// step that is not positive and finite.
+std::string collapse(const LayerHealth& health, double tolerance = 0.002);
 
 /// Accuracy and loss in evaluation mode; leaves the network in it. `progress` gets images done and in all.
 EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,

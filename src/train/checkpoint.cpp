@@ -31,6 +31,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& c) {
   std::vector<NamedTensor> tensors;
   for (const NamedTensor& t : c.network) tensors.push_back({"net." + t.name, t.value});
   for (const NamedTensor& t : c.optimizer) tensors.push_back({"optim." + t.name, t.value});
+  tensors.insert(tensors.end(), c.averages.begin(), c.averages.end());  // named "ema." already
   json state = json::object();
   RunPosition position = c.position;
   for_each_field(position, [&](const char* name, auto& value) { state[name] = value; });
@@ -64,6 +65,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   }
   for (const NamedTensor& t : file.tensors) {
     if (t.name.starts_with("net.")) c.network.push_back({t.name.substr(4), t.value});
+    if (t.name.starts_with("ema.")) c.averages.push_back(t);
     if (t.name.starts_with("optim.")) c.optimizer.push_back({t.name.substr(6), t.value});
   }
   return c;

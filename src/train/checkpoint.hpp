@@ -1,5 +1,5 @@
-// Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), and in the metadata
-// the graph text, the configuration and the position of the run.
+// Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), averaged weights if
+// there are any ("ema."), and in the metadata the graph text, the configuration and the position of the run.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct RunPosition {
 struct Checkpoint {
   std::string graph_text, config_toml;
   RunPosition position;
-  std::vector<NamedTensor> network, optimizer;
+  std::vector<NamedTensor> network, optimizer, averages;
 };
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);

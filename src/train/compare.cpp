@@ -44,8 +44,8 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
     at = eol == std::string::npos ? text.size() : eol + 1;
   }
   r.accuracy = ordered_json::parse(last).at("test").at("accuracy").get<double>();
-  const TrainedRun run = load_run(dir, "last");
-  for (const LayerHealth& h : weight_health(run.network)) {
+  TrainedRun run = load_run(dir, "last");
+  for (const LayerHealth& h : network_health(run.network, {})) {
     if (!h.shares.empty()) r.zero_shares.push_back(h.shares[h.shares.size() / 2]);
   }
   r.packed_bytes = static_cast<std::int64_t>(packed::encode(pack(run.network, {{"model", config.model}})).size());

@@ -161,6 +161,10 @@ void TrainConfig::check() const {
   require(epochs >= 1, "epochs", ">= 1");
   require(batch >= 1 && eval_batch >= 1, "batch and eval_batch", ">= 1");
   require(momentum >= 0 && momentum < 1, "momentum", "in [0, 1)");
+  require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "beta1 and beta2", "in [0, 1)");
+  require(quantizer_lr >= 0, "quantizer_lr", ">= 0");
+  require(ema >= 0 && ema < 1, "ema", "in [0, 1)");
+  require(guard == "warn" || guard == "stop" || guard == "off", "guard", "warn, stop or off");
   require(weight_decay >= 0, "weight_decay", ">= 0");
   require(clip_norm >= 0, "clip_norm", ">= 0");
   require(label_smoothing >= 0 && label_smoothing < 1, "label_smoothing", "in [0, 1)");

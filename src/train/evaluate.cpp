@@ -55,31 +55,4 @@ EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
   return r;
 }
 
-std::vector<LayerHealth> weight_health(const Network& network) {
-  std::vector<LayerHealth> out;
-  const auto& nodes = network.graph().nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    Layer& layer = network.layer(i);
-    LayerHealth h;
-    h.layer = nodes[i].name;
-    if (const WeightQuantizer* q = layer.weight_quantizer()) {
-      const WeightCodes codes = q->deploy(layer.weight());
-      h.shares.assign(static_cast<std::size_t>(2 * codes.max_code + 1), 0.0);
-      for (const std::int8_t c : codes.codes) ++h.shares[static_cast<std::size_t>(c + codes.max_code)];
-      for (double& s : h.shares) s /= static_cast<double>(std::max<std::size_t>(codes.codes.size(), 1));
-      double scale = 0;
-      for (const float s : codes.scale_pos) scale += static_cast<double>(s);
-      h.numbers["scale"] = scale / static_cast<double>(std::max<std::size_t>(codes.scale_pos.size(), 1));
-    }
-    for (const Parameter& p : layer.parameters()) {
-      if (p.kind != ParamKind::kQuantizer || p.value.numel() > 65536) continue;
-      double sum = 0;
-      for (const double v : p.value.to_vector()) sum += v;
-      h.numbers[p.name] = sum / static_cast<double>(std::max<std::int64_t>(p.value.numel(), 1));
-    }
-    if (!h.shares.empty() || !h.numbers.empty()) out.push_back(std::move(h));
-  }
-  return out;
-}
-
 }  // namespace tern

@@ -29,6 +29,12 @@ std::string metrics_line(const EpochResult& r) {
       layer["shares"] = h.shares;
       layer["flips"] = h.flips;
     }
+    if (!h.act_shares.empty()) {
+      layer["act_lo"] = h.act_lo;
+      layer["act_shares"] = h.act_shares;
+      layer["saturation"] = h.saturation;
+    }
+    if (h.grad_norm >= 0) layer["grad_norm"] = h.grad_norm;
     for (const auto& [name, value] : h.numbers) layer[name] = value;
     j["health"].push_back(std::move(layer));
   }

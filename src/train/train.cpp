@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "core/file.hpp"
 #include "tern/autograd.hpp"
@@ -65,16 +66,17 @@ Graph build_graph(const TrainConfig& config, const Dataset& data, const ImageSha
 }
 
 std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config) {
-  ParamGroup decayed, plain;
+  ParamGroup decayed, plain, quantizers;
   decayed.name = "weights";
   decayed.weight_decay = config.weight_decay;
   plain.name = "small";
+  quantizers.name = "quantizers";
+  quantizers.lr_scale = config.quantizer_lr;
   for (const Parameter& p : network.parameters()) {
-    const bool small = p.kind != ParamKind::kWeight;
-    const bool decays = !small || (config.decay_small && p.kind != ParamKind::kQuantizer);
-    (decays ? decayed : plain).params.push_back({p.name, p.value});
+    const bool decays = p.kind == ParamKind::kWeight || config.decay_small;
+    (p.kind == ParamKind::kQuantizer ? quantizers : decays ? decayed : plain).params.push_back({p.name, p.value});
   }
-  return {decayed, plain};
+  return {decayed, plain, quantizers};
 }
 
 std::map<std::string, std::vector<std::int8_t>> weight_codes(const Network& network) {
@@ -113,13 +115,17 @@ class Trainer {
     OptimizerOptions options;
     options.momentum = config_.momentum;
     options.nesterov = config_.nesterov;
+    options.beta1 = config_.beta1;
+    options.beta2 = config_.beta2;
     optimizer_ = make_optimizer(config_.optimizer, options, parameter_groups(*network_, config_));
     schedule_ = make_schedule(config_.schedule);
+    first_images_ = first_images();
     if (resume) {
       load_checkpoint_into_run();
     } else {
       if (!config_.from.empty()) warm_start();
       calibrate();
+      make_averages();
       write_file_atomically(path("config.toml"), config_.toml());
       write_file_atomically(path("metrics.jsonl"), std::string_view());
     }
@@ -166,8 +172,8 @@ class Trainer {
     }
   }
 
-  // Quantizers set themselves up from the weights and from the first images in file order, not augmented.
-  void calibrate() {
+  // One training batch in file order, not augmented.
+  Tensor first_images() const {
     const LoaderOptions options{.batch_size = static_cast<int>(std::min(config_.batch, data_.train.count())), .workers = 0};
     const Shape want = network_->input_shape();
     const Images fitted = convert_images(select_images(data_.train, first_indices(options.batch_size)),
@@ -175,8 +181,27 @@ class Trainer {
     BatchLoader loader(fitted, normalizer_of(network_->graph()), options);
     Batch batch;
     loader.next(batch);
+    return batch_tensor(batch);
+  }
+
+  // Quantizers set themselves up from the weights and from the first images.
+  void calibrate() {
     network_->set_training(true);
-    network_->init_quantizers(batch_tensor(batch));
+    network_->init_quantizers(first_images_);
+  }
+
+  void make_averages() {
+    if (config_.ema <= 0) return;
+    std::vector<NamedTensor> params;
+    for (const Parameter& p : network_->parameters()) params.push_back({p.name, p.value});
+    averages_ = std::make_unique<ExponentialMovingAverage>(std::move(params), config_.ema);
+  }
+
+  // Between two calls the network holds the averages, if there are any.
+  void swap_averages() {
+    if (!averages_) return;
+    averages_->swap();
+    network_->set_training(network_->training());
   }
 
   static std::vector<std::int64_t> first_indices(std::int64_t n) {
@@ -189,15 +214,18 @@ class Trainer {
     const std::string file = path("last.safetensors");
     if (!fs::exists(file)) {
       calibrate();
+      make_averages();
       write_file_atomically(path("metrics.jsonl"), std::string_view());
       return;
     }
+    make_averages();
     const Checkpoint c = load_checkpoint(file);
     if (c.graph_text != network_->graph().format()) {
       throw FormatError("[train] " + file + ": its topology differs from the one of config.toml");
     }
     restore(c.network, network_->state(), file);
     restore(c.optimizer, optimizer_->state(), file);
+    if (averages_) restore(c.averages, averages_->state(), file);
     position_ = c.position;
     network_->rng().set_position(position_.rng_position);
     std::error_code ec;
@@ -208,7 +236,8 @@ class Trainer {
 
   void save(const std::string& name) {
     position_.rng_position = network_->rng().position();
-    save_checkpoint(path(name), {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state()});
+    save_checkpoint(path(name), {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state(),
+                                 averages_ ? averages_->state() : std::vector<NamedTensor>{}});
   }
 
   // False if the run was asked to stop.
@@ -254,10 +283,11 @@ class Trainer {
     if (!std::isfinite(value)) explain_bad_loss(images);
     optimizer_->zero_grad();
     backward(loss);
-    if (const auto momentum = schedule_->momentum(where)) optimizer_->set_momentum(*momentum);
+    optimizer_->set_momentum(schedule_->momentum(where));
     if (config_.clip_norm > 0) clip_grad_norm(trainable(), config_.clip_norm);
     optimizer_->step(lr);
     network_->after_step();
+    if (averages_) averages_->update();
     position_.loss_sum += value * static_cast<double>(batch.size());
     position_.correct += count_correct(logits, batch.labels);
     position_.seen += batch.size();
@@ -328,7 +358,8 @@ class Trainer {
     r.seconds = position_.seconds;
     r.images_per_second = static_cast<double>(position_.seen) / position_.seconds;
     r.peak_mib = static_cast<double>(memory_stats().peak_bytes) / (1024.0 * 1024.0);
-    r.health = weight_health(*network_);
+    swap_averages();
+    r.health = network_health(*network_, first_images_);
     const auto codes_after = weight_codes(*network_);
     for (LayerHealth& h : r.health) {
       const auto a = codes_before.find(h.layer), b = codes_after.find(h.layer);
@@ -349,6 +380,7 @@ class Trainer {
       }
       r.test = evaluate(*network_, fitted(data_.test), config_.eval_batch);
     }
+    swap_averages();
     append_metrics(metrics_line(r));
     const RunPosition done = position_;
     position_ = {};
@@ -359,7 +391,21 @@ class Trainer {
     if (config_.keep_last > 1) keep_epoch(done.epoch);
     save("last.safetensors");
     if (callbacks_.epoch) callbacks_.epoch(r);
+    guard(r);
     return r;
+  }
+
+  // A layer that ran into a corner seldom comes out again: say so while there is time to do something about it.
+  void guard(const EpochResult& r) {
+    if (config_.guard == "off") return;
+    for (const LayerHealth& h : r.health) {
+      const std::string what = collapse(h);
+      if (what.empty()) continue;
+      const std::string hint = what + " after epoch " + std::to_string(r.epoch + 1) +
+                               "; try a smaller learning rate, a warm start (--from) or another quantizer";
+      if (config_.guard == "stop") throw Error("[train] " + hint + ". The checkpoint of this epoch is kept");
+      if (warned_.insert(h.layer).second) note("warning: " + hint);
+    }
   }
 
   // Evaluation sees the size that the network was built for.
@@ -391,6 +437,9 @@ class Trainer {
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
+  std::unique_ptr<ExponentialMovingAverage> averages_;
+  Tensor first_images_;  // normalised: for calibration and for the activations' health
+  std::set<std::string> warned_;
   RunPosition position_;
   Clock::time_point started_;
   std::int64_t steps_at_start_ = 0;
@@ -436,6 +485,11 @@ TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
   TrainConfig config = TrainConfig::parse(c.config_toml, file + " (config)");
   Network network(Graph::parse(c.graph_text), static_cast<std::uint64_t>(config.seed));
   restore(c.network, network.state(), file);
+  if (!c.averages.empty()) {
+    std::vector<NamedTensor> averaged;
+    for (const Parameter& p : network.parameters()) averaged.push_back({"ema." + p.name, p.value});
+    restore(c.averages, averaged, file);
+  }
   network.set_training(false);
   return {std::move(config), std::move(network)};
 }

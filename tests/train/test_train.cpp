@@ -1,6 +1,7 @@
 // Whole training runs on the embedded data: trajectory, resume, threads, failures.
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "catch.hpp"
 #include "core/file.hpp"
@@ -70,12 +71,20 @@ TEST_CASE("train: ten steps follow the recorded trajectory", "[train]") {
 }
 
 TEST_CASE("train: stopped anywhere and resumed, the run ends with the same bits", "[train]") {
-  for (const std::string weights : {"twn", "ttq"}) {
+  struct Case {
+    std::string weights, acts;
+    double ema;
+  };
+  // Learned scales and thresholds, steps from quantiles at epoch begins, averaged weights: all that a checkpoint must carry.
+  for (const auto& [weights, acts, ema] : {Case{"twn", "ternary", 0}, {"ttq", "ternary", 0.9}, {"heq", "sttn", 0}, {"tas", "tas", 0},
+                                           {"lsq", "lsq", 0}, {"fatnn", "fatnn", 0}}) {
     TrainConfig c = tiny();
     c.weights = weights;
+    c.acts = acts;
+    c.ema = ema;
     const TempDir dir;
     tern::train(c, dir / "whole", false);
-    for (const std::int64_t every : {7, 10, 13}) {
+    for (const std::int64_t every : weights == "twn" ? std::vector<std::int64_t>{7, 10, 13} : std::vector<std::int64_t>{13}) {
       INFO(weights << ", stop every " << every);
       const std::string run = dir / ("stopped" + std::to_string(every));
       train_with_stops(c, run, every);
@@ -135,6 +144,72 @@ TEST_CASE("train: a trained run loads, evaluates and warm-starts another", "[tra
   callbacks.stop = [] { return true; };
   tern::train(ternary, dir / "ternary", false, callbacks);
   CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start: "); }));
+}
+
+TEST_CASE("train: averaged weights are what is evaluated, saved for use and loaded", "[train]") {
+  TrainConfig c = tiny();
+  c.ema = 0.8;
+  const TempDir dir;
+  const auto averaged = tern::train(c, dir / "averaged", false);
+  c.ema = 0;
+  const auto plain = tern::train(c, dir / "plain", false);
+  CHECK(averaged.last.train_loss == plain.last.train_loss);  // training does not see the averages
+  CHECK(averaged.last.test.loss != plain.last.test.loss);
+  auto run = tern::load_run(dir / "averaged");
+  const auto again = tern::evaluate(run.network, tern::load_data(c).test, c.eval_batch);
+  CHECK(again.loss == averaged.last.test.loss);
+}
+
+TEST_CASE("train: health of layers, and the guard", "[train]") {
+  TrainConfig c = tiny();
+  c.epochs = 1;
+  c.weights = "tas";
+  c.acts = "tas";
+  const TempDir dir;
+  const auto r = tern::train(c, dir / "run", false);
+  std::size_t weights = 0, acts = 0;
+  for (const tern::LayerHealth& h : r.last.health) {
+    INFO(h.layer);
+    for (const auto& shares : {h.shares, h.act_shares}) {
+      if (!shares.empty()) CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == Approx(1));
+    }
+    if (!h.shares.empty()) {
+      ++weights;
+      CHECK(h.grad_norm > 0);
+    }
+    if (!h.act_shares.empty()) {
+      ++acts;
+      CHECK(h.saturation == Approx(h.act_shares.front() + h.act_shares.back()));
+      CHECK(h.numbers.at("step") > 0);
+    }
+    CHECK(tern::collapse(h).empty());
+  }
+  CHECK(weights == 5);
+  CHECK(acts == 6);
+
+  tern::LayerHealth h;
+  h.layer = "conv3";
+  h.shares = {0.0005, 0.999, 0.0005};
+  CHECK(tern::collapse(h) == "layer \"conv3\": 99.9 % of its weights have the code 0");
+  h.shares = {0.3, 0.4, 0.3};
+  h.act_shares = {0, 0, 1};
+  CHECK(tern::collapse(h) == "layer \"conv3\": 100 % of its activations have the code 2");
+  h.act_shares = {};
+  h.numbers["scale_neg"] = -0.5;
+  CHECK(tern::collapse(h) == "layer \"conv3\": its scale_neg is -0.5, not positive");
+
+  // A threshold so high that every activation becomes 0.
+  c.acts = "ternary:t=50";
+  std::vector<std::string> notes;
+  tern::TrainCallbacks callbacks;
+  callbacks.note = [&](const std::string& n) { notes.push_back(n); };
+  tern::train(c, dir / "warned", false, callbacks);
+  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warning: layer "); }));
+  c.guard = "stop";
+  CHECK_THROWS_WITH(tern::train(c, dir / "stopped", false), ContainsSubstring("The checkpoint of this epoch is kept"));
+  CHECK(std::filesystem::exists(dir / "stopped/last.safetensors"));
+  c.guard = "off";
+  CHECK_NOTHROW(tern::train(c, dir / "ignored", false));
 }
 
 TEST_CASE("train: failures leave the run as it was", "[train]") {
