@@ -72,24 +72,24 @@ void bench_train(TrainOptions& o) {
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure speed");
+void add_bench(App& app) {
+  App* bench = app.add_subcommand("bench", "Measure speed");
   bench->require_subcommand(1);
   auto o = std::make_shared<Options>();
-  CLI::App* model = bench->add_subcommand("model", "Images/s of a trained run's float path and of its packed file");
+  App* model = bench->add_subcommand("model", "Images/s of a trained run's float path and of its packed file");
   add_run_options(*model, o->run);
   model->add_option("FILE", o->file, "Packed file")->required();
   model->add_option("--batches", o->batches, "Batch sizes to measure")->delimiter(',')->capture_default_str();
-  model->add_option("--seconds", o->seconds, "Time for each batch size")->check(CLI::PositiveNumber)->capture_default_str();
+  model->add_option("--seconds", o->seconds, "Time for each batch size")->check(PositiveNumber)->capture_default_str();
   add_common(*model, o->common);
   model->callback([o] { bench_model(*o); });
 
   auto t = std::make_shared<TrainOptions>();
-  CLI::App* training = bench->add_subcommand("train", "Images/s and GMAC/s of a training step, by phase");
+  App* training = bench->add_subcommand("train", "Images/s and GMAC/s of a training step, by phase");
   training->add_option("MODEL", t->model, "Topology by name")->required();
   training->add_option("--input", t->input, "Shape of an image, CxHxW")->capture_default_str();
-  training->add_option("--batch", t->batch, "Images a step")->check(CLI::Range(1, 100000))->capture_default_str();
-  training->add_option("--steps", t->steps, "Steps to measure")->check(CLI::Range(1, 100000))->capture_default_str();
+  training->add_option("--batch", t->batch, "Images a step")->check(Range(1, 100000))->capture_default_str();
+  training->add_option("--steps", t->steps, "Steps to measure")->check(Range(1, 100000))->capture_default_str();
   training->add_option("--width", t->build.width, "Base width in channels; 0: the topology's own");
   training->add_option("--weights", t->build.weights, "Weight quantizer")->capture_default_str();
   training->add_option("--acts", t->build.acts, "Activation quantizer")->capture_default_str();

@@ -20,7 +20,7 @@ struct Options {
 MethodPair parse_pair(const std::string& text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == text.size()) {
-    throw CLI::ValidationError("--pair", "expected WEIGHTS/ACTS, for example twn/ternary; got \"" + text + "\"");
+    throw ValidationError("--pair", "expected WEIGHTS/ACTS, for example twn/ternary; got \"" + text + "\"");
   }
   return {text.substr(0, slash), text.substr(slash + 1)};
 }
@@ -63,10 +63,10 @@ void run_compare(const Options& o) {
 
 }  // namespace
 
-void add_compare(CLI::App& app) {
+void add_compare(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("compare", "Train several quantizer pairs under one recipe and make one table");
-  verb->add_option("RECIPE", o->recipe, "Configuration file (TOML)")->required()->check(CLI::ExistingFile);
+  App* verb = app.add_subcommand("compare", "Train several quantizer pairs under one recipe and make one table");
+  verb->add_option("RECIPE", o->recipe, "Configuration file (TOML)")->required()->check(ExistingFile);
   verb->add_option("--out", o->directory, "Directory for runs and tables; what is finished there is kept")->required();
   verb->add_option("--pair", o->pairs, "WEIGHTS/ACTS by quantizer spec, none/none is fp32; repeat for more")->required();
   verb->add_option("--seeds", o->seeds, "Seeds")->delimiter(',')->capture_default_str();

@@ -12,11 +12,11 @@
 
 namespace tern::cli {
 
-void add_common(CLI::App& app, Common& common) {
+void add_common(App& app, Common& common) {
   app.add_flag("--json", common.json, "Report as JSON on standard output");
   app.add_flag("--quiet,-q", common.quiet, "No progress, no notes");
   app.add_option("--threads", common.threads, "Threads to use; default: all cores")
-      ->check(CLI::Range(1, 1024))
+      ->check(Range(1, 1024))
       ->each([](const std::string& n) { set_num_threads(std::stoi(n)); });
 }
 

@@ -1,13 +1,14 @@
 // What the verbs share: progress lines, tables, JSON on request, common options.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "cli.hpp"
 
 namespace tern::cli {
 
@@ -18,7 +19,7 @@ struct Common {
   int threads = 0;  ///< 0: all cores
 };
 /// Adds --json, --quiet, --threads; applies --threads when the verb runs.
-void add_common(CLI::App& app, Common& common);
+void add_common(App& app, Common& common);
 
 /// A line that is rewritten in place on a terminal; silent in a pipe and with --quiet or --json.
 class Progress {

@@ -69,14 +69,14 @@ void describe(const Options& o) {
 
 }  // namespace
 
-void add_data(CLI::App& app) {
+void add_data(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("data", "List data sets, describe one, or draw a contact sheet of it");
+  App* verb = app.add_subcommand("data", "List data sets, describe one, or draw a contact sheet of it");
   verb->add_option("name", o->name, "Data set to describe; without it: list all and where they are");
   verb->add_option("--data-dir", o->data_dir, "Folder to look in first");
   verb->add_option("--sheet", o->sheet, "Write a contact sheet of training images to this PNG file");
-  verb->add_option("--rows", o->rows, "Rows of the contact sheet")->check(CLI::Range(1, 1000));
-  verb->add_option("--columns", o->columns, "Columns of the contact sheet")->check(CLI::Range(1, 1000));
+  verb->add_option("--rows", o->rows, "Rows of the contact sheet")->check(Range(1, 1000));
+  verb->add_option("--columns", o->columns, "Columns of the contact sheet")->check(Range(1, 1000));
   add_common(*verb, o->common);
   verb->callback([o] { o->name.empty() ? list_all(*o) : describe(*o); });
 }

@@ -6,7 +6,7 @@
 
 namespace tern::cli {
 
-void add_eval(CLI::App& app) {
+void add_eval(App& app) {
   struct Options {
     Common common;
     RunOptions run;
@@ -14,7 +14,7 @@ void add_eval(CLI::App& app) {
     bool is_plain = false, mapping = false;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("eval", "Evaluate a trained run on its test images (float path)");
+  App* verb = app.add_subcommand("eval", "Evaluate a trained run on its test images (float path)");
   add_run_options(*verb, o->run);
   const auto use = [o](const char* name) {
     return [o, name](const std::string& text) {
@@ -22,11 +22,11 @@ void add_eval(CLI::App& app) {
       o->is_plain = true;
     };
   };
-  verb->add_option_function<std::string>("--model", use("model"), "RUN is a plain safetensors file for this topology");
-  verb->add_option_function<std::string>("--width", use("width"), "Base width of that topology");
-  verb->add_option_function<std::string>("--options", use("options"), "Further options of that topology");
-  verb->add_option_function<std::string>("--mean", use("mean"), "Its input normalisation: means, joined by ','");
-  verb->add_option_function<std::string>("--std", use("std"), "Its input normalisation: standard deviations, joined by ','");
+  verb->add_option_function("--model", use("model"), "RUN is a plain safetensors file for this topology");
+  verb->add_option_function("--width", use("width"), "Base width of that topology");
+  verb->add_option_function("--options", use("options"), "Further options of that topology");
+  verb->add_option_function("--mean", use("mean"), "Its input normalisation: means, joined by ','");
+  verb->add_option_function("--std", use("std"), "Its input normalisation: standard deviations, joined by ','");
   verb->add_flag("--mapping", o->mapping, "Print what became of every tensor of the file");
   add_common(*verb, o->common);
   verb->callback([o] {

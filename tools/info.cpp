@@ -8,9 +8,9 @@
 
 namespace tern::cli {
 
-void add_info(CLI::App& app) {
+void add_info(App& app) {
   auto o = std::make_shared<Common>();
-  CLI::App* verb = app.add_subcommand("info", "Show version, instruction sets, threads and libraries");
+  App* verb = app.add_subcommand("info", "Show version, instruction sets, threads and libraries");
   add_common(*verb, *o);
   verb->callback([o] {
     nlohmann::ordered_json isas = nlohmann::ordered_json::array();

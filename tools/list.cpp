@@ -48,13 +48,13 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
 
 }  // namespace
 
-void add_list(CLI::App& app) {
+void add_list(App& app) {
   struct Options {
     Common common;
     std::string what;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("list", "Show what the registries hold: models, layers, quantizers, schedules, data sets");
+  App* verb = app.add_subcommand("list", "Show what the registries hold: models, layers, quantizers, schedules, data sets");
   std::string names;
   for (const auto& [name, rows] : lists()) names += (names.empty() ? "" : ", ") + name;
   verb->add_option("what", o->what, "One of: " + names + "; default: all. \"quantizers\" means both kinds");
@@ -72,7 +72,7 @@ void add_list(CLI::App& app) {
         else fmt::print("  {:<18} {}\n", key, help);
       }
     }
-    if (!found) throw CLI::ValidationError("what", "unknown list \"" + o->what + "\"; known: " + names);
+    if (!found) throw ValidationError("what", "unknown list \"" + o->what + "\"; known: " + names);
     if (o->common.json) print_json(json);
   });
 }

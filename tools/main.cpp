@@ -9,27 +9,19 @@
 #include "tern/error.hpp"
 
 namespace tern::cli {
-#define TERN_VERB(name) void add_##name(CLI::App& app);
+#define TERN_VERB(name) void add_##name(App& app);
 #include "verbs.def"
 #undef TERN_VERB
 }  // namespace tern::cli
 
 int main(int argc, char** argv) {
-  CLI::App app{"tern: train, pack, verify and run ternary neural networks", "tern"};
+  tern::cli::App app{"tern: train, pack, verify and run ternary neural networks", "tern"};
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
 #define TERN_VERB(name) tern::cli::add_##name(app);
 #include "verbs.def"
 #undef TERN_VERB
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::RuntimeError& e) {
-    return e.get_exit_code();
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    app.exit(e);
-    return 2;
+    return app.run(argc, argv);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "tern: not enough memory\n");
     return 1;
@@ -37,5 +29,4 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "tern: {}\n", e.what());
     return 1;
   }
-  return 0;
 }

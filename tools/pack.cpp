@@ -9,13 +9,13 @@
 
 namespace tern::cli {
 
-void add_pack(CLI::App& app) {
+void add_pack(App& app) {
   struct Options {
     Common common;
     std::string run, checkpoint, file;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("pack", "Pack a trained run into a .tern file");
+  App* verb = app.add_subcommand("pack", "Pack a trained run into a .tern file");
   verb->add_option("RUN", o->run, "Run directory, or a checkpoint file")->required();
   verb->add_option("FILE", o->file, "Packed file to write")->required();
   verb->add_option("--checkpoint", o->checkpoint, "best or last; default: best if there is one");

@@ -80,9 +80,9 @@ void run_data(const Options& o) {
 
 }  // namespace
 
-void add_run(CLI::App& app) {
+void add_run(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("run", "Run a packed file on a data set, or on PNG and JPEG files");
+  App* verb = app.add_subcommand("run", "Run a packed file on a data set, or on PNG and JPEG files");
   verb->add_option("FILE", o->file, "Packed file")->required();
   verb->add_option("IMAGES", o->images, "Image files to classify; without them: a data set");
   add_data_options(*verb, o->data);

@@ -13,14 +13,14 @@ Dataset RunOptions::data(TrainConfig config) const {
   return load_data(config);
 }
 
-void add_data_options(CLI::App& app, RunOptions& o) {
+void add_data_options(App& app, RunOptions& o) {
   app.add_option("--data", o.data_name, "Data set (tern list datasets); default: the one it was trained on");
   app.add_option("--data-dir", o.data_dir, "Folder to look in first");
-  app.add_option("--batch", o.batch, "Images at a time")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--limit", o.limit, "Use only so many test images; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--batch", o.batch, "Images at a time")->check(Range(1, 100000))->capture_default_str();
+  app.add_option("--limit", o.limit, "Use only so many test images; 0: all")->check(NonNegativeNumber);
 }
 
-void add_run_options(CLI::App& app, RunOptions& o) {
+void add_run_options(App& app, RunOptions& o) {
   app.add_option("RUN", o.run, "Run directory, or a checkpoint file")->required();
   app.add_option("--checkpoint", o.checkpoint, "best or last; default: best if there is one");
   add_data_options(app, o);

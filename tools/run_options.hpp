@@ -1,9 +1,9 @@
 // Options of the verbs that take a trained run and look at data.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli.hpp"
 #include "tern/data.hpp"
 #include "tern/train.hpp"
 
@@ -19,9 +19,9 @@ struct RunOptions {
   Dataset data(TrainConfig config) const;
 };
 /// Adds the run as a positional argument, --checkpoint, and the data options.
-void add_run_options(CLI::App& app, RunOptions& options);
+void add_run_options(App& app, RunOptions& options);
 /// --data, --data-dir, --batch, --limit alone.
-void add_data_options(CLI::App& app, RunOptions& options);
+void add_data_options(App& app, RunOptions& options);
 
 /// Images of the shape C H W that a network takes.
 Images fit_images(const Images& images, const Shape& shape);

@@ -64,9 +64,9 @@ void print_summary(Options& o) {
 
 }  // namespace
 
-void add_summary(CLI::App& app) {
+void add_summary(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("summary", "Print the layers of a topology");
+  App* verb = app.add_subcommand("summary", "Print the layers of a topology");
   verb->add_option("MODEL", o->model, "Topology by name (tern list models), or a graph text file")->required();
   verb->add_option("--input", o->input, "Shape of an image, CxHxW")->capture_default_str();
   verb->add_option("--classes", o->build.classes, "Number of classes")->capture_default_str();

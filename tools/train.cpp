@@ -35,7 +35,7 @@ void run_training(const Options& o) {
   TrainConfig config;
   if (o.resume) {
     if (!o.config.empty() || !o.overrides.empty()) {
-      throw CLI::ValidationError("--resume", "the run keeps the settings of its config.toml; give no others");
+      throw ValidationError("--resume", "the run keeps the settings of its config.toml; give no others");
     }
     if (!std::filesystem::exists(saved)) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
     config = TrainConfig::load(saved);
@@ -82,10 +82,10 @@ void run_training(const Options& o) {
 
 }  // namespace
 
-void add_train(CLI::App& app) {
+void add_train(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("train", "Train a network: settings from a TOML file, from flags, or both");
-  verb->add_option("config", o->config, "Configuration file (TOML); flags override it")->check(CLI::ExistingFile);
+  App* verb = app.add_subcommand("train", "Train a network: settings from a TOML file, from flags, or both");
+  verb->add_option("config", o->config, "Configuration file (TOML); flags override it")->check(ExistingFile);
   verb->add_option("--run", o->run, "Run directory: configuration, metrics and checkpoints go there")->required();
   verb->add_flag("--resume", o->resume, "Continue the run in that directory");
   std::string last;
@@ -93,7 +93,7 @@ void add_train(CLI::App& app) {
     std::string help = f.help;
     if (!f.fallback.empty()) help += " [" + f.fallback + "]";
     const std::string name = f.name;
-    verb->add_option_function<std::string>(flag_of(name), [o, name](const std::string& text) { o->overrides[name] = text; }, help)
+    verb->add_option_function(flag_of(name), [o, name](const std::string& text) { o->overrides[name] = text; }, help)
         ->take_last()
         ->group("[" + f.section + "]")
         ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : f.type == "number" ? "NUM" : "BOOL");

@@ -65,9 +65,9 @@ void verify_all(const Options& o) {
 
 }  // namespace
 
-void add_verify(CLI::App& app) {
+void add_verify(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("verify", "Compare a packed file with the run it came from, code by code, on every path");
+  App* verb = app.add_subcommand("verify", "Compare a packed file with the run it came from, code by code, on every path");
   add_run_options(*verb, o->run);
   verb->add_option("FILE", o->file, "Packed file")->required();
   add_common(*verb, o->common);
