@@ -41,7 +41,7 @@ class BasicBlock(nn.Module):
         return torch.relu_(y + x)
 
 
-def resnet_20():
+def resnet20():
     layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
     channels = 16
     for width in (16, 32, 64):
@@ -93,7 +93,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     rows = []
-    for model, build, batch in (("resnet_20", resnet_20, 128), ("vgg_small", vgg_small, 32)):
+    for model, build, batch in (("resnet20", resnet20, 128), ("vgg_small", vgg_small, 32)):
         contenders = [TorchSteps(build, batch, last) for last in (False, True)]
         ours, theirs = [], [[], []]
         for _ in range(args.rounds):
