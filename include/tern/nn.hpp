@@ -52,6 +52,7 @@ struct ForwardContext {
   bool calibrating = false;     ///< first batch: activation quantizers set themselves up
   bool update_running = true;   ///< batch norm
   double drop_path = 0;         ///< probability used by drop_path layers that follow the schedule
+  bool then_relu = false;       ///< of layers that can_fuse_relu(): apply ReLU to the result as well
   Rng* rng = nullptr;           ///< dropout, drop_path
 };
 
@@ -80,6 +81,10 @@ class Layer {
   virtual void init_quantizers() {}
   virtual void on_epoch_begin(std::int64_t epoch) { (void)epoch; }
   virtual void after_step() {}
+  /// True if forward() honours context.then_relu with the same bits as ReLU behind it, and sooner.
+  virtual bool can_fuse_relu() const { return false; }
+  /// True if the layer is ReLU and nothing else.
+  virtual bool is_relu() const { return false; }
   virtual const WeightQuantizer* weight_quantizer() const { return nullptr; }
   virtual const ActQuantizer* act_quantizer() const { return nullptr; }
   /// Latent weights, for layers that have them.

@@ -19,6 +19,8 @@ namespace tern {
 
 // ---- elementwise (ops/elementwise.cpp). Binary forms broadcast as NumPy does; gradients are summed back. -----------------
 Tensor add(const Tensor& a, const Tensor& b);
+/// max(a + b, 0) in one pass, of equal shapes; da = db = dy * 1{a + b > 0}. Errors: ShapeError.
+Tensor add_relu(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);

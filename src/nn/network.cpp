@@ -45,6 +45,7 @@ struct Network::Impl {
   std::vector<std::unique_ptr<Layer>> layers;
   std::vector<std::vector<std::size_t>> inputs;  // node indices
   std::vector<std::size_t> last_reader;
+  std::vector<bool> then_relu;  // the node's only reader is a ReLU, which the node applies itself
   Rng rng;
   ForwardContext context;
   bool quantized = false;
@@ -80,6 +81,16 @@ Network::Network(Graph graph, std::uint64_t seed) : impl_(std::make_unique<Impl>
     m.quantized = m.quantized || layer.weight_quantizer() || layer.act_quantizer();
   }
   m.last_reader.back() = nodes.size();
+  std::vector<int> readers(nodes.size());
+  for (const std::vector<std::size_t>& from : m.inputs) {
+    for (const std::size_t j : from) ++readers[j];
+  }
+  m.then_relu.resize(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!m.layers[i]->is_relu()) continue;
+    const std::size_t j = m.inputs[i][0];
+    m.then_relu[j] = readers[j] == 1 && m.layers[j]->can_fuse_relu();
+  }
   m.context.rng = &m.rng;
 }
 
@@ -111,7 +122,10 @@ Value Network::Impl::run(const Tensor& images) {
     std::vector<Value> in;
     if (i == 0) in.push_back({images});
     for (const std::size_t j : inputs[i]) in.push_back(values[j]);
-    values[i] = layers[i]->forward(in, context);
+    // Whoever listens sees each node's own result.
+    context.then_relu = !tap && then_relu[i];
+    const bool done = !tap && layers[i]->is_relu() && then_relu[inputs[i][0]];
+    values[i] = done ? in[0] : layers[i]->forward(in, context);
     if (tap) tap(nodes[i], values[i]);
     in.clear();
     for (const std::size_t j : inputs[i]) {

@@ -112,6 +112,20 @@ Tensor add(const Tensor& a, const Tensor& b) {
   });
 }
 
+Tensor add_relu(const Tensor& a, const Tensor& b) {
+  if (!(a.shape() == b.shape())) ops::throw_shape("add_relu", "equal shapes", a.shape().str() + " and " + b.shape().str());
+  Tensor y = combine("add_relu", a, b, [](auto p, auto q) {
+    const auto sum = p + q;
+    return sum <= 0 ? decltype(sum)(0) : sum;  // NaN passes through
+  });
+  if (!will_record({a, b})) return y;
+  const Tensor kept = y.detach();
+  return record("add_relu", std::move(y), {a, b}, [kept](const Tensor& dy) {
+    const Tensor dx = combine("add_relu", dy, kept, [](auto g, auto v) { return v > 0 ? g : decltype(g)(0); });
+    return std::vector<Tensor>{dx, dx};
+  });
+}
+
 Tensor sub(const Tensor& a, const Tensor& b) {
   Tensor y = combine("sub", a, b, [](auto p, auto q) { return p - q; });
   const bool need_b = b.requires_grad();

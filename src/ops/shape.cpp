@@ -158,12 +158,13 @@ namespace {
 template <class T, class F>
 void for_each_shortcut_row(const Shape& small, const Shape& large, i64 stride, i64 front, T* s, T* l, F f) {
   const i64 channels = small[1], p = small[2], q = small[3];
+  const i64 inner = large[1], height = large[2], width = large[3];
   parallel_ranges(small[0] * channels, std::max<i64>(1, ops::kGrain / std::max<i64>(1, p * q)), [&](i64 begin, i64 end) {
     for (i64 i = begin; i < end; ++i) {
       const i64 c = i % channels - front;
-      const bool padding = c < 0 || c >= large[1];
+      const bool padding = c < 0 || c >= inner;
       for (i64 row = 0; row < p; ++row) {
-        T* from = padding ? nullptr : l + ((i / channels * large[1] + c) * large[2] + row * stride) * large[3];
+        T* from = padding ? nullptr : l + ((i / channels * inner + c) * height + row * stride) * width;
         f(s + (i * p + row) * q, from);
       }
     }
@@ -183,12 +184,17 @@ Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, st
   const Shape large = x.shape();
   const Shape small{large[0], front + large[1] + back, (large[2] + stride - 1) / stride,
                     (large[3] + stride - 1) / stride};
+  const i64 width = small[3];
   const Tensor input = x.contiguous();
   Tensor y = Tensor::empty(small, x.dtype());
   dispatch(x.dtype(), "shortcut_pad", [&](auto zero) {
     using T = decltype(zero);
     for_each_shortcut_row(small, large, stride, front, y.data<T>(), input.data<T>(), [&](T* to, const T* from) {
-      for (i64 q = 0; q < small[3]; ++q) to[q] = from ? from[q * stride] : T(0);
+      if (from) {
+        for (i64 q = 0; q < width; ++q) to[q] = from[q * stride];
+      } else {
+        std::fill_n(to, width, T(0));
+      }
     });
   });
   return record("shortcut_pad", std::move(y), {x}, [=](const Tensor& dy) {
@@ -196,7 +202,7 @@ Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, st
     dispatch(dy.dtype(), "shortcut_pad", [&](auto zero) {
       using T = decltype(zero);
       for_each_shortcut_row(small, large, stride, front, g.data<T>(), dx.data<T>(), [&](const T* from, T* to) {
-        for (i64 q = 0; to && q < small[3]; ++q) to[q * stride] = from[q];
+        for (i64 q = 0; to && q < width; ++q) to[q * stride] = from[q];
       });
     });
     return std::vector<Tensor>{dx};

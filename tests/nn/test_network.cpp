@@ -72,6 +72,32 @@ TEST_CASE("network: a training step moves every weight and reduces the loss", "[
   CHECK(last < 0.7 * first);
 }
 
+TEST_CASE("network: ReLU fused into the layer before it changes no bit", "[nn]") {
+  tern::ModelOptions options;
+  options.input = Shape{3, 8, 8};
+  options.classes = 5;
+  options.width = 4;
+  const Tensor images = random_images(Shape{6, 3, 8, 8}, 3);
+  const Tensor labels = Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 4, 0}, Shape{6});
+  for (const bool training : {true, false}) {
+    Network fused(tern::make_model("resnet20", options), 1), plain(tern::make_model("resnet20", options), 1);
+    std::size_t nodes = 0;
+    plain.set_tap([&](const tern::GraphNode&, const tern::Value&) { ++nodes; });  // with a listener nothing is fused
+    for (Network* net : {&fused, &plain}) net->set_training(training);
+    const Tensor a = fused.forward(images), b = plain.forward(images);
+    CHECK(nodes == plain.graph().nodes().size());
+    CHECK(a.to_vector() == b.to_vector());
+    if (!training) continue;
+    tern::backward(tern::cross_entropy(a, labels));
+    tern::backward(tern::cross_entropy(b, labels));
+    const auto p = fused.parameters(), q = plain.parameters();
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      INFO(p[i].name);
+      CHECK(p[i].value.grad().to_vector() == q[i].value.grad().to_vector());
+    }
+  }
+}
+
 TEST_CASE("network: evaluation emits codes, training emits their values, and both agree", "[nn]") {
   Network net(Graph::parse(kSmall), 1);
   net.set_training(true);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -110,6 +111,17 @@ TEST_CASE("binary operations broadcast and sum their gradients back", "[ops]") {
 TEST_CASE("binary operations: one tensor as both arguments", "[ops]") {
   const Tensor x = random(Shape{4}, 5, 0.5, 1.5);
   gradcheck([](const std::vector<Tensor>& v) { return add(mul(v[0], v[0]), div(v[0], add(v[0], v[0]))); }, {x});
+}
+
+TEST_CASE("add_relu is add, then relu", "[ops]") {
+  const Tensor a = random(Shape{3, 5}, 6), b = random(Shape{3, 5}, 7);
+  const std::vector<double> y = add_relu(a, b).to_vector();
+  CHECK(y == relu(add(a, b)).to_vector());
+  CHECK(std::count(y.begin(), y.end(), 0.0) > 2);
+  CHECK(std::count(y.begin(), y.end(), 0.0) < 13);
+  gradcheck([](const std::vector<Tensor>& v) { return add_relu(v[0], v[1]); }, {a, b});
+  gradcheck([](const std::vector<Tensor>& v) { return add_relu(v[0], v[0]); }, {a});
+  CHECK_THROWS_AS(add_relu(a, random(Shape{5}, 8)), ShapeError);
 }
 
 TEST_CASE("prelu: one slope or one a channel", "[ops]") {

@@ -25,6 +25,7 @@ class ActLayer final : public Layer {
     return {slope_.defined() ? prelu(x, slope_) : function_(x)};
   }
   Shape output_shape() const override { return shape_; }
+  bool is_relu() const override { return kind_ == "relu"; }
   std::vector<Parameter> parameters() override {
     if (!slope_.defined()) return {};
     return {{"slope", slope_, ParamKind::kNorm}};

@@ -28,10 +28,12 @@ class BatchNormLayer final : public Layer {
     BatchNormOptions options = options_;
     options.training = context.training;
     options.update_running = context.update_running;
+    options.fuse_relu = context.then_relu;
     return {batch_norm(in[0].real(), gamma_, beta_, state_, options)};
   }
 
   Shape output_shape() const override { return shape_; }
+  bool can_fuse_relu() const override { return true; }
   std::vector<Parameter> parameters() override {
     if (!gamma_.defined()) return {};
     return {{"gamma", gamma_, ParamKind::kNorm}, {"beta", beta_, ParamKind::kNorm}};

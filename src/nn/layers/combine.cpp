@@ -17,12 +17,16 @@ class AddLayer final : public Layer {
       if (!(s == shape_)) throw ShapeError(at_node(place.node) + "expected equal shapes; got " + shape_.str() + " and " + s.str());
     }
   }
-  Value forward(const std::vector<Value>& in, const ForwardContext&) override {
+  Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     Tensor sum = in[0].real();
-    for (std::size_t i = 1; i < in.size(); ++i) sum = add(sum, in[i].real());
+    for (std::size_t i = 1; i < in.size(); ++i) {
+      const bool last = i + 1 == in.size();
+      sum = last && context.then_relu ? add_relu(sum, in[i].real()) : add(sum, in[i].real());
+    }
     return {sum};
   }
   Shape output_shape() const override { return shape_; }
+  bool can_fuse_relu() const override { return true; }
 
  private:
   Shape shape_;
