@@ -15,6 +15,7 @@ struct Options {
   std::vector<std::string> pairs;
   std::vector<std::int64_t> seeds{1};
   std::int64_t epochs = 0;
+  bool warm_start = false;
 };
 
 MethodPair parse_pair(const std::string& text) {
@@ -32,6 +33,7 @@ void run_compare(const Options& o) {
   if (o.epochs > 0) plan.recipe.epochs = o.epochs;
   plan.seeds = o.seeds;
   plan.directory = o.directory;
+  plan.warm_start = o.warm_start;
   for (const std::string& p : o.pairs) plan.pairs.push_back(parse_pair(p));
   watch_interrupts();
   Progress progress(o.common);
@@ -70,6 +72,7 @@ void add_compare(App& app) {
   verb->add_option("--out", o->directory, "Directory for runs and tables; what is finished there is kept")->required();
   verb->add_option("--pair", o->pairs, "WEIGHTS/ACTS by quantizer spec, none/none is fp32; repeat for more")->required();
   verb->add_option("--seeds", o->seeds, "Seeds")->delimiter(',')->capture_default_str();
+  verb->add_flag("--warm-start", o->warm_start, "Start quantized runs from the fp32 run of the same seed (first pair: none/none)");
   verb->add_option("--epochs", o->epochs, "Override the recipe's epochs");
   add_common(*verb, o->common);
   verb->callback([o] { run_compare(*o); });

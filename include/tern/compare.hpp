@@ -19,6 +19,8 @@ struct ComparePlan {
   TrainConfig recipe;  ///< weights, acts and seed of it are replaced
   std::vector<MethodPair> pairs;
   std::vector<std::int64_t> seeds{1};
+  /// Every quantized run starts from the fp32 run of its seed; none / none must then be the first pair.
+  bool warm_start = false;
   std::string directory;  ///< one run directory a pair and seed in it, and table.json, table.md, table.svg
 };
 

@@ -123,6 +123,9 @@ bool is_fp32(const MethodPair& p) { return p.weights == "none" && p.acts == "non
 
 std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks& callbacks) {
   if (plan.pairs.empty() || plan.seeds.empty()) throw ValueError("[compare] expected at least one pair and one seed");
+  if (plan.warm_start && !is_fp32(plan.pairs[0])) {
+    throw ValueError("[compare] a warm start needs none/none as the first pair; got " + plan.pairs[0].str());
+  }
   std::vector<CompareRow> rows;
   const std::size_t runs = plan.pairs.size() * plan.seeds.size();
   std::size_t run = 0;
@@ -135,6 +138,7 @@ std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks&
       config.weights = pair.weights;
       config.acts = pair.acts;
       config.seed = seed;
+      if (plan.warm_start && !is_fp32(pair)) config.from = (fs::path(plan.directory) / file_name_of(plan.pairs[0], seed)).string();
       const std::string dir = (fs::path(plan.directory) / file_name_of(pair, seed)).string();
       if (callbacks.start) callbacks.start(run++, runs, pair.str() + ", seed " + std::to_string(seed));
       RunResult result;

@@ -1,23 +1,31 @@
 #!/bin/sh
-# Installs the build into a folder of its own and builds two programs against it with nothing but pkg-config.
-#   run.sh SOURCE_DIR BUILD_DIR
+# Installs the build into a folder of its own and builds programs against it with nothing but pkg-config.
+#   run.sh SOURCE_DIR BUILD_DIR infer|tern
 set -eu
-source=$1 build=$2
+source=$1 build=$2 library=$3
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 meson install -C "$build" --no-rebuild --quiet --destdir "$here/root" >/dev/null
 pc=$(find "$here/root" -name tern-infer.pc | head -n 1)
 [ -n "$pc" ] || { echo "tern-infer.pc is not installed"; exit 1; }
 export PKG_CONFIG_PATH="$(dirname "$pc")" PKG_CONFIG_SYSROOT_DIR="$here/root"
+export LD_LIBRARY_PATH="$(dirname "$pc")/..${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+
+if [ "$library" = tern ]; then
+  # shellcheck disable=SC2046,SC2086  # flags are words
+  ${CXX:-c++} ${CXXFLAGS:-} -std=c++20 $(pkg-config --cflags tern) "$source/tests/outside/toy_quantizer.cpp" -o "$here/toy" \
+    $(pkg-config --static --libs tern)
+  "$here/toy" "$source/datasets" "$here" | grep 'packed equals trained'
+  echo "a quantizer from outside: ok"
+  exit 0
+fi
+
 flags=$(pkg-config --cflags tern-infer)
 libs=$(pkg-config --static --libs tern-infer)
 # shellcheck disable=SC2086  # flags are words
 ${CXX:-c++} ${CXXFLAGS:-} -std=c++20 $flags "$source/tests/outside/make_model.cpp" -o "$here/make_model" $libs
 ${CC:-cc} -std=c99 -Wall -Wextra -Werror $flags -c "$source/tests/outside/classify.c" -o "$here/classify.o"
 ${CXX:-c++} ${CXXFLAGS:-} "$here/classify.o" -o "$here/classify" $libs
-lib=$(dirname "$pc")/..
-export LD_LIBRARY_PATH="$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-
 "$here/make_model" "$here/net.tern"
 dark='\001' bright='\372'
 row="$dark$dark$bright$bright"

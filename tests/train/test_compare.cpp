@@ -1,0 +1,86 @@
+#include <filesystem>
+
+#include "catch.hpp"
+#include "core/file.hpp"
+#include "temp_dir.hpp"
+#include "tern/compare.hpp"
+#include "tern/error.hpp"
+
+using tern::ComparePlan;
+
+namespace {
+
+ComparePlan tiny(const std::string& directory) {
+  ComparePlan plan;
+  plan.recipe.width = 4;
+  plan.recipe.data = "fashion-mnist-mini";
+  plan.recipe.limit_train = 160;
+  plan.recipe.limit_test = 50;
+  plan.recipe.epochs = 1;
+  plan.recipe.batch = 32;
+  plan.recipe.schedule = "constant:lr=0.02";
+  plan.pairs = {{"none", "none"}, {"twn", "ternary"}, {"ttq", "none"}};
+  plan.seeds = {1, 2};
+  plan.directory = directory;
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("compare: one row a pair, gaps to fp32, and what is finished is not run again", "[train]") {
+  const TempDir dir;
+  const ComparePlan plan = tiny(dir / "runs");
+  std::size_t started = 0, steps = 0;
+  tern::CompareCallbacks callbacks;
+  callbacks.start = [&](std::size_t, std::size_t runs, const std::string&) {
+    CHECK(runs == 6);
+    ++started;
+  };
+  callbacks.step = [&](const tern::StepProgress&) { ++steps; };
+  const std::size_t per_run = 5;
+  callbacks.stop = [&] { return steps == 2 * per_run + 3; };  // in the middle of the third run
+  const auto part = tern::compare(plan, callbacks);
+  CHECK(started == 3);
+  REQUIRE(part.size() == 1);
+  callbacks.stop = {};
+  const auto rows = tern::compare(plan, callbacks);
+  CHECK(steps == 6 * per_run);
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].accuracies == part[0].accuracies);
+  for (const tern::CompareRow& r : rows) {
+    INFO(r.pair.str());
+    REQUIRE(r.accuracies.size() == 2);
+    CHECK(r.mean == Approx((r.accuracies[0] + r.accuracies[1]) / 2));
+    CHECK(r.gap == Approx(rows[0].mean - r.mean).margin(1e-12));
+    CHECK(r.packed_bytes > 0);
+  }
+  CHECK(rows[1].zero_share > 0.2);
+  CHECK(rows[1].lowest_zero_share <= rows[1].zero_share);
+  CHECK(rows[1].packed_bytes < rows[0].packed_bytes);
+  for (const char* name : {"table.json", "table.md", "table.svg"}) {
+    CHECK(std::filesystem::exists(std::filesystem::path(plan.directory) / name));
+  }
+  const std::string svg = tern::compare_svg(rows);
+  CHECK(svg.find("twn / ternary") != std::string::npos);
+  tern::compare(plan, callbacks);
+  CHECK(steps == 6 * per_run);
+
+  ComparePlan other = plan;
+  other.recipe.batch = 40;
+  CHECK_THROWS_WITH(tern::compare(other), ContainsSubstring("holds a run with other settings"));
+}
+
+TEST_CASE("compare: warm starts come from the fp32 run of the seed", "[train]") {
+  const TempDir dir;
+  ComparePlan plan = tiny(dir / "runs");
+  plan.seeds = {3};
+  plan.pairs.resize(2);
+  plan.warm_start = true;
+  tern::compare(plan);
+  const std::string config = tern::read_text_file(plan.directory + "/twn_ternary_seed3/config.toml");
+  CHECK(config.find("none_none_seed3") != std::string::npos);
+  plan.pairs = {{"twn", "ternary"}};
+  CHECK_THROWS_WITH(tern::compare(plan), ContainsSubstring("none/none as the first pair"));
+  plan.pairs.clear();
+  CHECK_THROWS_AS(tern::compare(plan), tern::ValueError);
+}
