@@ -1,7 +1,9 @@
 #include <cmath>
+#include <limits>
 
 #include "catch.hpp"
 #include "tern/error.hpp"
+#include "tern/ops.hpp"
 #include "tern/optim.hpp"
 #include "tern/parallel.hpp"
 #include "tern/rng.hpp"
@@ -117,6 +119,34 @@ TEST_CASE("optimizers: masks, cleared state, missing gradients, group scales, st
   CHECK_THROWS_AS(tern::make_optimizer("sgd", {.momentum = 1.0}, {}), tern::ValueError);
 }
 
+TEST_CASE("optimizers: what cannot be right is refused before anything changes", "[optim]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor w = Tensor::from(std::vector<float>{1, 2, 3, 4}, Shape{2, 2}).set_requires_grad(true);
+  const auto group = [&](double scale, double decay) {
+    return ParamGroup{.name = "g", .params = {{"w", w}}, .lr_scale = scale, .weight_decay = decay};
+  };
+  CHECK_THROWS_AS(tern::make_optimizer("sgd", {}, {group(-1, 0)}), tern::ValueError);
+  CHECK_THROWS_AS(tern::make_optimizer("sgd", {}, {group(1, nan)}), tern::ValueError);
+  CHECK_THROWS_WITH(tern::make_optimizer("sgd", {}, {{.name = "g", .params = {{"a", w}, {"b", w}}}}),
+                    ContainsSubstring("is the tensor of another parameter"));
+  CHECK_THROWS_WITH(tern::make_optimizer("sgd", {}, {{.name = "g", .params = {{"w", Tensor::zeros(Shape{1})}}}}),
+                    ContainsSubstring("does not require a gradient"));
+  CHECK_THROWS_AS(tern::make_optimizer("adam", {.beta1 = 1.0}, {group(1, 0)}), tern::ValueError);
+  CHECK_THROWS_AS(tern::make_optimizer("adam", {.eps = 0.0}, {group(1, 0)}), tern::ValueError);
+
+  const auto opt = tern::make_optimizer("sgd", {.momentum = 0}, {group(1, 0)});
+  w.set_grad(Tensor::full(Shape{2, 2}, 1));
+  for (const double lr : {-0.1, nan, std::numeric_limits<double>::infinity()}) CHECK_THROWS_AS(opt->step(lr), tern::ValueError);
+  CHECK(w.to_vector() == std::vector<double>{1, 2, 3, 4});
+  CHECK_THROWS_AS(opt->set_momentum(1.5), tern::ValueError);
+  CHECK_THROWS_AS(tern::clip_grad_norm({w}, 0), tern::ValueError);
+
+  // A gradient that is a transposed view is read by its meaning, not by its memory.
+  w.set_grad(tern::transpose(Tensor::from(std::vector<float>{10, 20, 30, 40}, Shape{2, 2})));
+  opt->step(1);
+  CHECK(w.to_vector() == std::vector<double>{-9, -28, -17, -36});
+}
+
 TEST_CASE("optimizers: bits do not depend on the number of threads", "[optim]") {
   const int before = tern::num_threads();
   for (const std::string name : {"sgd", "adamw"}) {
@@ -162,6 +192,10 @@ TEST_CASE("clip_grad_norm and moving average", "[optim]") {
   CHECK(w.item() == Approx(1.1));
   ema.swap();
   CHECK(w.item() == 2.0);
+  CHECK_FALSE(ema.swapped());
+  ema.swap();
+  CHECK_THROWS_AS(ema.update(), tern::ValueError);
+  ema.swap();
   CHECK(ema.state()[0].name == "ema.w");
   CHECK_THROWS_AS(tern::ExponentialMovingAverage({}, 1.0), tern::ValueError);
 }

@@ -60,6 +60,20 @@ TEST_CASE("schedules: per step, constant, warm-up and sequences", "[optim]") {
   CHECK(sequence->lr(epoch(10, 15)) == Approx(0.05));
 }
 
+TEST_CASE("schedules: numbers with an exponent's plus, steps inside an epoch, and the time after the end", "[optim]") {
+  CHECK(make_schedule("constant:lr=1e+1")->lr(epoch(0, 1)) == 10);
+  CHECK(make_schedule("constant:lr=1e+1,for=1+constant:lr=2e+0")->lr(epoch(1, 2)) == 2);
+  const Position half{.epoch = 1, .step = 5, .steps_per_epoch = 10, .epochs = 4};
+  CHECK(make_schedule("multi_step:lr=1,at=1.5,per=step")->lr(half) == Approx(0.1));
+  CHECK(make_schedule("multi_step:lr=1,at=1.5")->lr(half) == 1);
+  CHECK(make_schedule("exponential:lr=1,factor=0.25,per=step")->lr(half) == Approx(0.125));
+  for (const char* text : {"cosine:hi=1,lo=0.25", "one_cycle:hi=1,lo=0.25", "warmup:to=1,for=1+cosine:hi=1,lo=0.25"}) {
+    INFO(text);
+    const auto schedule = make_schedule(text);
+    CHECK(schedule->lr(epoch(9, 4)) == schedule->lr(epoch(4, 4)));
+  }
+}
+
 TEST_CASE("schedules: errors name what is known", "[optim]") {
   CHECK_THROWS_WITH(make_schedule("cosin:hi=1"), ContainsSubstring("unknown schedule \"cosin\"; known: constant"));
   CHECK_THROWS_WITH(make_schedule("cosine:high=1"), ContainsSubstring("\"hi\"; it is missing"));
@@ -69,4 +83,12 @@ TEST_CASE("schedules: errors name what is known", "[optim]") {
   CHECK_THROWS_WITH(make_schedule("warmup:to=1+cosine:hi=1"), ContainsSubstring("for=EPOCHS"));
   CHECK_THROWS_WITH(make_schedule("cosine:hi=1,for=3"), ContainsSubstring("last part"));
   CHECK_THROWS_AS(make_schedule(""), tern::ValueError);
+  for (const char* bad : {"constant:lr=-1", "constant:lr=nan", "cosine:hi=0.1,lo=0.2", "exponential:lr=1,factor=-1", "cosine_restarts:hi=1,period=0",
+                          "one_cycle:hi=1,lo=0,momentum=0.9;1.5"}) {
+    INFO(bad);
+    CHECK_THROWS_AS(make_schedule(bad), tern::ValueError);
+  }
+  const auto cosine = make_schedule("cosine:hi=1");
+  CHECK_THROWS_AS(cosine->lr({.epoch = -1}), tern::ValueError);
+  CHECK_THROWS_AS(cosine->lr({.epoch = 0, .step = 0, .steps_per_epoch = 0, .epochs = 1}), tern::ValueError);
 }
