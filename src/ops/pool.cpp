@@ -50,6 +50,9 @@ struct Geometry {
     return {std::max<i64>(begin, 0), std::min(end, extent), std::min(end, extent + o.pad) - begin};
   }
 
+  // Windows that tile the plane, 2 x 2 pixels each; an odd last row or column belongs to none.
+  bool two_by_two() const { return o.kernel == 2 && o.stride == 2 && o.pad == 0 && p == h / 2 && q == w / 2; }
+
   template <class F>
   void for_planes(F f) const {
     parallel_ranges(planes, std::max<i64>(1, ops::kGrain / (h * w)), [&](i64 begin, i64 end) {
@@ -71,16 +74,52 @@ struct Geometry {
 struct Winners {
   ops::SavedBytes bytes;
   explicit Winners(i64 count) : bytes(count * 4) {}
-  void put(i64 i, i64 pixel) const {
-    const auto v = static_cast<std::uint32_t>(pixel);
-    std::memcpy(bytes.data() + i * 4, &v, 4);
-  }
+  void put(i64 i, std::uint32_t pixel) const { std::memcpy(bytes.data() + i * 4, &pixel, 4); }
   i64 get(i64 i) const {
     std::uint32_t v;
     std::memcpy(&v, bytes.data() + i * 4, 4);
     return v;
   }
 };
+
+// Branch-free, since which pixel wins is as good as random.
+template <class T>
+void keep_larger(T v, std::uint32_t pixel, T& top, std::uint32_t& best) {
+  const bool wins = static_cast<bool>(static_cast<int>(v > top) | static_cast<int>(v != v));
+  top = wins ? v : top;
+  best = wins ? pixel : best;
+}
+
+// One row of 2 x 2 windows, whose upper pixels begin at number `first` of the plane.
+template <class T, bool recording>
+void max_row_2x2(const T* image, i64 first, i64 w, i64 q, T* y, const Winners& winners, i64 out) {
+  const T *upper = image + first, *lower = upper + w;
+  const auto base = static_cast<std::uint32_t>(first), below = static_cast<std::uint32_t>(w);
+  for (i64 j = 0; j < q; ++j) {
+    const std::uint32_t corner = base + 2 * static_cast<std::uint32_t>(j);
+    T top = upper[2 * j];
+    std::uint32_t best = corner;
+    keep_larger(upper[2 * j + 1], corner + 1, top, best);
+    keep_larger(lower[2 * j], corner + below, top, best);
+    keep_larger(lower[2 * j + 1], corner + below + 1, top, best);
+    y[j] = top;
+    if (recording) winners.put(out + j, best);
+  }
+}
+
+// Its gradient: each pixel of a window gets dy or 0.
+template <class T>
+void max_row_2x2_backward(const T* dy, const Winners& winners, i64 out, i64 first, i64 w, i64 q, T* image) {
+  T *upper = image + first, *lower = upper + w;
+  for (i64 j = 0; j < q; ++j) {
+    const i64 winner = winners.get(out + j) - first - 2 * j;
+    const T g = dy[j];
+    upper[2 * j] = winner == 0 ? g : T(0);
+    upper[2 * j + 1] = winner == 1 ? g : T(0);
+    lower[2 * j] = winner == w ? g : T(0);
+    lower[2 * j + 1] = winner == w + 1 ? g : T(0);
+  }
+}
 
 }  // namespace
 
@@ -98,16 +137,21 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
     T* to = y.data<T>();
     g.for_planes([&](i64 plane) {
       const T* image = from + plane * g.h * g.w;
+      if (g.two_by_two()) {
+        for (i64 i = 0; i < g.p; ++i) {
+          const i64 out = (plane * g.p + i) * g.q;
+          recording ? max_row_2x2<T, true>(image, 2 * i * g.w, g.w, g.q, to + out, winners, out)
+                    : max_row_2x2<T, false>(image, 2 * i * g.w, g.w, g.q, to + out, winners, out);
+        }
+        return;
+      }
       g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
-        i64 best = rows.begin * g.w + columns.begin;
+        auto best = static_cast<std::uint32_t>(rows.begin * g.w + columns.begin);
         T top = image[best];
         for (i64 r = rows.begin; r < rows.end; ++r) {
           for (i64 c = columns.begin; c < columns.end; ++c) {
-            // No short circuit: which pixel wins is as good as random, so branches would be mispredicted.
-            const T v = image[r * g.w + c];
-            const bool wins = static_cast<bool>(static_cast<int>(v > top) | static_cast<int>(v != v));
-            top = wins ? v : top;
-            best = wins ? r * g.w + c : best;
+            const i64 pixel = r * g.w + c;
+            keep_larger(image[pixel], static_cast<std::uint32_t>(pixel), top, best);
           }
         }
         to[plane * g.p * g.q + out] = top;
@@ -123,6 +167,14 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
       T* to = dx.data<T>();
       g.for_planes([&](i64 plane) {
         T* image = to + plane * g.h * g.w;
+        if (g.two_by_two()) {
+          if (g.h % 2 != 0 || g.w % 2 != 0) std::fill_n(image, g.h * g.w, T(0));
+          for (i64 i = 0; i < g.p; ++i) {
+            const i64 out = (plane * g.p + i) * g.q;
+            max_row_2x2_backward(from + out, winners, out, 2 * i * g.w, g.w, g.q, image);
+          }
+          return;
+        }
         std::fill_n(image, g.h * g.w, T(0));
         for (i64 i = plane * g.p * g.q; i < (plane + 1) * g.p * g.q; ++i) image[winners.get(i)] += from[i];
       });
