@@ -1,6 +1,7 @@
 // Pooling: windows over the planes of x [N C H W].
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "ops/op_util.hpp"
@@ -70,16 +71,22 @@ struct Geometry {
   }
 };
 
-// Pixel numbers within a plane, four bytes each, in memory that backward reads again.
+// Pixel numbers within a plane, four bytes each, in memory that backward reads again. The address is looked up once: in
+// the inner loops that would cost more than the pooling.
+template <class Bytes>
+struct WinnerView {
+  Bytes* bytes;
+  void put(i64 i, std::uint32_t pixel) const { std::memcpy(bytes + i * 4, &pixel, 4); }
+  i64 get(i64 i) const {
+    std::uint32_t v;
+    std::memcpy(&v, bytes + i * 4, 4);
+    return v;
+  }
+};
 struct Winners {
   ops::SavedBytes bytes;
   explicit Winners(i64 count) : bytes(count * 4) {}
-  void put(i64 i, std::uint32_t pixel) const { std::memcpy(bytes.data() + i * 4, &pixel, 4); }
-  i64 get(i64 i) const {
-    std::uint32_t v;
-    std::memcpy(&v, bytes.data() + i * 4, 4);
-    return v;
-  }
+  auto view() const { return WinnerView<std::remove_pointer_t<decltype(bytes.data())>>{bytes.data()}; }
 };
 
 // Branch-free, since which pixel wins is as good as random.
@@ -91,8 +98,8 @@ void keep_larger(T v, std::uint32_t pixel, T& top, std::uint32_t& best) {
 }
 
 // One row of 2 x 2 windows, whose upper pixels begin at number `first` of the plane.
-template <class T, bool recording>
-void max_row_2x2(const T* image, i64 first, i64 w, i64 q, T* y, const Winners& winners, i64 out) {
+template <bool recording, class T, class View>
+void max_row_2x2(const T* image, i64 first, i64 w, i64 q, T* y, View winners, i64 out) {
   const T *upper = image + first, *lower = upper + w;
   const auto base = static_cast<std::uint32_t>(first), below = static_cast<std::uint32_t>(w);
   for (i64 j = 0; j < q; ++j) {
@@ -108,8 +115,8 @@ void max_row_2x2(const T* image, i64 first, i64 w, i64 q, T* y, const Winners& w
 }
 
 // Its gradient: each pixel of a window gets dy or 0.
-template <class T>
-void max_row_2x2_backward(const T* dy, const Winners& winners, i64 out, i64 first, i64 w, i64 q, T* image) {
+template <class T, class View>
+void max_row_2x2_backward(const T* dy, View winners, i64 out, i64 first, i64 w, i64 q, T* image) {
   T *upper = image + first, *lower = upper + w;
   for (i64 j = 0; j < q; ++j) {
     const i64 winner = winners.get(out + j) - first - 2 * j;
@@ -131,6 +138,7 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   Tensor y = Tensor::empty(g.result(), x.dtype());
   const bool recording = will_record({x});
   const Winners winners(recording ? y.numel() : 0);
+  const auto seats = winners.view();
   dispatch(x.dtype(), "max_pool2d", [&](auto zero) {
     using T = decltype(zero);
     const T* from = input.data<T>();
@@ -140,8 +148,8 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
       if (g.two_by_two()) {
         for (i64 i = 0; i < g.p; ++i) {
           const i64 out = (plane * g.p + i) * g.q;
-          recording ? max_row_2x2<T, true>(image, 2 * i * g.w, g.w, g.q, to + out, winners, out)
-                    : max_row_2x2<T, false>(image, 2 * i * g.w, g.w, g.q, to + out, winners, out);
+          recording ? max_row_2x2<true>(image, 2 * i * g.w, g.w, g.q, to + out, seats, out)
+                    : max_row_2x2<false>(image, 2 * i * g.w, g.w, g.q, to + out, seats, out);
         }
         return;
       }
@@ -155,12 +163,13 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
           }
         }
         to[plane * g.p * g.q + out] = top;
-        if (recording) winners.put(plane * g.p * g.q + out, best);
+        if (recording) seats.put(plane * g.p * g.q + out, best);
       });
     });
   });
   return record("max_pool2d", std::move(y), {x}, [g, winners](const Tensor& dy) {
     const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
+    const auto chosen = winners.view();
     dispatch(dy.dtype(), "max_pool2d", [&](auto zero) {
       using T = decltype(zero);
       const T* from = dense.data<T>();
@@ -171,12 +180,12 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
           if (g.h % 2 != 0 || g.w % 2 != 0) std::fill_n(image, g.h * g.w, T(0));
           for (i64 i = 0; i < g.p; ++i) {
             const i64 out = (plane * g.p + i) * g.q;
-            max_row_2x2_backward(from + out, winners, out, 2 * i * g.w, g.w, g.q, image);
+            max_row_2x2_backward(from + out, chosen, out, 2 * i * g.w, g.w, g.q, image);
           }
           return;
         }
         std::fill_n(image, g.h * g.w, T(0));
-        for (i64 i = plane * g.p * g.q; i < (plane + 1) * g.p * g.q; ++i) image[winners.get(i)] += from[i];
+        for (i64 i = plane * g.p * g.q; i < (plane + 1) * g.p * g.q; ++i) image[chosen.get(i)] += from[i];
       });
     });
     return std::vector<Tensor>{dx};
