@@ -3,6 +3,7 @@
 // Tolerance: any order of summing k products in precision u = 2^-24 errs by at most (k + 1) u sum |a b| (Higham,
 // Accuracy and Stability, 3.1), plus one rounding for the bias. The reference sums in double, and keeps sum |a b|
 // beside.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/implicit.hpp"
 #include "kernels/conv/select.hpp"
+#include "kernels/conv/winograd.hpp"
 #include "tern/cpu.hpp"
 #include "tern/parallel.hpp"
 
@@ -102,6 +104,33 @@ Results run(const Problem& t) {
   return r;
 }
 
+// The same through transformed tiles. Their sums hold neighbouring pixels too, which cancel: an error is one of the largest
+// sum |a b| around, not of the element's own, a few roundings more and up to 16 terms behind each result.
+void check_winograd(const Problem& t) {
+  if (!conv::winograd::runs(t.s)) return;
+  const auto near = [](const char* what, const std::vector<float>& got, const std::vector<Sum>& want, i64 channels) {
+    double largest = 0;
+    for (const Sum& w : want) largest = std::max(largest, w.magnitude);
+    const double bound = 16 * static_cast<double>(channels + 20) * 0x1p-24 * largest;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      if (std::fabs(got[i] - want[i].value) <= bound) continue;
+      FAIL_CHECK("winograd " << what << " element " << i << ": " << got[i] << ", expected " << want[i].value << " +- " << bound);
+      return;
+    }
+  };
+  const float junk = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> y(t.y.size(), junk), dx(t.dx.size(), junk), again(t.y.size(), junk);
+  conv::winograd::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), y.data());
+  conv::winograd::backward_data(t.s, t.dy.data(), t.filters.data(), dx.data());
+  near("y", y, t.y, t.s.c);
+  near("dx", dx, t.dx, t.s.o);
+  const int threads = tern::num_threads();
+  tern::set_num_threads(threads + 1);
+  conv::winograd::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), again.data());
+  CHECK(std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) == 0);
+  tern::set_num_threads(threads);
+}
+
 void check_near(const char* what, const std::vector<float>& got, const std::vector<Sum>& want, i64 k) {
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double bound = static_cast<double>(k + 3) * 0x1p-24 * want[i].magnitude;
@@ -127,6 +156,7 @@ void check_shape(const ConvShape& s, std::mt19937& rng) {
     check_near("y", one.y, t.y, s.c / s.groups * s.r * s.s);
     check_near("dx", one.dx, t.dx, s.o / s.groups * s.r * s.s);
     check_near("dfilters", one.dfilters, t.dfilters, s.n * s.p * s.q);
+    check_winograd(t);
     for (const int n : {2, 3}) {
       tern::set_num_threads(n);
       const Results more = run(t);
@@ -172,6 +202,26 @@ TEST_CASE("conv kernels: the ways of cutting the work", "[ops]") {
   check_shape(square(2, 12, 36, 6, 3, 1, 1, 1, 3), rng);    // groups
   check_shape(square(2, 6, 6, 11, 3, 3, 5, 1, 6), rng);     // depthwise, stride and padding beyond the filter
   check_shape(square(1, 1, 1, 1, 1, 1, 0), rng);
+}
+
+TEST_CASE("conv kernels: transformed tiles", "[ops]") {
+  std::mt19937 rng(11);
+  check_shape(square(2, 5, 16, 32, 3, 1, 1), rng);    // bands of tile rows, narrow block
+  check_shape(square(7, 12, 48, 8, 3, 1, 1), rng);    // several images a task, wide and narrow block
+  check_shape(square(2, 9, 33, 7, 3, 1, 1), rng);     // odd extents: half tiles at the edge, last block partly filled
+  check_shape(square(1, 40, 70, 4, 3, 1, 1), rng);    // lane blocks split over tasks
+  check_shape(square(2, 8, 20, 9, 3, 1, 0), rng);     // no padding forward, 2 backward
+  check_shape(square(2, 8, 20, 6, 3, 1, 2), rng);     // 2 forward, none backward
+  check_shape(square(1, 3, 4, 1, 3, 1, 1), rng);      // one pixel
+  check_shape(square(1, 2, 16, 70, 3, 1, 1), rng);    // a row of tiles longer than a vector
+  ConvShape tall{2, 6, 19, 5, 24, 3, 3, 0, 0};
+  tall.pad_h = tall.pad_w = 1;
+  REQUIRE(settle(tall));
+  check_shape(tall, rng);
+  CHECK(conv::winograd::runs(tall));
+  CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 3, 2, 1)));
+  CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 3, 1, 1, 2)));
+  CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 1, 1, 0)));
 }
 
 TEST_CASE("conv kernels: random shapes", "[ops]") {
@@ -220,6 +270,11 @@ TEST_CASE("conv kernels: nothing outside the tensors is touched", "[ops]") {
         conv::implicit::backward_data(s, dy.data(), filters.data(), dx.data());
         conv::implicit::backward_filters(s, x.data(), dy.data(), df.data());
         const Results r = run(t);
+        if (conv::winograd::runs(s)) {
+          const GuardedFloats wy(t.y.size(), end), wdx(t.dx.size(), end);
+          conv::winograd::forward(s, x.data(), filters.data(), bias.data(), wy.data());
+          conv::winograd::backward_data(s, dy.data(), filters.data(), wdx.data());
+        }
         CHECK(std::memcmp(r.y.data(), y.data(), y.size() * sizeof(float)) == 0);
         CHECK(std::memcmp(r.dx.data(), dx.data(), dx.size() * sizeof(float)) == 0);
         CHECK(std::memcmp(r.dfilters.data(), df.data(), df.size() * sizeof(float)) == 0);

@@ -1,11 +1,14 @@
 #include "kernels/conv/conv.hpp"
 #include "kernels/conv/implicit.hpp"
+#include "kernels/conv/winograd.hpp"
 #include "kernels/conv_im2col.hpp"
 
 namespace tern::kernels::conv {
 
 void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y) {
-  if (implicit::suits_forward(shape)) {
+  if (winograd::suits_forward(shape)) {
+    winograd::forward(shape, x, filters, bias, y);
+  } else if (implicit::suits_forward(shape)) {
     implicit::forward(shape, x, filters, bias, y);
   } else {
     im2col::forward(shape, x, filters, bias, y);
@@ -13,7 +16,9 @@ void forward(const ConvShape& shape, const float* x, const float* filters, const
 }
 
 void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx) {
-  if (implicit::suits_backward_data(shape)) {
+  if (winograd::suits_backward_data(shape)) {
+    winograd::backward_data(shape, dy, filters, dx);
+  } else if (implicit::suits_backward_data(shape)) {
     implicit::backward_data(shape, dy, filters, dx);
   } else {
     im2col::backward_data(shape, dy, filters, dx);

@@ -19,6 +19,7 @@ struct Vec {
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 
 // Pairs, then quadruples inside 128-bit lanes, then the lanes themselves in two exchanges.
 inline void Vec::transpose(Vec (&m)[16]) {

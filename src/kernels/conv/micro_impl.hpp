@@ -208,6 +208,8 @@ void to_pixels(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64
   }
 }
 
+#include "kernels/conv/winograd_impl.hpp"
+
 // Later entries stay null: more accumulators than registers would spill. Narrow tiles are as long as row tiles.
 template <int V, int T>
 constexpr void fill_tiles(TileFn (&table)[kMaxTile + 1]) {
@@ -247,6 +249,9 @@ constexpr Micro make_micro(const char* name) {
   m.copy_planes = &copy_planes;
   m.to_planes = &to_planes;
   m.to_pixels = &to_pixels;
+  m.winograd_input = &winograd_input;
+  m.winograd_filters = &winograd_filters;
+  m.winograd_output = &winograd_output;
   return m;
 }
 

@@ -20,6 +20,7 @@ struct Vec {
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 inline Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
+inline Vec sub(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
 
 inline void Vec::transpose(Vec (&m)[4]) {
   const float32x4_t a = vtrn1q_f32(m[0].v, m[1].v), b = vtrn2q_f32(m[0].v, m[1].v);

@@ -25,6 +25,7 @@ struct Vec {
 };
 inline Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
 inline Vec add(Vec a, Vec b) { return {a.v + b.v}; }
+inline Vec sub(Vec a, Vec b) { return {a.v - b.v}; }
 
 #include "kernels/conv/copy_planes_impl.hpp"
 

@@ -21,7 +21,7 @@ class Scratch {
 };
 
 /// A thread's buffer for one purpose: contents are lost and the address may change at the next get() for that purpose.
-enum class Purpose { kPlanes, kBlock };
+enum class Purpose { kPlanes, kBlock, kPoints, kProducts };
 template <Purpose purpose>
 float* thread_scratch(i64 floats) {
   thread_local std::shared_ptr<Buffer> buffer;

@@ -1,0 +1,208 @@
+// Winograd's F(2x2, 3x3): 2x2 results of a 3x3 filter from a 4x4 tile of the image in 16 multiplications instead of 36.
+//
+//   Y = A^T [ (G g G^T) . (B^T d B) ] A        g filter, d tile, . elementwise
+//
+//   B^T = | 1  0 -1  0 |     G = |  1    0    0  |     A^T = | 1  1  1  0 |
+//         | 0  1  1  0 |         | 1/2  1/2  1/2 |           | 0  1 -1 -1 |
+//         | 0 -1  1  0 |         | 1/2 -1/2  1/2 |
+//         | 0  1  0 -1 |         |  0    0    1  |
+//
+// The sum over channels moves inside: at each of the 16 points xi of the transformed tile, M_xi[tile][lane] =
+// sum_k V_xi[k][tile] U_xi[k][lane] is a matrix product, which runs on the tile kernels of micro.hpp. With one dimension,
+//   y0 = g0 d0 + g1 d1 + g2 d2,  y1 = g0 d1 + g1 d2 + g2 d3:
+//   y0 = m0 + m1 + m2,  y1 = m1 - m2 - m3,  m0 = (d0 - d2) g0,  m1 = (d1 + d2)(g0 + g1 + g2)/2,
+//   m2 = (d2 - d1)(g0 - g1 + g2)/2,  m3 = (d1 - d3) g2.
+// Rounding errors are a few times those of the direct sum. Paper: Lavin, Gray, "Fast algorithms for convolutional neural
+// networks", 2016, section 4.1.
+//
+// A task takes some images, or a band of tile rows of one: it transforms them once, then for each lane block multiplies,
+// transforms back into a pixel-major block and transposes that out.
+#include "kernels/conv/winograd.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/conv/lanes.hpp"
+#include "kernels/conv/scratch.hpp"
+#include "kernels/conv/select.hpp"
+#include "tern/parallel.hpp"
+
+namespace tern::kernels::conv::winograd {
+namespace {
+
+constexpr i64 kPoints = 16;
+constexpr i64 kTaskTiles = 64;   // transformed tiles of a task stay in the second-level cache
+constexpr i64 kMinTasks = 8;
+constexpr i64 kChunk = 8;        // channels copied at a time, so that the copies stay in the first-level cache
+constexpr i64 kSpread = 16;      // floats between the points, so that one tile of all of them does not fall into one cache set
+
+/// A correlation: forward as it stands, or the gradient of the input as one of dy with turned filters.
+struct Job {
+  i64 images, channels, in_h, in_w, out_h, out_w, pad;
+  Lanes lanes;
+  const float *source, *filters, *bias;
+  float* result;
+  i64 lane_stride, channel_stride;  ///< of the filters
+  bool turned;                      ///< by 180 degrees
+
+  i64 tile_rows() const { return (out_h + 1) / 2; }
+  i64 tile_cols() const { return (out_w + 1) / 2; }
+  /// Where a block's packed filters begin; of the block after the last: how many floats there are.
+  i64 packed_block(i64 block) const {
+    return kPoints * (channels * (block < lanes.blocks() ? lanes.first(block) : lanes.padded()) + kSpread * block);
+  }
+};
+
+// filters -> packed[block][xi][channel][lane]
+void pack_filters(const Job& job, const Micro& micro, float* packed) {
+  parallel_for(job.lanes.blocks(), [&](i64 block) {
+    const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block), valid = job.lanes.valid(block);
+    float* natural = thread_scratch<Purpose::kPlanes>(job.channels * 9 * lanes);
+    const float* from = job.filters + first * job.lane_stride;
+    if (job.channel_stride == 9 && !job.turned) {
+      micro.to_pixels(from, job.lane_stride, 9 * job.channels, valid, natural, lanes);
+    } else {
+      float* to = natural;
+      for (i64 c = 0; c < job.channels; ++c) {
+        for (i64 tap = 0; tap < 9; ++tap, to += lanes) {
+          const float* f = from + c * job.channel_stride + (job.turned ? 8 - tap : tap);
+          for (i64 l = 0; l < valid; ++l) to[l] = f[l * job.lane_stride];
+          for (i64 l = valid; l < lanes; ++l) to[l] = 0.0f;
+        }
+      }
+    }
+    micro.winograd_filters(natural, job.channels, lanes, packed + job.packed_block(block), job.channels * lanes + kSpread);
+  });
+}
+
+/// The even and the odd columns of `channels` planes, from column -pad and row `row0` on, zero outside the image.
+struct Columns {
+  i64 rows, cols, plane;
+  Columns(i64 tile_rows, i64 tile_cols, i64 width)
+      : rows(2 * tile_rows + 2), cols(ceil_div(tile_cols + 1, width) * width), plane(rows * cols) {}
+};
+
+void copy_columns(const Job& job, const Micro& micro, const float* x, i64 channels, i64 row0, i64 parity, const Columns& c,
+                  float* to) {
+  const i64 first = parity - job.pad;  // of the image, may be negative
+  const i64 left = first < 0 ? (1 - first) / 2 : 0, begin = first + 2 * left;
+  const i64 top = std::clamp<i64>(-row0, 0, c.rows), end = std::clamp<i64>(job.in_h - row0, top, c.rows);
+  PlaneCopy copy{};
+  copy.planes = channels;
+  copy.x_plane = job.in_h * job.in_w;
+  copy.y_plane = c.plane;
+  copy.top = top;
+  copy.rows = end - top;
+  copy.bottom = c.rows - end;
+  copy.left = left;
+  copy.n = std::clamp<i64>(begin < job.in_w ? (job.in_w - begin + 1) / 2 : 0, 0, c.cols - left);
+  copy.cols = c.cols;
+  copy.x_row = job.in_w;
+  copy.stride = 2;
+  micro.copy_planes(x + (row0 + top) * job.in_w + begin, to, copy);
+}
+
+void run(const Job& job, const Micro& micro) {
+  const Scratch packed(job.packed_block(job.lanes.blocks()));
+  pack_filters(job, micro, packed.data());
+
+  const i64 tile_cols = job.tile_cols(), image_tiles = job.tile_rows() * tile_cols;
+  const i64 bands = std::max<i64>(1, image_tiles / kTaskTiles);
+  const i64 band = ceil_div(job.tile_rows(), bands);
+  const i64 group_images = bands > 1 ? 1 : std::clamp<i64>(kTaskTiles / image_tiles, 1, job.images);
+  const i64 cuts = ceil_div(job.images, group_images) * bands, blocks = job.lanes.blocks();
+  const i64 splits = std::min(blocks, ceil_div(kMinTasks, cuts));
+  const i64 ld_tiles = ceil_div(group_images * band * tile_cols, micro.width) * micro.width + micro.width;
+  const i64 ld_points = job.channels * ld_tiles + kSpread;
+  std::vector<i32> offsets(static_cast<std::size_t>(job.channels));
+  for (i64 c = 0; c < job.channels; ++c) offsets[static_cast<std::size_t>(c)] = static_cast<i32>(c * ld_tiles);
+
+  parallel_for(cuts * splits, [&](i64 task) {
+    const i64 split = task % splits, cut_band = task / splits % bands, n0 = task / splits / bands * group_images;
+    const i64 n1 = std::min(job.images, n0 + group_images);
+    const i64 tile_row0 = cut_band * band, tile_rows = std::min(band, job.tile_rows() - tile_row0);
+    if (tile_rows <= 0) return;
+
+    float* points = thread_scratch<Purpose::kPoints>(kPoints * ld_points);
+    const Columns columns(tile_rows, tile_cols, micro.width);
+    float* even = thread_scratch<Purpose::kPlanes>(2 * kChunk * columns.plane + micro.width);
+    float* odd = even + kChunk * columns.plane;
+    for (i64 n = n0; n < n1; ++n) {
+      for (i64 c0 = 0; c0 < job.channels; c0 += kChunk) {
+        const i64 channels = std::min(kChunk, job.channels - c0);
+        const float* x = job.source + (n * job.channels + c0) * job.in_h * job.in_w;
+        copy_columns(job, micro, x, channels, 2 * tile_row0 - job.pad, 0, columns, even);
+        copy_columns(job, micro, x, channels, 2 * tile_row0 - job.pad, 1, columns, odd);
+        for (i64 c = 0; c < channels; ++c) {
+          micro.winograd_input(even + c * columns.plane, odd + c * columns.plane, columns.cols, tile_rows, tile_cols,
+                               points + (c0 + c) * ld_tiles + (n - n0) * tile_rows * tile_cols, ld_points);
+        }
+      }
+    }
+
+    const i64 tiles = (n1 - n0) * tile_rows * tile_cols;
+    const i64 out_row0 = 2 * tile_row0, out_rows = std::min(2 * tile_rows, job.out_h - out_row0);
+    const i64 pixels = out_rows * job.out_w, plane = job.out_h * job.out_w;
+    // All lane blocks at one point before the next point: its transformed image stays in the cache.
+    const i64 block0 = part_begin(blocks, splits, split), block1 = part_begin(blocks, splits, split + 1);
+    const i64 lane0 = job.lanes.first(block0), lane1 = job.lanes.first(block1 - 1) + job.lanes.lanes(block1 - 1);
+    const i64 ld_products = tiles * (lane1 - lane0) + kSpread;
+    float* products = thread_scratch<Purpose::kProducts>(kPoints * ld_products);
+    for (i64 xi = 0; xi < kPoints; ++xi) {
+      for (i64 block = block0; block < block1; ++block) {
+        const bool wide = job.lanes.wide(block);
+        const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block);
+        const float* filters = packed.data() + job.packed_block(block) + xi * (job.channels * lanes + kSpread);
+        float* out = products + xi * ld_products + tiles * (first - lane0);
+        const i64 parts = ceil_div(tiles, micro.max_tile[wide ? 1 : 0]);
+        for (i64 part = 0; part < parts; ++part) {
+          const i64 t0 = part_begin(tiles, parts, part), t1 = part_begin(tiles, parts, part + 1);
+          micro.tile[wide ? 1 : 0][t1 - t0](points + xi * ld_points + t0, offsets.data(), job.channels, filters, out + t0 * lanes,
+                                            lanes, false);
+        }
+      }
+    }
+
+    float* block_out = thread_scratch<Purpose::kBlock>(pixels * 2 * job.lanes.width);
+    for (i64 block = block0; block < block1; ++block) {
+      const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block), valid = job.lanes.valid(block);
+      for (i64 n = n0; n < n1; ++n) {
+        micro.winograd_output(products + tiles * (first - lane0) + (n - n0) * tile_rows * tile_cols * lanes, ld_products, lanes,
+                              out_rows, job.out_w, block_out);
+        micro.to_planes(block_out, lanes, pixels, valid, job.bias ? job.bias + first : nullptr,
+                        job.result + (n * job.lanes.channels + first) * plane + out_row0 * job.out_w, plane);
+      }
+    }
+  });
+}
+
+// Measured: with fewer channels the transforms eat the gain, and so do tiles that stick out of tiny images.
+bool pays(i64 channels, i64 lanes, i64 out_h, i64 out_w) {
+  const i64 least = current_micro().width * 3 / 2;
+  return channels >= least && lanes >= least && out_h >= 4 && out_w >= 4;
+}
+
+}  // namespace
+
+void forward(const ConvShape& s, const float* x, const float* filters, const float* bias, float* y) {
+  if (s.n == 0 || s.o == 0) return;
+  const Micro& micro = current_micro();
+  run({s.n, s.c, s.h, s.w, s.p, s.q, s.pad_h, {s.o, micro.width}, x, filters, bias, y, s.c * 9, 9, false}, micro);
+}
+
+void backward_data(const ConvShape& s, const float* dy, const float* filters, float* dx) {
+  if (s.n == 0 || s.c == 0) return;
+  const Micro& micro = current_micro();
+  run({s.n, s.o, s.p, s.q, s.h, s.w, 2 - s.pad_h, {s.c, micro.width}, dy, filters, nullptr, dx, 9, s.c * 9, true}, micro);
+}
+
+bool runs(const ConvShape& s) {
+  const bool size = s.r == 3 && s.s == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+  const bool offsets = std::max(s.c, s.o) * (kTaskTiles + s.w + 64) < (i64{1} << 30);  // they are 32 bits wide
+  return size && offsets && s.groups == 1 && s.pad_h == s.pad_w && s.pad_h <= 2;
+}
+
+bool suits_forward(const ConvShape& s) { return runs(s) && pays(s.c, s.o, s.p, s.q); }
+bool suits_backward_data(const ConvShape& s) { return runs(s) && pays(s.o, s.c, s.h, s.w); }
+
+}  // namespace tern::kernels::conv::winograd
