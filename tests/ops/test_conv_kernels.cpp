@@ -104,6 +104,10 @@ Results run(const Problem& t) {
   return r;
 }
 
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 // The same through transformed tiles. Their sums hold neighbouring pixels too, which cancel: an error is one of the largest
 // sum |a b| around, not of the element's own, a few roundings more and up to 16 terms behind each result.
 void check_winograd(const Problem& t) {
@@ -119,15 +123,20 @@ void check_winograd(const Problem& t) {
     }
   };
   const float junk = std::numeric_limits<float>::quiet_NaN();
-  std::vector<float> y(t.y.size(), junk), dx(t.dx.size(), junk), again(t.y.size(), junk);
+  std::vector<float> y(t.y.size(), junk), dx(t.dx.size(), junk), df(t.dfilters.size(), junk), again(t.y.size(), junk);
+  std::vector<float> df_again(t.dfilters.size(), junk);
   conv::winograd::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), y.data());
   conv::winograd::backward_data(t.s, t.dy.data(), t.filters.data(), dx.data());
   near("y", y, t.y, t.s.c);
   near("dx", dx, t.dx, t.s.o);
+  conv::winograd::backward_filters(t.s, t.x.data(), t.dy.data(), df.data());
+  near("dfilters", df, t.dfilters, t.s.n * t.s.p * t.s.q);
   const int threads = tern::num_threads();
   tern::set_num_threads(threads + 1);
   conv::winograd::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), again.data());
-  CHECK(std::memcmp(y.data(), again.data(), y.size() * sizeof(float)) == 0);
+  conv::winograd::backward_filters(t.s, t.x.data(), t.dy.data(), df_again.data());
+  CHECK(same_bits(y, again));
+  CHECK(same_bits(df, df_again));
   tern::set_num_threads(threads);
 }
 
@@ -138,10 +147,6 @@ void check_near(const char* what, const std::vector<float>& got, const std::vect
     FAIL_CHECK(what << " element " << i << ": " << got[i] << ", expected " << want[i].value << " +- " << bound);
     return;
   }
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 void check_shape(const ConvShape& s, std::mt19937& rng) {
@@ -274,6 +279,8 @@ TEST_CASE("conv kernels: nothing outside the tensors is touched", "[ops]") {
           const GuardedFloats wy(t.y.size(), end), wdx(t.dx.size(), end);
           conv::winograd::forward(s, x.data(), filters.data(), bias.data(), wy.data());
           conv::winograd::backward_data(s, dy.data(), filters.data(), wdx.data());
+          const GuardedFloats wdf(t.dfilters.size(), end);
+          conv::winograd::backward_filters(s, x.data(), dy.data(), wdf.data());
         }
         CHECK(std::memcmp(r.y.data(), y.data(), y.size() * sizeof(float)) == 0);
         CHECK(std::memcmp(r.dx.data(), dx.data(), dx.size() * sizeof(float)) == 0);

@@ -26,7 +26,9 @@ void backward_data(const ConvShape& shape, const float* dy, const float* filters
 }
 
 void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters) {
-  if (implicit::suits_backward_filters(shape)) {
+  if (winograd::suits_backward_filters(shape)) {
+    winograd::backward_filters(shape, x, dy, dfilters);
+  } else if (implicit::suits_backward_filters(shape)) {
     implicit::backward_filters(shape, x, dy, dfilters);
   } else {
     im2col::backward_filters(shape, x, dy, dfilters);

@@ -71,13 +71,17 @@ struct Micro {
   /// block's lanes: readable up to the block's end), y rows `ld_y`.
   void (*to_planes)(const float* x, i64 ld_x, i64 pixels, i64 channels, const float* bias, float* y, i64 ld_y);
   void (*copy_planes)(const float* x, float* y, const PlaneCopy& copy);
-  /// The three transforms of winograd.cpp, where they are derived. Points xi = 0 .. 15 lie `ld` floats apart.
+  /// The transforms of winograd.cpp, where they are derived. Points xi = 0 .. 15 lie `ld` floats apart.
   /// v[xi][row * tile_cols + col] from a channel's even and odd columns, 2 tile_rows + 2 rows of `cols` floats each.
   void (*winograd_input)(const float* even, const float* odd, i64 cols, i64 tile_rows, i64 tile_cols, float* v, i64 ld);
   /// u[xi][k][lanes] from filters g[k][9][lanes].
   void (*winograd_filters)(const float* g, i64 k, i64 lanes, float* u, i64 ld);
   /// y[row][col][lanes], rows x cols, from m[xi][tile][lanes]; tiles in rows of (cols + 1) / 2.
   void (*winograd_output)(const float* m, i64 ld, i64 lanes, i64 rows, i64 cols, float* y);
+  /// Its adjoint: m[xi][tile][lanes] from dy[row][col][lanes].
+  void (*winograd_output_gradient)(const float* dy, i64 lanes, i64 rows, i64 cols, float* m, i64 ld);
+  /// The adjoint of winograd_filters: dg[k][9][lanes] from du[xi][k][lanes].
+  void (*winograd_filters_gradient)(const float* du, i64 ld, i64 k, i64 lanes, float* dg);
   /// y[p][c] = x[c][p], zero for channels <= c < lanes.
   void (*to_pixels)(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64 lanes);
 };

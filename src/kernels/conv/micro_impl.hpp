@@ -252,6 +252,8 @@ constexpr Micro make_micro(const char* name) {
   m.winograd_input = &winograd_input;
   m.winograd_filters = &winograd_filters;
   m.winograd_output = &winograd_output;
+  m.winograd_output_gradient = &winograd_output_gradient;
+  m.winograd_filters_gradient = &winograd_filters_gradient;
   return m;
 }
 

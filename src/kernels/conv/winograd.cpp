@@ -15,6 +15,8 @@
 // Rounding errors are a few times those of the direct sum. Paper: Lavin, Gray, "Fast algorithms for convolutional neural
 // networks", 2016, section 4.1.
 //
+// The gradient of the filters is the adjoint: dg = G^T [ sum over tiles (B^T d B) . (A dY A^T) ] G.
+//
 // A task takes some images, or a band of tile rows of one: it transforms them once, then for each lane block multiplies,
 // transforms back into a pixel-major block and transposes that out.
 #include "kernels/conv/winograd.hpp"
@@ -34,6 +36,7 @@ constexpr i64 kPoints = 16;
 constexpr i64 kTaskTiles = 64;   // transformed tiles of a task stay in the second-level cache
 constexpr i64 kMinTasks = 8;
 constexpr i64 kChunk = 8;        // channels copied at a time, so that the copies stay in the first-level cache
+constexpr i64 kGradientTiles = 512;  // tiles whose products are added to the filters' gradient at a time
 constexpr i64 kSpread = 16;      // floats between the points, so that one tile of all of them does not fall into one cache set
 
 /// A correlation: forward as it stands, or the gradient of the input as one of dy with turned filters.
@@ -102,6 +105,22 @@ void copy_columns(const Job& job, const Micro& micro, const float* x, i64 channe
   micro.copy_planes(x + (row0 + top) * job.in_w + begin, to, copy);
 }
 
+// Some tile rows of image n, channels c0 to c0 + kChunk -> points[xi][channel][tile]
+void transform_channels(const Job& job, const Micro& micro, i64 n, i64 c0, i64 tile_row0, i64 tile_rows, float* points,
+                        i64 ld_tiles, i64 ld_points) {
+  const Columns columns(tile_rows, job.tile_cols(), micro.width);
+  float* even = thread_scratch<Purpose::kPlanes>(2 * kChunk * columns.plane + micro.width);
+  float* odd = even + kChunk * columns.plane;
+  const i64 channels = std::min(kChunk, job.channels - c0);
+  const float* x = job.source + (n * job.channels + c0) * job.in_h * job.in_w;
+  copy_columns(job, micro, x, channels, 2 * tile_row0 - job.pad, 0, columns, even);
+  copy_columns(job, micro, x, channels, 2 * tile_row0 - job.pad, 1, columns, odd);
+  for (i64 c = 0; c < channels; ++c) {
+    micro.winograd_input(even + c * columns.plane, odd + c * columns.plane, columns.cols, tile_rows, job.tile_cols(),
+                         points + c * ld_tiles, ld_points);
+  }
+}
+
 void run(const Job& job, const Micro& micro) {
   const Scratch packed(job.packed_block(job.lanes.blocks()));
   pack_filters(job, micro, packed.data());
@@ -124,19 +143,10 @@ void run(const Job& job, const Micro& micro) {
     if (tile_rows <= 0) return;
 
     float* points = thread_scratch<Purpose::kPoints>(kPoints * ld_points);
-    const Columns columns(tile_rows, tile_cols, micro.width);
-    float* even = thread_scratch<Purpose::kPlanes>(2 * kChunk * columns.plane + micro.width);
-    float* odd = even + kChunk * columns.plane;
     for (i64 n = n0; n < n1; ++n) {
       for (i64 c0 = 0; c0 < job.channels; c0 += kChunk) {
-        const i64 channels = std::min(kChunk, job.channels - c0);
-        const float* x = job.source + (n * job.channels + c0) * job.in_h * job.in_w;
-        copy_columns(job, micro, x, channels, 2 * tile_row0 - job.pad, 0, columns, even);
-        copy_columns(job, micro, x, channels, 2 * tile_row0 - job.pad, 1, columns, odd);
-        for (i64 c = 0; c < channels; ++c) {
-          micro.winograd_input(even + c * columns.plane, odd + c * columns.plane, columns.cols, tile_rows, tile_cols,
-                               points + (c0 + c) * ld_tiles + (n - n0) * tile_rows * tile_cols, ld_points);
-        }
+        transform_channels(job, micro, n, c0, tile_row0, tile_rows, points + c0 * ld_tiles + (n - n0) * tile_rows * tile_cols,
+                           ld_tiles, ld_points);
       }
     }
 
@@ -196,6 +206,65 @@ void backward_data(const ConvShape& s, const float* dy, const float* filters, fl
   run({s.n, s.o, s.p, s.q, s.h, s.w, 2 - s.pad_h, {s.c, micro.width}, dy, filters, nullptr, dx, 9, s.c * 9, true}, micro);
 }
 
+void backward_filters(const ConvShape& s, const float* x, const float* dy, float* dfilters) {
+  const Micro& micro = current_micro();
+  const Job job{s.n, s.c, s.h, s.w, s.p, s.q, s.pad_h, {s.o, micro.width}, x, nullptr, nullptr, nullptr, s.c * 9, 9, false};
+  const Lanes& lanes = job.lanes;
+  if (s.o == 0 || s.c == 0) return;
+  if (s.n == 0) {
+    std::fill_n(dfilters, s.o * s.c * 9, 0.0f);
+    return;
+  }
+  const i64 image_tiles = job.tile_rows() * job.tile_cols(), blocks = lanes.blocks(), chunks = ceil_div(s.c, kChunk);
+  const i64 group = std::clamp<i64>(kGradientTiles / image_tiles, 1, s.n), most_tiles = group * image_tiles;
+  const i64 ld_tiles = ceil_div(most_tiles, micro.width) * micro.width + micro.width, ld_points = s.c * ld_tiles + kSpread;
+  // Block b of products and of gradients begins behind the lanes and margins of those before it.
+  const auto begin = [&](i64 block, i64 each) {
+    return kPoints * (each * (block < blocks ? lanes.first(block) : lanes.padded()) + kSpread * block);
+  };
+  const Scratch points(kPoints * ld_points), products(begin(blocks, most_tiles)), gradients(begin(blocks, s.c));
+  std::vector<i32> offsets(static_cast<std::size_t>(s.c));
+  for (i64 c = 0; c < s.c; ++c) offsets[static_cast<std::size_t>(c)] = static_cast<i32>(c * ld_tiles);
+
+  for (i64 n0 = 0; n0 < s.n; n0 += group) {
+    const i64 images = std::min(group, s.n - n0), tiles = images * image_tiles;
+    parallel_for(chunks + images * blocks, [&](i64 task) {
+      if (task < chunks) {
+        // One image after the other, since each writes a little into the next one's place.
+        const i64 c0 = task * kChunk;
+        for (i64 n = 0; n < images; ++n) {
+          transform_channels(job, micro, n0 + n, c0, 0, job.tile_rows(), points.data() + c0 * ld_tiles + n * image_tiles, ld_tiles,
+                             ld_points);
+        }
+        return;
+      }
+      const i64 n = (task - chunks) % images, block = (task - chunks) / images, width = lanes.lanes(block), pixels = s.p * s.q;
+      float* pixel_major = thread_scratch<Purpose::kBlock>(pixels * width);
+      micro.to_pixels(dy + ((n0 + n) * s.o + lanes.first(block)) * pixels, pixels, pixels, lanes.valid(block), pixel_major, width);
+      micro.winograd_output_gradient(pixel_major, width, s.p, s.q,
+                                     products.data() + begin(block, most_tiles) + n * image_tiles * width,
+                                     most_tiles * width + kSpread);
+    });
+    parallel_for(kPoints * blocks, [&](i64 task) {
+      const i64 xi = task % kPoints, block = task / kPoints, width = lanes.lanes(block);
+      const float* d = products.data() + begin(block, most_tiles) + xi * (most_tiles * width + kSpread);
+      float* sums = gradients.data() + begin(block, s.c) + xi * (s.c * width + kSpread);
+      const i64 parts = ceil_div(s.c, micro.max_outer);
+      for (i64 part = 0; part < parts; ++part) {
+        const i64 c0 = part_begin(s.c, parts, part), c1 = part_begin(s.c, parts, part + 1);
+        micro.outer[lanes.wide(block) ? 1 : 0][c1 - c0](points.data() + xi * ld_points, offsets.data() + c0, d, {1, 1, tiles, 0, 0},
+                                                        sums + c0 * width, n0 > 0);
+      }
+    });
+  }
+  parallel_for(blocks, [&](i64 block) {
+    const i64 width = lanes.lanes(block);
+    float* natural = thread_scratch<Purpose::kPlanes>(s.c * 9 * width);
+    micro.winograd_filters_gradient(gradients.data() + begin(block, s.c), s.c * width + kSpread, s.c, width, natural);
+    micro.to_planes(natural, width, 9 * s.c, lanes.valid(block), nullptr, dfilters + lanes.first(block) * s.c * 9, s.c * 9);
+  });
+}
+
 bool runs(const ConvShape& s) {
   const bool size = s.r == 3 && s.s == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
   const bool offsets = std::max(s.c, s.o) * (kTaskTiles + s.w + 64) < (i64{1} << 30);  // they are 32 bits wide
@@ -203,6 +272,11 @@ bool runs(const ConvShape& s) {
 }
 
 bool suits_forward(const ConvShape& s) { return runs(s) && pays(s.c, s.o, s.p, s.q); }
+// The transformed images of a group travel between the cores here, which many products a value must pay for.
+bool suits_backward_filters(const ConvShape& s) {
+  const bool whole_tiles = s.p % 2 == 0 && s.q % 2 == 0;
+  return runs(s) && pays(s.c, s.o, s.p, s.q) && s.c >= 96 && s.o >= 96 && whole_tiles;
+}
 bool suits_backward_data(const ConvShape& s) { return runs(s) && pays(s.o, s.c, s.h, s.w); }
 
 }  // namespace tern::kernels::conv::winograd

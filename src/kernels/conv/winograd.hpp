@@ -7,6 +7,7 @@ namespace tern::kernels::conv::winograd {
 
 void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y);
 void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx);
+void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters);
 
 /// True for the shapes that these can run: 3x3, stride and dilation 1, one group, the same padding of at most 2 everywhere.
 bool runs(const ConvShape& shape);
@@ -14,5 +15,6 @@ bool runs(const ConvShape& shape);
 /// to pay for the transforms.
 bool suits_forward(const ConvShape& shape);
 bool suits_backward_data(const ConvShape& shape);
+bool suits_backward_filters(const ConvShape& shape);
 
 }  // namespace tern::kernels::conv::winograd

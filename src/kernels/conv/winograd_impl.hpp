@@ -99,3 +99,67 @@ inline void winograd_output(const float* m, i64 ld, i64 lanes, i64 rows, i64 col
     }
   }
 }
+
+// t = A y of two values: y0, y0 + y1, y0 - y1, -y1.
+inline void winograd_spread(Vec a, Vec b, Vec (&t)[4]) {
+  t[0] = a;
+  t[1] = add(a, b);
+  t[2] = sub(a, b);
+  t[3] = sub(Vec::zero(), b);
+}
+
+inline void winograd_output_gradient(const float* dy, i64 lanes, i64 rows, i64 cols, float* m, i64 ld) {
+  for (i64 row = 0; row < rows; row += 2) {
+    for (i64 col = 0; col < cols; col += 2, m += lanes) {
+      for (i64 lane = 0; lane < lanes; lane += Vec::kWidth) {
+        Vec columns[2][4];  // [column][point of the rows]
+        TERN_CONV_UNROLL
+        for (int c = 0; c < 2; ++c) {
+          const float* from = dy + (row * cols + col + c) * lanes + lane;
+          const bool inside = col + c < cols;
+          winograd_spread(inside ? Vec::load(from) : Vec::zero(),
+                          inside && row + 1 < rows ? Vec::load(from + cols * lanes) : Vec::zero(), columns[c]);
+        }
+        TERN_CONV_UNROLL
+        for (int r = 0; r < 4; ++r) {
+          Vec t[4];
+          winograd_spread(columns[0][r], columns[1][r], t);
+          TERN_CONV_UNROLL
+          for (int c = 0; c < 4; ++c) t[c].store(m + (4 * r + c) * ld + lane);
+        }
+      }
+    }
+  }
+}
+
+// g = G^T u of four values: u0 + (u1 + u2) / 2, (u1 - u2) / 2, (u1 + u2) / 2 + u3.
+inline void winograd_filter_sums(const Vec (&u)[4], Vec (&g)[3]) {
+  const float half = 0.5f;
+  const Vec h = Vec::broadcast(&half), sum = fma(h, add(u[1], u[2]), Vec::zero());
+  g[0] = add(u[0], sum);
+  g[1] = fma(h, sub(u[1], u[2]), Vec::zero());
+  g[2] = add(sum, u[3]);
+}
+
+inline void winograd_filters_gradient(const float* du, i64 ld, i64 k, i64 lanes, float* dg) {
+  for (i64 i = 0; i < k; ++i) {
+    for (i64 lane = 0; lane < lanes; lane += Vec::kWidth) {
+      Vec rows[4][3];  // [column of points][row]
+      TERN_CONV_UNROLL
+      for (int c = 0; c < 4; ++c) {
+        Vec u[4];
+        TERN_CONV_UNROLL
+        for (int r = 0; r < 4; ++r) u[r] = Vec::load(du + (4 * r + c) * ld + i * lanes + lane);
+        winograd_filter_sums(u, rows[c]);
+      }
+      TERN_CONV_UNROLL
+      for (int r = 0; r < 3; ++r) {
+        const Vec u[4] = {rows[0][r], rows[1][r], rows[2][r], rows[3][r]};
+        Vec g[3];
+        winograd_filter_sums(u, g);
+        TERN_CONV_UNROLL
+        for (int c = 0; c < 3; ++c) g[c].store(dg + (9 * i + 3 * r + c) * lanes + lane);
+      }
+    }
+  }
+}
