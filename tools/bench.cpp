@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "bench_layers.hpp"
 #include "console.hpp"
 #include "run_options.hpp"
 
@@ -83,6 +84,8 @@ void add_bench(App& app) {
   model->add_option("--seconds", o->seconds, "Time for each batch size")->check(PositiveNumber)->capture_default_str();
   add_common(*model, o->common);
   model->callback([o] { bench_model(*o); });
+
+  add_bench_layers(*bench);
 
   auto t = std::make_shared<TrainOptions>();
   App* training = bench->add_subcommand("train", "Images/s and GMAC/s of a training step, by phase");

@@ -86,27 +86,4 @@ class Session {
 /// Index of the largest value; the lowest index wins ties, NaN never wins (0 if all are).
 std::int32_t arg_max(std::span<const float> values);
 
-// ---- layer benchmark -------------------------------------------------------------------------------------------------
-
-/// One convolution on codes with random weights, square image and kernel.
-struct LayerProblem {
-  std::int64_t channels = 64, outputs = 64, size = 56, kernel = 3, stride = 1, pad = 1;
-  int lo = -1, hi = 1;             ///< codes of the input and of the output
-  int max_weight = 1;              ///< weight codes are in -max_weight .. max_weight
-  double nonzero = 2.0 / 3;        ///< share of weights that are not 0
-};
-/// The seven shapes of the algorithm specification, section 6.10.
-std::vector<LayerProblem> standard_layers();
-
-struct LayerTiming {
-  std::string kernel;              ///< "kpacked/avx512vpopcnt", ...
-  double median_us = 0, best_us = 0;          ///< planes in, planes out, thresholds included, packing excluded
-  double pack_median_us = 0;       ///< dense codes to this kernel's planes, to be added if the input comes unpacked
-  double gmacs = 0;                ///< 10^9 multiply-accumulates a second at best_us, zero weights counted
-};
-/// Runs every kernel family that can run the problem, with `isa`, on one thread, in turns within one process.
-/// `rounds` >= 1: at least that many turns, more while `min_seconds` have not passed.
-/// Errors: ValueError on a problem or round count that makes no sense; as set_active_isa() on `isa`.
-std::vector<LayerTiming> time_layer(const LayerProblem& problem, Isa isa, int rounds = 5, double min_seconds = 0.5);
-
 }  // namespace tern::infer

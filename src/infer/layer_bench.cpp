@@ -1,4 +1,4 @@
-// Times the kernel families on one layer. They take turns, so that a slow spell of the machine hits all of them.
+// Times the kernel families on one layer.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "kernels/bitsliced/conv.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "tern/error.hpp"
-#include "tern/infer.hpp"
+#include "tern/layer_bench.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::infer {
@@ -33,6 +33,7 @@ Data make_data(const LayerProblem& p) {
   d.shape.kernel_h = d.shape.kernel_w = p.kernel;
   d.shape.stride_h = d.shape.stride_w = p.stride;
   d.shape.pad_h = d.shape.pad_w = p.pad;
+  d.shape.dilation_h = d.shape.dilation_w = p.dilation;
   Rng rng(1);
   const auto draw = [&](int lo, int hi) { return lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))); };
   d.x.resize(static_cast<std::size_t>(p.channels * p.size * p.size));
@@ -51,13 +52,22 @@ Data make_data(const LayerProblem& p) {
   return d;
 }
 
-struct Candidate {
-  std::string name;
-  std::function<void()> pack, run;
-  std::vector<double> pack_us = {}, run_us = {};
-};
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double time_us(const std::function<void()>& f) {
+  const double start = seconds();
+  f();
+  return (seconds() - start) * 1e6;
+}
+// Full adders a microsecond when nothing else is to do: the best of a few short runs.
+double adders_per_us(const bitsliced::Micro& micro) {
+  constexpr i64 kRounds = 20'000;
+  double best = 0;
+  volatile std::uint64_t sink = 0;
+  for (int i = 0; i < 25; ++i) best = std::max(best, 8 * kRounds / time_us([&] { sink = micro.only_add(kRounds); }));
+  return best;
+}
 
-Candidate make_kpacked(const LayerProblem& p, const Data& d, Isa isa) {
+Contender make_kpacked(const LayerProblem& p, const std::shared_ptr<const Data>& data, Isa isa) {
   struct State {
     kpacked::PlaneLayout in, out;
     kpacked::Conv conv;
@@ -65,6 +75,7 @@ Candidate make_kpacked(const LayerProblem& p, const Data& d, Isa isa) {
     AlignedVector<std::uint8_t> x, y;
     std::vector<std::int32_t> at;
   };
+  const Data& d = *data;
   const ConvShape& s = d.shape;
   const kpacked::PlaneLayout in{{p.lo, p.hi}, s.channels, s.height, s.width, s.pad_h, s.pad_w};
   const kpacked::PlaneLayout out{{p.lo, p.hi}, s.outputs, s.out_height(), s.out_width(), s.pad_h, s.pad_w};
@@ -77,7 +88,7 @@ Candidate make_kpacked(const LayerProblem& p, const Data& d, Isa isa) {
   kpacked::clear(out, state->y.data());
   const kpacked::Micro& micro = kpacked::micro_for(isa);
   return {"kpacked/" + std::string(micro.name),
-          [state, &d] { kpacked::pack(state->in, d.x.data(), state->x.data()); },
+          [state, data] { kpacked::pack(state->in, data->x.data(), state->x.data()); },
           [state, &micro] {
             const i64 pixels = state->out.height * state->out.width;
             for (i64 b = 0; b < state->conv.blocks(); ++b) {
@@ -87,12 +98,13 @@ Candidate make_kpacked(const LayerProblem& p, const Data& d, Isa isa) {
           }};
 }
 
-Candidate make_bitsliced(const LayerProblem& p, const Data& d, Isa isa) {
+Contender make_bitsliced(const LayerProblem& p, const std::shared_ptr<const Data>& data, Isa isa) {
   struct State {
     bitsliced::SlicedLayout in, out;
     std::unique_ptr<bitsliced::Conv> conv;
     AlignedVector<std::uint8_t> x, y, prepared, panel;
   };
+  const Data& d = *data;
   const ConvShape& s = d.shape;
   auto state = std::make_shared<State>();
   state->in = {{p.lo, p.hi}, s.channels, s.height, s.width, s.width + s.pad_w, 0};
@@ -111,70 +123,68 @@ Candidate make_bitsliced(const LayerProblem& p, const Data& d, Isa isa) {
   state->conv->init_prepared(state->prepared.data());
   state->conv->init_panel(state->panel.data());
   return {"bitsliced/" + std::string(micro.name),
-          [state, &d] { bitsliced::pack(state->in, d.x.data(), state->x.data()); },
+          [state, data] { bitsliced::pack(state->in, data->x.data(), state->x.data()); },
           [state] {
             state->conv->prepare(state->x.data(), state->prepared.data());
             const std::uint8_t* from = state->prepared.empty() ? state->x.data() : state->prepared.data();
             for (i64 t = 0; t < state->conv->tiles(); ++t) state->conv->run(from, state->panel.data(), t, state->y.data());
-          }};
+          },
+          static_cast<double>(state->conv->adders() * state->conv->tiles()) / adders_per_us(micro)};
 }
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-double time_us(const std::function<void()>& f) {
-  const double start = seconds();
-  f();
-  return (seconds() - start) * 1e6;
-}
 double median(std::vector<double> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
   return v[v.size() / 2];
 }
 
-void check(const LayerProblem& p, Isa isa, int rounds) {
+void check(const LayerProblem& p, Isa isa) {
   const auto in = [](i64 v, i64 lo, i64 hi) { return v >= lo && v <= hi; };
   if (!in(p.channels, 1, 65536) || !in(p.outputs, 1, 65536) || !in(p.size, 1, 8192) || !in(p.kernel, 1, 64) ||
-      !in(p.stride, 1, 64) || !in(p.pad, 0, 64) || p.size + 2 * p.pad < p.kernel || p.lo > 0 || p.hi < 1 ||
-      !in(p.hi - p.lo, 1, 15) || !in(p.max_weight, 1, 7) || !(p.nonzero >= 0 && p.nonzero <= 1) || rounds < 1 ||
-      p.channels * p.size * p.size > (i64{1} << 28) || p.channels * p.outputs * p.kernel * p.kernel > (i64{1} << 28)) {
-    throw ValueError("[time_layer] the problem is out of range");
+      !in(p.stride, 1, 64) || !in(p.pad, 0, 64) || !in(p.dilation, 1, 64) ||
+      p.size + 2 * p.pad < p.dilation * (p.kernel - 1) + 1 || p.lo > 0 || p.hi < 1 || !in(p.hi - p.lo, 1, 15) ||
+      !in(p.max_weight, 1, 7) || !(p.nonzero >= 0 && p.nonzero <= 1) || p.channels * p.size * p.size > (i64{1} << 28) ||
+      p.channels * p.outputs * p.kernel * p.kernel > (i64{1} << 28)) {
+    throw ValueError("[layer_contenders] the problem is out of range");
   }
   if (!is_available(isa)) (void)isa_from_name(name_of(isa));  // throws
 }
 
 }  // namespace
 
-std::vector<LayerProblem> standard_layers() {
-  std::vector<LayerProblem> out;
-  for (const i64 size : {28, 56, 112, 224}) out.push_back({.channels = 64, .outputs = 64, .size = size});
-  for (const i64 channels : {128, 256, 512}) out.push_back({.channels = channels, .outputs = channels, .size = 56});
+std::vector<Contender> layer_contenders(const LayerProblem& problem, Isa isa) {
+  check(problem, isa);
+  const auto data = std::make_shared<const Data>(make_data(problem));
+  std::vector<Contender> out;
+  const kpacked::PlaneCode code{problem.lo, problem.hi};
+  if (kpacked::Conv::supports(data->shape, code)) out.push_back(make_kpacked(problem, data, isa));
+  if (bitsliced::Conv::supports(data->shape, code, code)) out.push_back(make_bitsliced(problem, data, isa));
+  return out;
+}
+
+std::vector<LayerTiming> race(const std::vector<Contender>& contenders, int rounds, double min_seconds) {
+  if (rounds < 1) throw ValueError("[race] expected rounds >= 1; got " + std::to_string(rounds));
+  std::vector<std::vector<double>> pack_us(contenders.size()), run_us(contenders.size());
+  const auto turn = [&](bool count) {
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+      const double pack = contenders[i].pack ? time_us(contenders[i].pack) : 0, run = time_us(contenders[i].run);
+      if (!count) continue;
+      pack_us[i].push_back(pack);
+      run_us[i].push_back(run);
+    }
+  };
+  turn(false);
+  const double start = seconds();
+  for (int r = 0; r < rounds || seconds() - start < min_seconds; ++r) turn(true);
+  std::vector<LayerTiming> out;
+  for (std::size_t i = 0; i < contenders.size(); ++i) {
+    out.push_back({contenders[i].kernel, median(run_us[i]), *std::min_element(run_us[i].begin(), run_us[i].end()),
+                   median(pack_us[i]), contenders[i].ceiling_us});
+  }
   return out;
 }
 
 std::vector<LayerTiming> time_layer(const LayerProblem& problem, Isa isa, int rounds, double min_seconds) {
-  check(problem, isa, rounds);
-  const Data data = make_data(problem);
-  std::vector<Candidate> candidates;
-  const kpacked::PlaneCode code{problem.lo, problem.hi};
-  if (kpacked::Conv::supports(data.shape, code)) candidates.push_back(make_kpacked(problem, data, isa));
-  if (bitsliced::Conv::supports(data.shape, code, code)) candidates.push_back(make_bitsliced(problem, data, isa));
-  for (Candidate& c : candidates) {  // warm up
-    c.pack();
-    c.run();
-  }
-  const double start = seconds();
-  for (int r = 0; r < rounds || seconds() - start < min_seconds; ++r) {
-    for (Candidate& c : candidates) {
-      c.pack_us.push_back(time_us(c.pack));
-      c.run_us.push_back(time_us(c.run));
-    }
-  }
-  std::vector<LayerTiming> out;
-  for (const Candidate& c : candidates) {
-    LayerTiming t{c.name, median(c.run_us), *std::min_element(c.run_us.begin(), c.run_us.end()), median(c.pack_us), 0};
-    t.gmacs = static_cast<double>(data.shape.macs()) / t.best_us / 1e3;
-    out.push_back(t);
-  }
-  return out;
+  return race(layer_contenders(problem, isa), rounds, min_seconds);
 }
 
 }  // namespace tern::infer

@@ -257,15 +257,3 @@ TEST_CASE("session: bad options and sizes") {
   CHECK(s.run({}, 0).empty());
   CHECK_THROWS_AS(infer::Session::load("/nonexistent.tern"), IoError);
 }
-
-TEST_CASE("layer benchmark: every family answers, bad problems are refused") {
-  const infer::LayerProblem small{.channels = 9, .outputs = 5, .size = 8, .kernel = 3, .stride = 2};
-  for (const Isa isa : available_isas()) {
-    const auto rows = infer::time_layer(small, isa, 2, 0.0);
-    REQUIRE(rows.size() == 2);
-    for (const auto& r : rows) CHECK((r.best_us > 0 && r.median_us >= r.best_us));
-  }
-  CHECK(infer::standard_layers().size() == 7);
-  CHECK_THROWS_AS(infer::time_layer({.channels = 0}, Isa::kPortable), ValueError);
-  CHECK_THROWS_AS(infer::time_layer(small, Isa::kPortable, 0), ValueError);
-}

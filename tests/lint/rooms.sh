@@ -27,7 +27,7 @@ room_of_header() {
     tern/error.hpp | tern/shape.hpp | tern/rng.hpp | tern/parallel.hpp | tern/tensor.hpp | tern/graph.hpp | tern/spec.hpp) echo core ;;
     tern/cpu.hpp) echo kernels ;;
     tern/packed.hpp) echo packed ;;
-    tern/infer.hpp | tern/tern.h) echo infer ;;
+    tern/infer.hpp | tern/layer_bench.hpp | tern/tern.h) echo infer ;;
     tern/autograd.hpp) echo autograd ;;
     tern/ops.hpp | tern/logic.hpp) echo ops ;;
     tern/quant.hpp) echo quant ;;

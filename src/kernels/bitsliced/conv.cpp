@@ -8,6 +8,9 @@
 namespace tern::kernels::bitsliced {
 namespace {
 
+// Of the first-level cache (32 to 48 KiB); the rest is for lists and counts.
+constexpr i64 kBlockBytes = 32 << 10;
+
 i64 floor_div(i64 a, i64 b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 // Rows and columns by which a tap lies off the output position, after division by the stride, and what remains.
@@ -64,7 +67,7 @@ Conv::Conv(const Spec& spec, const Micro& micro) : shape_(spec.shape), in_(spec.
   const i64 vector_bits = 8 * micro.vector_bytes;
   tiles_ = (out_.stream_bits() + vector_bits - 1) / vector_bits;
   place_taps();
-  make_lists(spec);
+  make_passes(spec);
   make_constants(spec);
   valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
   for (i64 y = 0; y < out_.height; ++y) {
@@ -100,64 +103,83 @@ void Conv::place_taps() {
   phases_ = static_cast<i64>(phase_list_.size());
 }
 
-void Conv::make_lists(const Spec& spec) {
+// Level by level from the largest weights down, and within a level block by block. Counts rest between passes.
+void Conv::make_passes(const Spec& spec) {
   const int planes = in_.code.planes();
-  const i64 taps = static_cast<i64>(taps_.size()), k = shape_.k(), vector = micro_->vector_bytes;
-  entries_ = shape_.channels * taps * planes;
+  const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps, k = shape_.k();
+  const i64 group_entries = entries / shape_.groups, group_outputs = shape_.outputs / shape_.groups;
   pairs_ = in_.code.thermometer() && planes == 2;
   int largest = 1;
   for (i64 i = 0; i < shape_.outputs * k; ++i) largest = std::max(largest, std::abs(static_cast<int>(spec.weights[i])));
   const int digits = static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
-  weight_levels_ = digits + (in_.code.thermometer() ? 0 : planes - 1);
+  const int levels = digits + (in_.code.thermometer() ? 0 : planes - 1);
 
-  const auto zero = static_cast<std::uint32_t>(entries_ * vector), one = static_cast<std::uint32_t>((entries_ + 2) * vector);
-  std::vector<std::uint32_t> list;
-  for (i64 o = 0; o < shape_.outputs; ++o) {
-    const bool negate = spec.flip && spec.flip[o] != 0;
-    const std::int8_t* w = spec.weights + o * k;
-    const i64 first = o / (shape_.outputs / shape_.groups) * (shape_.channels / shape_.groups);
-    minus_.push_back(0);
-    largest_.push_back(0);
-    for (int level = weight_levels_; level-- > 0;) {
-      Run run{};
-      for (const int sign : {1, -1}) {
-        list.clear();
-        for (i64 i = 0; i < k; ++i) {
-          const int code = negate ? -w[i] : w[i];
-          if (code * sign <= 0) continue;
-          const i64 at = first * taps + i;  // (c, tap) in the panel; taps of a channel are adjacent in w too
-          for (int d = 0; d < digits; ++d) {
-            if ((code * sign >> d & 1) == 0) continue;
-            if (pairs_) {
-              if (d == level) list.push_back(static_cast<std::uint32_t>(at * 2 * vector));
-              continue;
-            }
-            const int plane = in_.code.thermometer() ? 0 : level - d;
-            const bool here = in_.code.thermometer() ? d == level : plane >= 0 && plane < planes;
-            if (here) list.push_back(static_cast<std::uint32_t>((at * planes + plane) * vector));
-          }
-        }
-        const auto count = static_cast<i64>(list.size()) * (pairs_ ? 2 : 1);
-        largest_.back() += count << level;
-        if (sign < 0) minus_.back() += count << level;
-        nonzero_ += static_cast<i64>(list.size());
-        const std::size_t group = kGroup * (pairs_ ? 1 : 2);
-        while (list.size() % group != 0) list.push_back(sign > 0 ? zero : one);
-        (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>(list.size() / group);
-        lists_.insert(lists_.end(), list.begin(), list.end());
+  const i64 most = std::max<i64>(1, kBlockBytes / (planes * micro_->vector_bytes)), blocks = (entries + most - 1) / most;
+  const i64 block = (entries + blocks - 1) / blocks;
+  panel_vectors_ = kConstantVectors + block * planes;
+  const auto outputs = static_cast<std::size_t>(shape_.outputs);
+  minus_.assign(outputs, 0);
+  largest_.assign(outputs, 0);
+  std::vector<int> stored(outputs, 0);
+  for (int level = levels; level-- > 0;) {
+    for (i64 begin = 0; begin < entries; begin += block) {
+      Pass pass{begin, std::min(begin + block, entries), 0, 0, lists_.size(), runs_.size(), 8};
+      pass.first_output = begin / group_entries * group_outputs;
+      pass.outputs = ((pass.end - 1) / group_entries + 1) * group_outputs - pass.first_output;
+      for (i64 o = pass.first_output; o < pass.first_output + pass.outputs; ++o) {
+        const auto at = static_cast<std::size_t>(o);
+        const i64 group = o / group_outputs;
+        const bool first = begin <= group * group_entries, last = pass.end >= (group + 1) * group_entries;
+        if (first && level + 1 < levels) largest_[at] *= 2, minus_[at] *= 2;
+        add_lists(spec, o, pass, level, digits);
+        runs_.back().stored = static_cast<u8>(stored[at]);
+        runs_.back().twice = first && level + 1 < levels;
+        runs_.back().last = last && level == 0;
+        while (largest_[at] + 1 >= (i64{1} << pass.bits)) pass.bits = pass.bits < 14 ? pass.bits + 2 : kMaxBits;
       }
-      runs_.push_back(run);
+      for (i64 o = pass.first_output; o < pass.first_output + pass.outputs; ++o) stored[static_cast<std::size_t>(o)] = pass.bits;
+      bits_ = std::max(bits_, pass.bits);
+      passes_.push_back(pass);
     }
   }
-  if (panel_bytes() <= i64{8} << 16) {
-    for (const std::uint32_t offset : lists_) lists16_.push_back(static_cast<std::uint16_t>(offset / 8));
-    lists_ = {};
+}
+
+// The lists of one output channel for weights of one level (magnitude 2^level) within a block.
+void Conv::add_lists(const Spec& spec, i64 output, const Pass& pass, int level, int digits) {
+  const int planes = in_.code.planes();
+  const i64 taps = static_cast<i64>(taps_.size()), k = shape_.k(), vector = micro_->vector_bytes;
+  const bool negate = spec.flip && spec.flip[output] != 0;
+  const std::int8_t* w = spec.weights + output * k;
+  const i64 first = output / (shape_.outputs / shape_.groups) * (shape_.channels / shape_.groups) * taps;
+  const auto offset = [vector](i64 panel_vector) { return static_cast<std::uint16_t>(panel_vector * vector / 8); };
+  Run run{};
+  for (const int sign : {1, -1}) {
+    const std::size_t start = lists_.size();
+    i64 count = 0;
+    for (i64 i = std::max<i64>(0, pass.begin - first); i < std::min(k, pass.end - first); ++i) {
+      const int code = negate ? -w[i] : w[i];
+      if (code * sign <= 0) continue;
+      const i64 at = kConstantVectors + (first + i - pass.begin) * planes;  // taps of a channel are adjacent in w too
+      for (int d = 0; d < digits; ++d) {
+        if ((code * sign >> d & 1) == 0) continue;
+        if (pairs_) {
+          if (d == level) lists_.push_back(offset(at)), count += 2;
+          continue;
+        }
+        const int plane = in_.code.thermometer() ? 0 : level - d;
+        const bool here = in_.code.thermometer() ? d == level : plane >= 0 && plane < planes;
+        if (here) lists_.push_back(offset(at + plane)), ++count;
+      }
+    }
+    adders_ += count;
+    largest_[static_cast<std::size_t>(output)] += count;
+    if (sign < 0) minus_[static_cast<std::size_t>(output)] += count;
+    const std::size_t group = kGroup * (pairs_ ? 1 : 2);
+    // Padding: zeros, or ones whose complement is counted.
+    while ((lists_.size() - start) % group != 0) lists_.push_back(offset(sign > 0 ? 0 : 2));
+    (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>((lists_.size() - start) / group);
   }
-  const i64 most = *std::max_element(largest_.begin(), largest_.end());
-  bits_ = kMaxBits;
-  for (const int b : {14, 12, 10, 8}) {
-    if (most + 1 < (i64{1} << b)) bits_ = b;
-  }
+  runs_.push_back(run);
 }
 
 void Conv::make_constants(const Spec& spec) {
@@ -183,8 +205,8 @@ void Conv::init_prepared(u8* prepared) const {
 }
 
 void Conv::init_panel(u8* panel) const {
-  std::fill_n(panel + entries_ * micro_->vector_bytes, 2 * micro_->vector_bytes, u8{0});
-  std::fill_n(panel + (entries_ + 2) * micro_->vector_bytes, 2 * micro_->vector_bytes, u8{0xff});
+  std::fill_n(panel, 2 * micro_->vector_bytes, u8{0});
+  std::fill_n(panel + 2 * micro_->vector_bytes, 2 * micro_->vector_bytes, u8{0xff});
 }
 
 void Conv::prepare(const u8* input, u8* prepared) const {
@@ -226,31 +248,36 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
   PanelTask fill{};
   fill.from = source + tile * micro_->vector_bytes;
   fill.plane_bytes = phase_.plane_bytes();
-  fill.channels = shape_.channels;
   fill.planes = in_.code.planes();
   fill.taps = taps_.data();
   fill.count = static_cast<int>(taps_.size());
-  fill.panel = panel;
-  micro_->fill_panel(fill);
+  fill.panel = panel + kConstantVectors * micro_->vector_bytes;
 
   TileTask task{};
   task.panel = panel;
-  task.lists16 = lists16_.empty() ? nullptr : lists16_.data();
-  task.lists32 = lists_.data();
-  task.runs = runs_.data();
-  task.weight_levels = weight_levels_;
   task.pairs = pairs_;
-  task.bits = bits_;
-  task.constants = constants_.data();
+  task.count_bits = bits_;
   task.levels = out_.code.levels();
   task.thermometer = out_.code.thermometer();
-  task.outputs = shape_.outputs;
   task.valid = valid_.data() + tile * micro_->vector_bytes;
   task.planes = out_.code.planes();
   for (int k = 0; k < task.planes; ++k) task.border[k] = out_.border_bit(k) ? ~u64{0} : 0;
-  task.out = output + out_.front_bytes() + tile * micro_->vector_bytes;
   task.plane_bytes = out_.plane_bytes();
-  micro_->run_tile(task);
+  for (const Pass& pass : passes_) {
+    if (&pass == passes_.data() || fill.begin != pass.begin) {
+      fill.begin = pass.begin;
+      fill.end = pass.end;
+      micro_->fill_panel(fill);
+    }
+    task.list = lists_.data() + pass.list;
+    task.runs = runs_.data() + pass.runs;
+    task.bits = pass.bits;
+    task.counts = panel + (panel_vectors_ + pass.first_output * bits_) * micro_->vector_bytes;
+    task.constants = constants_.data() + pass.first_output * task.levels * bits_;
+    task.outputs = pass.outputs;
+    task.out = output + out_.front_bytes() + tile * micro_->vector_bytes + pass.first_output * task.planes * out_.plane_bytes();
+    micro_->run_tile(task);
+  }
 }
 
 const Micro& micro_for(Isa isa) {

@@ -36,9 +36,9 @@ class Conv {
   /// Border bits that the input needs around its stream.
   static i64 margin_bits(const ConvShape& shape, i64 pitch);
 
-  /// Bytes of prepared input (0: the input is read in place) and of one tile's panel.
+  /// Bytes of prepared input (0: the input is read in place) and of one tile's scratch: the panel, and counts that rest.
   i64 prepared_bytes() const { return in_place_ ? 0 : phases_ * phase_.total_bytes(); }
-  i64 panel_bytes() const { return (entries_ + 4) * micro_->vector_bytes; }
+  i64 panel_bytes() const { return (panel_vectors_ + (passes_.size() > 1 ? shape_.outputs * bits_ : 0)) * micro_->vector_bytes; }
   i64 tiles() const { return tiles_; }
   /// Writes the border and the constant vectors of the scratch buffers; once for buffers that are not used otherwise.
   void init_prepared(u8* prepared) const;
@@ -48,27 +48,37 @@ class Conv {
   /// Computes tile `tile`. `source` is the input itself, or what prepare() made.
   void run(const u8* source, u8* panel, i64 tile, u8* output) const;
 
-  i64 nonzero() const { return nonzero_; }
+  /// Full adders of a tile: one for each plane of a nonzero weight.
+  i64 adders() const { return adders_; }
 
  private:
+  // One walk over the output channels that a block of entries (channel, tap) belongs to.
+  struct Pass {
+    i64 begin, end;                   // entries
+    i64 first_output, outputs;
+    std::size_t list, runs;           // where its lists and runs begin
+    int bits;
+  };
+
   void place_taps();
-  void make_lists(const Spec& spec);
+  void make_passes(const Spec& spec);
+  void add_lists(const Spec& spec, i64 output, const Pass& pass, int level, int digits);
   void make_constants(const Spec& spec);
 
   ConvShape shape_;
   SlicedLayout in_, out_, phase_;
   const Micro* micro_;
   bool in_place_ = true;
-  i64 phases_ = 1, tiles_ = 0, entries_ = 0, nonzero_ = 0;
+  i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kConstantVectors, adders_ = 0;
   bool pairs_ = false;
-  int bits_ = 8, weight_levels_ = 1;
+  int bits_ = 8;  // of the final count
+  std::vector<Pass> passes_;
   struct Phase {
     i64 y, x;
   };
   std::vector<Phase> phase_list_;
   std::vector<Tap> taps_;               // at tile 0
-  std::vector<std::uint32_t> lists_;      // one of the two, see TileTask
-  std::vector<std::uint16_t> lists16_;
+  std::vector<std::uint16_t> lists_;
   std::vector<Run> runs_;
   std::vector<i64> minus_;              // per output: sum_L 2^L n_L
   std::vector<i64> largest_;            // per output: the largest S

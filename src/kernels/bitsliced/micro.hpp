@@ -2,7 +2,11 @@
 // how many of the channel's planes have a 1 at each position, with a tree of carry-save adders, and compare the
 // bit-sliced count with constants.
 //
-// What a tile reads lies in a panel: one vector for each (input plane, kernel tap), bit i of it belongs to position i.
+// What a tile reads lies in a panel: one vector for each (input plane, kernel tap), bit i of it belongs to position i. A
+// whole panel is larger than the first-level cache, and two loads a weight from the second level would take twice the
+// time of its four logic instructions (Zen 5: two vectors a cycle against 0.7). So the taps are cut into blocks. Each pass
+// fills the panel with one block and runs over all output channels, whose counts rest in memory between passes.
+//
 // A weight is no operand: it is an entry in its output channel's list of panel offsets. Zero weights are not in it. For a
 // negative weight the complement is counted, since -b = (1 - b) - 1 and the constant joins the threshold:
 //
@@ -20,22 +24,26 @@ inline constexpr int kGroup = 8;
 inline constexpr int kMaxBits = 20;    ///< planes of a count
 inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
 
-/// Lists of one output channel at one weight level: groups of + entries, then groups of - entries.
+/// Vectors at the start of the panel: two zeros, two ones. What list entries of padding point to.
+inline constexpr std::int64_t kConstantVectors = 4;
+
+/// What one pass does to one output channel: groups of + entries, then groups of - entries.
 struct Run {
   std::int32_t plus, minus;  ///< groups of 8
+  std::uint8_t stored;       ///< planes of the count that the pass before has left; 0: begin with zero
+  bool twice;                ///< double that count first, as the weights that follow have half the magnitude
+  bool last;                 ///< compare and write the codes, else leave the count
 };
 
 struct TileTask {
   const std::uint8_t* panel;       ///< vectors, aligned to their size
-  /// Offsets in the panel, channel after channel, level after level, + then -. One of the two: 16 bits, in units of 8
-  /// bytes, for panels of up to 512 KiB (half the memory traffic); 32 bits, in bytes.
-  const std::uint16_t* lists16;
-  const std::uint32_t* lists32;
-  const Run* runs;                 ///< [outputs][weight_levels], the highest level first
-  int weight_levels;               ///< level L counts 2^L
+  const std::uint16_t* list;       ///< offsets in the panel in units of 8 bytes, output after output, + then -
+  const Run* runs;                 ///< [outputs]
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
-  int bits;                        ///< planes of a count, enough for its largest value + 1
-  const std::uint64_t* constants;  ///< [outputs][levels][bits]: all ones where that bit of the threshold is 1
+  int bits;                        ///< planes of a count in this pass, enough for its largest value + 1
+  std::uint8_t* counts;            ///< [outputs][count_bits] vectors
+  int count_bits;                  ///< planes of the final count
+  const std::uint64_t* constants;  ///< [outputs][levels][count_bits]: all ones where that bit of the threshold is 1
   int levels;                      ///< thresholds; out code = number of them that count reaches
   bool thermometer;                ///< out plane j = [reached j]; else the binary digits of the number
   std::int64_t outputs;
@@ -54,11 +62,11 @@ struct Tap {
 struct PanelTask {
   const std::uint8_t* from;  ///< plane 0
   std::int64_t plane_bytes;
-  std::int64_t channels;
   int planes;                ///< of a channel
   const Tap* taps;
   int count;                 ///< of taps
-  std::uint8_t* panel;       ///< [channels][taps][planes] vectors
+  std::int64_t begin, end;   ///< entries channel * count + tap
+  std::uint8_t* panel;       ///< [end - begin][planes] vectors
 };
 
 struct Micro {
@@ -66,6 +74,9 @@ struct Micro {
   int vector_bytes;
   void (*run_tile)(const TileTask& task);
   void (*fill_panel)(const PanelTask& task);
+  /// Does 8 * `rounds` full adders on registers and nothing else; what run_tile() can reach at best. A number that
+  /// depends on all of them.
+  std::uint64_t (*only_add)(std::int64_t rounds);
 };
 
 extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2, kMicroAvx512, kMicroAvx512Vpopcnt;

@@ -51,5 +51,5 @@ struct Ops {
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroAvx2 = {"avx2", 32, run_tile, fill_panel};
+const Micro kMicroAvx2 = {"avx2", 32, run_tile, fill_panel, only_add};
 }  // namespace tern::kernels::bitsliced

@@ -28,5 +28,5 @@ struct Ops : Base {
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroAvx512Vpopcnt = {"avx512vpopcnt", 64, run_tile, fill_panel};
+const Micro kMicroAvx512Vpopcnt = {"avx512vpopcnt", 64, run_tile, fill_panel, only_add};
 }  // namespace tern::kernels::bitsliced

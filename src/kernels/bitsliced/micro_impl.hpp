@@ -25,14 +25,14 @@ struct Two {
   V a, b;
 };
 
-// A cursor over a list; kPairs: an entry is two adjacent vectors; Offset: 16 or 32 bits.
-template <bool kPairs, class Offset>
+// A cursor over a list; kPairs: an entry is two adjacent vectors.
+template <bool kPairs>
 struct List {
   const std::uint8_t* panel;
-  const Offset* at;
+  const std::uint16_t* at;
 
   inline __attribute__((always_inline)) const std::uint8_t* address(int i) const {
-    return panel + static_cast<std::uint64_t>(at[i]) * (sizeof(Offset) == 2 ? 8 : 1);
+    return panel + static_cast<std::uint64_t>(at[i]) * 8;
   }
   inline __attribute__((always_inline)) Two next() {
     if constexpr (kPairs) {
@@ -98,11 +98,11 @@ inline __attribute__((always_inline)) void add_groups(Source& list, int groups, 
 
 template <int B>
 inline __attribute__((always_inline)) void compare_and_store(const TileTask& task, std::int64_t o, const V* state) {
-  const std::uint64_t* t = task.constants + o * task.levels * task.bits;
+  const std::uint64_t* t = task.constants + o * task.levels * task.count_bits;
   std::uint8_t* out = task.out + o * task.planes * task.plane_bytes;
   const V valid = Ops::load(task.valid);
   if (task.thermometer) {
-    for (int j = 0; j < task.levels; ++j, t += task.bits) {
+    for (int j = 0; j < task.levels; ++j, t += task.count_bits) {
       V reached = Ops::ones();
 #pragma GCC unroll 20
       for (int b = 0; b < B; ++b) reached = Ops::at_least(state[b], reached, Ops::splat(t[b]));
@@ -112,7 +112,7 @@ inline __attribute__((always_inline)) void compare_and_store(const TileTask& tas
   }
   V digit[8];
   for (int k = 0; k < task.planes; ++k) digit[k] = Ops::zero();
-  for (int j = 0; j < task.levels; ++j, t += task.bits) {
+  for (int j = 0; j < task.levels; ++j, t += task.count_bits) {
     V reached = Ops::ones();
 #pragma GCC unroll 20
     for (int b = 0; b < B; ++b) reached = Ops::at_least(state[b], reached, Ops::splat(t[b]));
@@ -126,21 +126,30 @@ inline __attribute__((always_inline)) void compare_and_store(const TileTask& tas
 
 template <int B, class Source>
 void all_outputs(const TileTask& task, Source list) {
-  const Run* run = task.runs;
   for (std::int64_t o = 0; o < task.outputs; ++o) {
+    const Run run = task.runs[o];
+    std::uint8_t* count = task.counts + o * task.count_bits * static_cast<std::int64_t>(sizeof(V));
     V state[B];
+    if (run.stored == 0) {
 #pragma GCC unroll 20
-    for (int b = 0; b < B; ++b) state[b] = Ops::zero();
-    for (int level = task.weight_levels; level-- > 0; ++run) {
-      add_groups<B, false>(list, run->plus, state);
-      add_groups<B, true>(list, run->minus, state);
-      if (level > 0) {  // everything so far counts double
+      for (int b = 0; b < B; ++b) state[b] = Ops::zero();
+    } else {
+#pragma GCC unroll 20
+      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(count + b * sizeof(V)) : Ops::zero();
+      if (run.twice) {
 #pragma GCC unroll 20
         for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
         state[0] = Ops::zero();
       }
     }
-    compare_and_store<B>(task, o, state);
+    add_groups<B, false>(list, run.plus, state);
+    add_groups<B, true>(list, run.minus, state);
+    if (run.last) {
+      compare_and_store<B>(task, o, state);
+    } else {
+#pragma GCC unroll 20
+      for (int b = 0; b < B; ++b) Ops::store(count + b * sizeof(V), state[b]);
+    }
   }
 }
 
@@ -156,26 +165,37 @@ void by_bits(const TileTask& task, Source list) {
 }
 
 void run_tile(const TileTask& task) {
-  if (task.lists16) {
-    if (task.pairs) by_bits(task, List<true, std::uint16_t>{task.panel, task.lists16});
-    else by_bits(task, List<false, std::uint16_t>{task.panel, task.lists16});
-  } else {
-    if (task.pairs) by_bits(task, List<true, std::uint32_t>{task.panel, task.lists32});
-    else by_bits(task, List<false, std::uint32_t>{task.panel, task.lists32});
-  }
+  if (task.pairs) by_bits(task, List<true>{task.panel, task.list});
+  else by_bits(task, List<false>{task.panel, task.list});
 }
 
 void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
   std::uint8_t* to = task.panel;
-  const std::uint8_t* from = task.from;
-  for (std::int64_t c = 0; c < task.channels; ++c, from += task.planes * task.plane_bytes) {
-    for (int t = 0; t < task.count; ++t) {
-      const std::uint8_t* at = from + task.taps[t].offset;
-      for (int k = 0; k < task.planes; ++k, at += task.plane_bytes, to += sizeof(V)) {
-        Ops::store(to, Ops::shift_in(at, task.taps[t].shift));
-      }
+  std::int64_t c = task.begin / task.count;
+  int t = static_cast<int>(task.begin % task.count);
+  for (std::int64_t i = task.begin; i < task.end; ++i) {
+    const std::uint8_t* at = task.from + c * task.planes * task.plane_bytes + task.taps[t].offset;
+    for (int k = 0; k < task.planes; ++k, at += task.plane_bytes, to += sizeof(V)) {
+      Ops::store(to, Ops::shift_in(at, task.taps[t].shift));
     }
+    if (++t == task.count) t = 0, ++c;
   }
+}
+
+std::uint64_t only_add(std::int64_t rounds) {
+  V sum[8], carry[8], c = Ops::splat(0x123456789abcdefull);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) sum[i] = carry[i] = Ops::splat(static_cast<std::uint64_t>(rounds + i));
+  for (; rounds > 0; --rounds) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) Ops::template add<0>(sum[i], carry[i], c);
+  }
+  for (int i = 0; i < 8; ++i) c = Ops::exclusive_or(c, Ops::exclusive_or(sum[i], carry[i]));
+  alignas(64) std::uint8_t bytes[sizeof(V)];
+  Ops::store(bytes, c);
+  std::uint64_t word;
+  __builtin_memcpy(&word, bytes, sizeof word);
+  return word;
 }
 
 }  // namespace

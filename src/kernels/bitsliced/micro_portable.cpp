@@ -3,5 +3,5 @@
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroPortable = {"portable", 16, run_tile, fill_panel};
+const Micro kMicroPortable = {"portable", 16, run_tile, fill_panel, only_add};
 }  // namespace tern::kernels::bitsliced
