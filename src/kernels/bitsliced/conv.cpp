@@ -97,7 +97,7 @@ void Conv::place_taps() {
       const i64 rows = in_place_ ? off.rows : off.rows - r.low_rows;
       const i64 cols = in_place_ ? off.cols : off.cols - r.low_cols;
       const i64 bit = rows * out_.pitch + cols;
-      taps_.push_back({phase * phase_.total_bytes() + phase_.front_bytes() + (bit >> 3), static_cast<int>(bit & 7)});
+      taps_.push_back({phase * phase_.total_bytes() + phase_.front_bytes() + (bit >> 6) * 8, static_cast<int>(bit & 63)});
     }
   }
   phases_ = static_cast<i64>(phase_list_.size());
@@ -116,9 +116,9 @@ void Conv::make_passes(const Spec& spec) {
 
   const i64 most = std::max<i64>(1, kBlockBytes / (planes * micro_->vector_bytes)), blocks = (entries + most - 1) / most;
   const i64 block = (entries + blocks - 1) / blocks;
-  panel_vectors_ = kConstantVectors + block * planes;
+  panel_vectors_ = kZeroVectors + block * planes;
   const auto outputs = static_cast<std::size_t>(shape_.outputs);
-  minus_.assign(outputs, 0);
+  lowest_.assign(outputs, 0);
   largest_.assign(outputs, 0);
   std::vector<int> stored(outputs, 0);
   for (int level = levels; level-- > 0;) {
@@ -130,12 +130,12 @@ void Conv::make_passes(const Spec& spec) {
         const auto at = static_cast<std::size_t>(o);
         const i64 group = o / group_outputs;
         const bool first = begin <= group * group_entries, last = pass.end >= (group + 1) * group_entries;
-        if (first && level + 1 < levels) largest_[at] *= 2, minus_[at] *= 2;
+        if (first && level + 1 < levels) largest_[at] *= 2, lowest_[at] *= 2;
         add_lists(spec, o, pass, level, digits);
         runs_.back().stored = static_cast<u8>(stored[at]);
         runs_.back().twice = first && level + 1 < levels;
         runs_.back().last = last && level == 0;
-        while (largest_[at] + 1 >= (i64{1} << pass.bits)) pass.bits = pass.bits < 14 ? pass.bits + 2 : kMaxBits;
+        while (std::max(largest_[at], -lowest_[at]) + 1 >= (i64{1} << (pass.bits - 1))) pass.bits = pass.bits < 14 ? pass.bits + 2 : kMaxBits;
       }
       for (i64 o = pass.first_output; o < pass.first_output + pass.outputs; ++o) stored[static_cast<std::size_t>(o)] = pass.bits;
       bits_ = std::max(bits_, pass.bits);
@@ -153,13 +153,13 @@ void Conv::add_lists(const Spec& spec, i64 output, const Pass& pass, int level, 
   const i64 first = output / (shape_.outputs / shape_.groups) * (shape_.channels / shape_.groups) * taps;
   const auto offset = [vector](i64 panel_vector) { return static_cast<std::uint16_t>(panel_vector * vector / 8); };
   Run run{};
-  for (const int sign : {1, -1}) {
+  for (const int sign : {-1, 1}) {
     const std::size_t start = lists_.size();
     i64 count = 0;
     for (i64 i = std::max<i64>(0, pass.begin - first); i < std::min(k, pass.end - first); ++i) {
       const int code = negate ? -w[i] : w[i];
       if (code * sign <= 0) continue;
-      const i64 at = kConstantVectors + (first + i - pass.begin) * planes;  // taps of a channel are adjacent in w too
+      const i64 at = kZeroVectors + (first + i - pass.begin) * planes;  // taps of a channel are adjacent in w too
       for (int d = 0; d < digits; ++d) {
         if ((code * sign >> d & 1) == 0) continue;
         if (pairs_) {
@@ -172,11 +172,9 @@ void Conv::add_lists(const Spec& spec, i64 output, const Pass& pass, int level, 
       }
     }
     adders_ += count;
-    largest_[static_cast<std::size_t>(output)] += count;
-    if (sign < 0) minus_[static_cast<std::size_t>(output)] += count;
+    (sign < 0 ? lowest_ : largest_)[static_cast<std::size_t>(output)] += sign * count;
     const std::size_t group = kGroup * (pairs_ ? 1 : 2);
-    // Padding: zeros, or ones whose complement is counted.
-    while ((lists_.size() - start) % group != 0) lists_.push_back(offset(sign > 0 ? 0 : 2));
+    while ((lists_.size() - start) % group != 0) lists_.push_back(offset(0));
     (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>((lists_.size() - start) / group);
   }
   runs_.push_back(run);
@@ -184,8 +182,11 @@ void Conv::add_lists(const Spec& spec, i64 output, const Pass& pass, int level, 
 
 void Conv::make_constants(const Spec& spec) {
   const int levels = out_.code.levels();
-  const i64 k = shape_.k(), never = (i64{1} << bits_) - 1;
+  const i64 k = shape_.k();
+  std::vector<int> bits(static_cast<std::size_t>(shape_.outputs), 0);  // of the pass that compares
+  for (const Pass& p : passes_) std::fill_n(bits.begin() + p.first_output, p.outputs, p.bits);
   for (i64 o = 0; o < shape_.outputs; ++o) {
+    const auto at = static_cast<std::size_t>(o);
     const bool flip = spec.flip && spec.flip[o] != 0;
     i64 sum = 0;
     for (i64 i = 0; i < k; ++i) sum += flip ? -spec.weights[o * k + i] : spec.weights[o * k + i];
@@ -193,8 +194,7 @@ void Conv::make_constants(const Spec& spec) {
       i64 t = spec.thresholds[o * levels + j];
       // acc <= t is -acc >= -t, and the flipped weights make -acc; the extremes mean never and always.
       if (flip) t = -t;
-      i64 constant = t - in_.code.lo * sum + minus_[static_cast<std::size_t>(o)];
-      constant = constant > largest_[static_cast<std::size_t>(o)] ? never : std::max<i64>(constant, 0);
+      const i64 constant = std::clamp(t - in_.code.lo * sum, lowest_[at], largest_[at] + 1) + (i64{1} << (bits[at] - 1));
       for (int b = 0; b < bits_; ++b) constants_.push_back((constant >> b & 1) != 0 ? ~u64{0} : 0);
     }
   }
@@ -205,8 +205,7 @@ void Conv::init_prepared(u8* prepared) const {
 }
 
 void Conv::init_panel(u8* panel) const {
-  std::fill_n(panel, 2 * micro_->vector_bytes, u8{0});
-  std::fill_n(panel + 2 * micro_->vector_bytes, 2 * micro_->vector_bytes, u8{0xff});
+  std::fill_n(panel, kZeroVectors * micro_->vector_bytes, u8{0});
 }
 
 void Conv::prepare(const u8* input, u8* prepared) const {
@@ -251,7 +250,7 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
   fill.planes = in_.code.planes();
   fill.taps = taps_.data();
   fill.count = static_cast<int>(taps_.size());
-  fill.panel = panel + kConstantVectors * micro_->vector_bytes;
+  fill.panel = panel + kZeroVectors * micro_->vector_bytes;
 
   TileTask task{};
   task.panel = panel;

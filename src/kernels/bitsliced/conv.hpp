@@ -3,10 +3,8 @@
 // find their values under each tap, and that is settled when the panel is filled.
 //
 // Derivation of the constants. With activations lo + sum_k W_k b_k and weights as signed binary digits,
-//   acc = lo * sum w + sum_L 2^L (sum over + entries of b - sum over - entries of b)
-//       = lo * sum w + S - sum_L 2^L n_L,      S = sum_L 2^L (sum over + of b + sum over - of (1 - b)),
-// n_L being the number of - entries of level L. So acc >= T is S >= T - lo * sum w + sum_L 2^L n_L, a comparison of the
-// bit-sliced count with a constant of the output channel.
+//   acc = lo * sum w + S,      S = sum_L 2^L (sum over + entries of b - sum over - entries of b).
+// So acc >= T is S >= T - lo * sum w, a comparison of the bit-sliced count with a constant of the output channel.
 #pragma once
 
 #include <vector>
@@ -69,7 +67,7 @@ class Conv {
   SlicedLayout in_, out_, phase_;
   const Micro* micro_;
   bool in_place_ = true;
-  i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kConstantVectors, adders_ = 0;
+  i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kZeroVectors, adders_ = 0;
   bool pairs_ = false;
   int bits_ = 8;  // of the final count
   std::vector<Pass> passes_;
@@ -80,8 +78,7 @@ class Conv {
   std::vector<Tap> taps_;               // at tile 0
   std::vector<std::uint16_t> lists_;
   std::vector<Run> runs_;
-  std::vector<i64> minus_;              // per output: sum_L 2^L n_L
-  std::vector<i64> largest_;            // per output: the largest S
+  std::vector<i64> lowest_, largest_;   // per output: the range of S
   std::vector<u64> constants_;
   AlignedVector<u8> valid_;             // [tile] vectors
 };

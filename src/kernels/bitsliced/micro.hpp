@@ -3,14 +3,13 @@
 // bit-sliced count with constants.
 //
 // What a tile reads lies in a panel: one vector for each (input plane, kernel tap), bit i of it belongs to position i. A
-// whole panel is larger than the first-level cache, and two loads a weight from the second level would take twice the
-// time of its four logic instructions (Zen 5: two vectors a cycle against 0.7). So the taps are cut into blocks. Each pass
+// whole panel is larger than the first-level cache, and the second level delivers too little for two loads a weight (Zen
+// 5: 0.7 vectors a cycle against 2). So the taps are cut into blocks. Each pass
 // fills the panel with one block and runs over all output channels, whose counts rest in memory between passes.
 //
-// A weight is no operand: it is an entry in its output channel's list of panel offsets. Zero weights are not in it. For a
-// negative weight the complement is counted, since -b = (1 - b) - 1 and the constant joins the threshold:
-//
-//   sum w b = sum over w > 0 of b + sum over w < 0 of (1 - b) - #(w < 0)
+// A weight is no operand: it is an entry in its output channel's list of panel offsets. Zero weights are not in it.
+// Counts are two's complement numbers, and subtraction is addition to the complement: -(-S - 1 + n) - 1 = S - n, that is
+// ~(~S + n). So the - entries go through the very same adders, between two inversions of the count.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +23,12 @@ inline constexpr int kGroup = 8;
 inline constexpr int kMaxBits = 20;    ///< planes of a count
 inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
 
-/// Vectors at the start of the panel: two zeros, two ones. What list entries of padding point to.
-inline constexpr std::int64_t kConstantVectors = 4;
+/// Zero vectors at the start of the panel: what list entries of padding point to.
+inline constexpr std::int64_t kZeroVectors = 2;
 
-/// What one pass does to one output channel: groups of + entries, then groups of - entries.
+/// What one pass does to one output channel: groups of - entries, then groups of + entries.
 struct Run {
-  std::int32_t plus, minus;  ///< groups of 8
+  std::int32_t minus, plus;  ///< groups of 8
   std::uint8_t stored;       ///< planes of the count that the pass before has left; 0: begin with zero
   bool twice;                ///< double that count first, as the weights that follow have half the magnitude
   bool last;                 ///< compare and write the codes, else leave the count
@@ -37,13 +36,13 @@ struct Run {
 
 struct TileTask {
   const std::uint8_t* panel;       ///< vectors, aligned to their size
-  const std::uint16_t* list;       ///< offsets in the panel in units of 8 bytes, output after output, + then -
+  const std::uint16_t* list;       ///< offsets in the panel in units of 8 bytes, output after output, - then +
   const Run* runs;                 ///< [outputs]
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
-  int bits;                        ///< planes of a count in this pass, enough for its largest value + 1
+  int bits;                        ///< planes of a count in this pass, enough for its range and sign
   std::uint8_t* counts;            ///< [outputs][count_bits] vectors
   int count_bits;                  ///< planes of the final count
-  const std::uint64_t* constants;  ///< [outputs][levels][count_bits]: all ones where that bit of the threshold is 1
+  const std::uint64_t* constants;  ///< [outputs][levels][count_bits]: all ones where that bit of threshold + 2^(bits-1) is 1
   int levels;                      ///< thresholds; out code = number of them that count reaches
   bool thermometer;                ///< out plane j = [reached j]; else the binary digits of the number
   std::int64_t outputs;
@@ -54,7 +53,7 @@ struct TileTask {
   int planes;
 };
 
-/// Where the positions of a tile find their value under one kernel tap: `shift` (0..7) bits after byte `offset`.
+/// Where the positions of a tile find their value under one kernel tap: `shift` (0..63) bits after byte `offset`.
 struct Tap {
   std::int64_t offset;
   int shift;

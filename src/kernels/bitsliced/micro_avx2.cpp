@@ -13,22 +13,13 @@ struct Ops {
   static V ones() { return _mm256_set1_epi64x(-1); }
   static V exclusive_or(V a, V b) { return _mm256_xor_si256(a, b); }
 
-  template <int kComplemented>
+  static V load_any(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const V*>(p)); }
+  static V invert(V v) { return _mm256_xor_si256(v, ones()); }
+
   static void add(V& a, V& b, V c) {
-    // sum(~a, ~b, ~c) = ~sum, carry likewise; sum(a, b, ~c) = ~sum, carry(a, b, ~c) = b if a == b, else ~c.
     const V differ = _mm256_xor_si256(a, b);
-    const V sum = _mm256_xor_si256(differ, c);
-    if constexpr (kComplemented == 1) {
-      b = _mm256_or_si256(_mm256_andnot_si256(c, differ), _mm256_andnot_si256(differ, a));
-      a = _mm256_xor_si256(sum, ones());
-    } else {
-      b = _mm256_or_si256(_mm256_and_si256(differ, c), _mm256_and_si256(a, b));
-      a = sum;
-      if constexpr (kComplemented == 3) {
-        a = _mm256_xor_si256(a, ones());
-        b = _mm256_xor_si256(b, ones());
-      }
-    }
+    b = _mm256_or_si256(_mm256_and_si256(differ, c), _mm256_and_si256(a, b));
+    a = _mm256_xor_si256(differ, c);
   }
   static void half(V& a, V& b) {
     const V sum = _mm256_xor_si256(a, b);
@@ -39,9 +30,7 @@ struct Ops {
     return _mm256_or_si256(_mm256_and_si256(s, g), _mm256_andnot_si256(t, _mm256_or_si256(s, g)));
   }
   static V choose(V m, V a, V b) { return _mm256_or_si256(_mm256_and_si256(m, a), _mm256_andnot_si256(m, b)); }
-  static V shift_in(const std::uint8_t* p, int n) {
-    const V low = _mm256_loadu_si256(reinterpret_cast<const V*>(p));
-    const V high = _mm256_loadu_si256(reinterpret_cast<const V*>(p + 8));
+  static V shift_in(V low, V high, int n) {
     return _mm256_or_si256(_mm256_srl_epi64(low, _mm_cvtsi32_si128(n)), _mm256_sll_epi64(high, _mm_cvtsi32_si128(64 - n)));
   }
 };

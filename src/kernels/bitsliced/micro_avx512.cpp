@@ -6,19 +6,16 @@ namespace {
 struct Ops : Base {
   // vpternlog overwrites an operand and an adder needs all three twice. So the sum goes first, over a, and the carry is
   // computed from b, c and that sum: a is b ^ c ^ sum. No register is moved.
-  template <int kComplemented>
   static void add(V& a, V& b, V c) {
-    constexpr int na = kComplemented > 2, nb = kComplemented > 1, nc = kComplemented > 0;
-    constexpr int kSum = table([](int x, int y, int z) { return (x ^ na) ^ (y ^ nb) ^ (z ^ nc); });
+    constexpr int kSum = table([](int x, int y, int z) { return x ^ y ^ z; });
     constexpr int kCarry = table([](int y, int z, int sum) {
-      const int q = y ^ nb, r = z ^ nc, p = q ^ r ^ sum;
-      return (p & q) | (p & r) | (q & r);
+      const int x = y ^ z ^ sum;
+      return (x & y) | (x & z) | (y & z);
     });
     a = _mm512_ternarylogic_epi64(a, b, c, kSum);
     b = _mm512_ternarylogic_epi64(b, c, a, kCarry);
   }
-  static V shift_in(const std::uint8_t* p, int n) {
-    const V low = _mm512_loadu_si512(p), high = _mm512_loadu_si512(p + 8);
+  static V shift_in(V low, V high, int n) {
     return _mm512_or_si512(_mm512_srl_epi64(low, _mm_cvtsi32_si128(n)), _mm512_sll_epi64(high, _mm_cvtsi32_si128(64 - n)));
   }
 };

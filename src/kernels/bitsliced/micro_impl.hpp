@@ -1,10 +1,10 @@
 // Body of run_tile() and fill_panel(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage):
-//   V, load, store, splat(u64), ones, zero
-//   add<n>(a, b, c)   full adder; a becomes the sum, b the carry; the last n of (c, b, a) count as complemented
+//   V, load, load_any, store, splat(u64), ones, zero, invert     load_any: not aligned
+//   add(a, b, c)      full adder; a becomes the sum, b the carry
 //   half(a, b)        half adder: a becomes the sum, b the carry
 //   at_least(s, g, t) t ? s & g : s | g
 //   choose(m, a, b)   m ? a : b
-//   shift_in(p, n)    bits from n (0..7) bits after byte p
+//   shift_in(l, h, n) in each word, h:l shifted right by n (0..63) bits
 //
 // The tree. Four weights bring eight planes; three full adders reduce them to two before the running `ones` joins in, so
 // that the chain from one weight to the next is one adder in four weights, not one in each. Carries of each level come
@@ -48,29 +48,28 @@ struct List {
 };
 
 // Adds 2^(L+1) entries; state[0 .. L] are the running counts of their levels. Returns two carries of level L + 1.
-template <int L, bool kMinus, class Source>
+template <int L, class Source>
 struct Tree {
   static inline __attribute__((always_inline)) Two add(Source& list, V* state) {
-    Two low = Tree<L - 1, kMinus, Source>::add(list, state);
-    Two high = Tree<L - 1, kMinus, Source>::add(list, state);
-    Ops::template add<0>(low.a, low.b, high.a);     // low.a sum, low.b carry
-    Ops::template add<0>(state[L], high.b, low.a);  // high.b carry
+    Two low = Tree<L - 1, Source>::add(list, state);
+    Two high = Tree<L - 1, Source>::add(list, state);
+    Ops::add(low.a, low.b, high.a);     // low.a sum, low.b carry
+    Ops::add(state[L], high.b, low.a);  // high.b carry
     return {low.b, high.b};
   }
 };
 
 // 4 entries, 8 planes.
-template <bool kMinus, class Source>
-struct Tree<1, kMinus, Source> {
+template <class Source>
+struct Tree<1, Source> {
   static inline __attribute__((always_inline)) Two add(Source& list, V* state) {
-    constexpr int kAll = kMinus ? 3 : 0, kOne = kMinus ? 1 : 0;
     Two p = list.next(), q = list.next(), r = list.next(), s = list.next();
-    Ops::template add<kAll>(p.a, p.b, q.a);        // p.a sum, p.b carry
-    Ops::template add<kAll>(q.b, r.a, r.b);        // q.b sum, r.a carry
-    Ops::template add<kOne>(p.a, q.b, s.a);        // p.a sum, q.b carry; only s.a is raw
-    Ops::template add<kOne>(state[0], p.a, s.b);   // p.a carry; only s.b is raw
-    Ops::template add<0>(p.b, r.a, q.b);           // level 1: p.b sum, r.a carry
-    Ops::template add<0>(state[1], p.a, p.b);      // p.a carry
+    Ops::add(p.a, p.b, q.a);        // p.a sum, p.b carry
+    Ops::add(q.b, r.a, r.b);        // q.b sum, r.a carry
+    Ops::add(p.a, q.b, s.a);        // p.a sum, q.b carry
+    Ops::add(state[0], p.a, s.b);   // p.a carry
+    Ops::add(p.b, r.a, q.b);        // level 1: p.b sum, r.a carry
+    Ops::add(state[1], p.a, p.b);   // p.a carry
     return {r.a, p.a};
   }
 };
@@ -82,22 +81,29 @@ inline __attribute__((always_inline)) void carry_into(V* state, V carry) {
   for (int j = From; j < B; ++j) Ops::half(state[j], carry);
 }
 
-template <int B, bool kMinus, class Source>
+template <int B, class Source>
 inline __attribute__((always_inline)) void add_groups(Source& list, int groups, V* state) {
   for (; groups >= 4; groups -= 4) {  // 32 entries
-    Two c = Tree<4, kMinus, Source>::add(list, state);
-    Ops::template add<0>(state[5], c.a, c.b);
+    Two c = Tree<4, Source>::add(list, state);
+    Ops::add(state[5], c.a, c.b);
     carry_into<B, 6>(state, c.a);
   }
   for (; groups > 0; --groups) {  // 8 entries
-    Two c = Tree<2, kMinus, Source>::add(list, state);
-    Ops::template add<0>(state[3], c.a, c.b);
+    Two c = Tree<2, Source>::add(list, state);
+    Ops::add(state[3], c.a, c.b);
     carry_into<B, 4>(state, c.a);
   }
 }
 
 template <int B>
-inline __attribute__((always_inline)) void compare_and_store(const TileTask& task, std::int64_t o, const V* state) {
+inline __attribute__((always_inline)) void invert(V* state) {
+#pragma GCC unroll 20
+  for (int b = 0; b < B; ++b) state[b] = Ops::invert(state[b]);
+}
+
+template <int B>
+inline __attribute__((always_inline)) void compare_and_store(const TileTask& task, std::int64_t o, V* state) {
+  state[B - 1] = Ops::invert(state[B - 1]);  // adds 2^(B-1): no sign any more
   const std::uint64_t* t = task.constants + o * task.levels * task.count_bits;
   std::uint8_t* out = task.out + o * task.planes * task.plane_bytes;
   const V valid = Ops::load(task.valid);
@@ -134,16 +140,19 @@ void all_outputs(const TileTask& task, Source list) {
 #pragma GCC unroll 20
       for (int b = 0; b < B; ++b) state[b] = Ops::zero();
     } else {
+      const V sign = Ops::load(count + (run.stored - 1) * static_cast<std::int64_t>(sizeof(V)));
 #pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(count + b * sizeof(V)) : Ops::zero();
+      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(count + b * sizeof(V)) : sign;
       if (run.twice) {
 #pragma GCC unroll 20
         for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
         state[0] = Ops::zero();
       }
     }
-    add_groups<B, false>(list, run.plus, state);
-    add_groups<B, true>(list, run.minus, state);
+    invert<B>(state);
+    add_groups<B>(list, run.minus, state);
+    invert<B>(state);
+    add_groups<B>(list, run.plus, state);
     if (run.last) {
       compare_and_store<B>(task, o, state);
     } else {
@@ -171,24 +180,35 @@ void run_tile(const TileTask& task) {
 
 void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
   std::uint8_t* to = task.panel;
-  std::int64_t c = task.begin / task.count;
-  int t = static_cast<int>(task.begin % task.count);
-  for (std::int64_t i = task.begin; i < task.end; ++i) {
-    const std::uint8_t* at = task.from + c * task.planes * task.plane_bytes + task.taps[t].offset;
-    for (int k = 0; k < task.planes; ++k, at += task.plane_bytes, to += sizeof(V)) {
-      Ops::store(to, Ops::shift_in(at, task.taps[t].shift));
+  for (std::int64_t i = task.begin; i < task.end;) {  // channel by channel
+    const std::int64_t c = i / task.count, first = i % task.count;
+    const std::int64_t taps = task.end - i < task.count - first ? task.end - i : task.count - first;
+    const std::uint8_t* from = task.from + c * task.planes * task.plane_bytes;
+    for (int k = 0; k < task.planes; ++k, from += task.plane_bytes) {
+      std::int64_t loaded = -1;
+      V low = Ops::zero(), high = low;
+      for (std::int64_t t = 0; t < taps; ++t) {
+        const tern::kernels::bitsliced::Tap tap = task.taps[first + t];
+        if (tap.offset != loaded) {  // neighbours in a row mostly share their words
+          loaded = tap.offset;
+          low = Ops::load_any(from + loaded);
+          high = Ops::load_any(from + loaded + 8);
+        }
+        Ops::store(to + (t * task.planes + k) * static_cast<std::int64_t>(sizeof(V)), Ops::shift_in(low, high, tap.shift));
+      }
     }
-    if (++t == task.count) t = 0, ++c;
+    i += taps;
+    to += taps * task.planes * static_cast<std::int64_t>(sizeof(V));
   }
 }
 
 std::uint64_t only_add(std::int64_t rounds) {
-  V sum[8], carry[8], c = Ops::splat(0x123456789abcdefull);
+  V sum[8], carry[8], c = Ops::zero();
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) sum[i] = carry[i] = Ops::splat(static_cast<std::uint64_t>(rounds + i));
   for (; rounds > 0; --rounds) {
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) Ops::template add<0>(sum[i], carry[i], c);
+    for (int i = 0; i < 8; ++i) Ops::add(sum[i], carry[i], sum[(i + 3) % 8]);  // three different operands, as in a tree
   }
   for (int i = 0; i < 8; ++i) c = Ops::exclusive_or(c, Ops::exclusive_or(sum[i], carry[i]));
   alignas(64) std::uint8_t bytes[sizeof(V)];

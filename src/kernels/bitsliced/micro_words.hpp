@@ -17,10 +17,9 @@ struct Ops {
   static V ones() { return ~zero(); }
   static V exclusive_or(V a, V b) { return a ^ b; }
 
-  template <int kComplemented>
+  static V invert(V v) { return ~v; }
+
   static void add(V& a, V& b, V c) {
-    if constexpr (kComplemented > 0) c = ~c;
-    if constexpr (kComplemented > 2) a = ~a, b = ~b;
     const V differ = a ^ b;
     b = (differ & c) | (~differ & a);
     a = differ ^ c;
@@ -32,8 +31,8 @@ struct Ops {
   }
   static V at_least(V s, V g, V t) { return (s & g) | (~t & (s | g)); }
   static V choose(V m, V a, V b) { return (m & a) | (~m & b); }
-  static V shift_in(const std::uint8_t* p, int n) {
-    const V low = load(p), high = load(p + 8);
+  static V load_any(const std::uint8_t* p) { return load(p); }
+  static V shift_in(V low, V high, int n) {
     if (n == 0) return low;
     const V right = splat(static_cast<std::uint64_t>(n)), left = splat(static_cast<std::uint64_t>(64 - n));
     return (low >> right) | (high << left);

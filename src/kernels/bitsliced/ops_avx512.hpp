@@ -16,10 +16,12 @@ constexpr int table(F f) {
 struct Base {
   using V = __m512i;
   static V load(const std::uint8_t* p) { return _mm512_load_si512(p); }
+  static V load_any(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
   static void store(std::uint8_t* p, V v) { _mm512_storeu_si512(p, v); }
   static V splat(std::uint64_t w) { return _mm512_set1_epi64(static_cast<long long>(w)); }
   static V zero() { return _mm512_setzero_si512(); }
   static V ones() { return _mm512_set1_epi64(-1); }
+  static V invert(V v) { return _mm512_xor_si512(v, ones()); }
 
   static void half(V& a, V& b) {
     const V sum = _mm512_xor_si512(a, b);
