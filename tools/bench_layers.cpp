@@ -11,6 +11,7 @@
 #include "rivals.hpp"
 #include "tern/error.hpp"
 #include "tern/layer_bench.hpp"
+#include "tern/parallel.hpp"
 
 namespace tern::cli {
 namespace {
@@ -147,7 +148,10 @@ void add_bench_layers(App& bench) {
   verb->add_option("--seconds", o->seconds, "Time for each shape, at least")->check(NonNegativeNumber)->capture_default_str();
   verb->add_option("--rounds", o->rounds, "Turns for each shape, at least")->check(Range(1, 1000000))->capture_default_str();
   add_common(*verb, o->common);
-  verb->callback([o] { o->set == "relations" ? bench_relations(*o) : bench_layers(*o); });
+  verb->callback([o] {
+    set_num_threads(1);
+    o->set == "relations" ? bench_relations(*o) : bench_layers(*o);
+  });
 }
 
 }  // namespace tern::cli

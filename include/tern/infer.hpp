@@ -51,6 +51,11 @@ struct StepInfo {
   std::int64_t bytes = 0;   ///< of the result, for one image
 };
 
+/// Time of one step.
+struct StepTime {
+  double median_seconds = 0, best_seconds = 0;  ///< for one image
+};
+
 class Session {
  public:
   /// Checks the whole model first: ops, keys, shapes, blobs, sums that could overflow.
@@ -66,6 +71,10 @@ class Session {
   std::int64_t classes() const;   ///< numbers in one image's result
   Isa isa() const;
   std::vector<StepInfo> plan() const;
+  std::size_t arena_bytes() const;  ///< working memory of one image
+  /// Runs the image (C x H x W bytes) at least `rounds` >= 1 times, on one thread, and times every step; rows as in plan().
+  /// Errors: ShapeError, ValueError.
+  std::vector<StepTime> profile(std::span<const std::uint8_t> image, int rounds, double min_seconds = 0);
 
   /// images: n x C x H x W bytes. logits: n x classes().
   /// Errors: ShapeError if a size does not fit.

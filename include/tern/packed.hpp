@@ -103,6 +103,21 @@ struct FileInfo {
 /// Checks everything that decode() checks. Errors: those of decode().
 FileInfo inspect(std::span<const std::byte> bytes, std::string_view name = "<memory>");
 
+/// Compression against ResNet-18 for CIFAR, 11,164,352 weights of 32 bits, as the literature on ternary architecture search
+/// defines it: 32 * 11164352 / sum over layers of (bits a weight * weights). Weights of convolutions and dense layers only.
+/// Paper: Lin et al., TAS, 2021; algorithm specification, section 7.8.
+struct Compression {
+  std::int64_t weights = 0;   ///< in all
+  int bits = 32;              ///< of a quantized weight: the widest of the model's; 32 if none is quantized
+  double paper = 0;           ///< every layer at `bits`, the unquantized ones too
+  double strict = 0;          ///< unquantized layers at 32 bits, and 32 bits for each stored scale
+  double packed5 = 0;         ///< as strict, with ternary weights at 1.6 bits
+  double file = 0;            ///< 32 * 11164352 bits over the bits of the file: everything counts
+  double own = 0;             ///< this model's weights in 32 bits over the bits of the file
+};
+/// `file_bytes`: size of the file that holds the model. All ratios are 0 if there is no weight.
+Compression compression(const Model& model, std::uint64_t file_bytes);
+
 // ---- folding of float expressions into integer thresholds ----------------------------------------------------------
 
 /// What follows one output channel of a convolution on codes, up to the next quantizer.

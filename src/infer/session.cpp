@@ -2,6 +2,7 @@
 // as threads each thread takes whole images; below that, the rows of each large step.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <map>
 
@@ -122,6 +123,29 @@ struct Session::Impl {
     if (tap) report_tap(n);
   }
 
+  std::vector<StepTime> profile(const std::uint8_t* image, int rounds, double min_seconds) {
+    using Clock = std::chrono::steady_clock;
+    const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };
+    ensure_workspaces(1);
+    Workspace& w = workspaces[0];
+    w.image = image;
+    std::vector<std::vector<double>> seconds(plan.steps.size());
+    const auto start = Clock::now();
+    for (int r = -1; r < rounds || since(start) < min_seconds; ++r) {  // the first round warms up
+      for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        const auto begin = Clock::now();
+        plan.steps[i]->run(w, 0, plan.steps[i]->units());
+        if (r >= 0) seconds[i].push_back(since(begin));
+      }
+    }
+    std::vector<StepTime> out;
+    for (auto& s : seconds) {
+      std::sort(s.begin(), s.end());
+      out.push_back({s[s.size() / 2], s.front()});
+    }
+    return out;
+  }
+
   // ---- tap ----
 
   void prepare_tap(i64 n) {
@@ -189,6 +213,17 @@ std::vector<StepInfo> Session::plan() const {
                     static_cast<std::int64_t>(out.bytes)});
   }
   return rows;
+}
+
+std::size_t Session::arena_bytes() const { return impl_->plan.arena_bytes; }
+
+std::vector<StepTime> Session::profile(std::span<const std::uint8_t> image, int rounds, double min_seconds) {
+  if (static_cast<i64>(image.size()) != impl_->input().numel()) {
+    throw ShapeError("[session.profile] expected the bytes of one image, " + impl_->input().shape.str() + "; got " +
+                     std::to_string(image.size()));
+  }
+  if (rounds < 1) throw ValueError("[session.profile] expected rounds >= 1; got " + std::to_string(rounds));
+  return impl_->profile(image.data(), rounds, min_seconds);
 }
 
 void Session::run(std::span<const std::uint8_t> images, std::int64_t n, std::span<float> logits) {

@@ -252,6 +252,14 @@ TEST_CASE("session: bad options and sizes") {
   infer::Session s(b.model);
   std::vector<std::uint8_t> image(16);
   std::vector<float> logits(4);
+  CHECK_THROWS_AS(s.profile(image, 0), ValueError);
+  CHECK_THROWS_AS(s.profile({}, 1), ShapeError);
+  const auto before = s.run(image, 1);
+  const auto times = s.profile(image, 3);
+  REQUIRE(times.size() == s.plan().size());
+  for (const auto& t : times) CHECK((t.best_seconds >= 0 && t.median_seconds >= t.best_seconds));
+  CHECK(s.run(image, 1) == before);
+  CHECK(s.arena_bytes() > 0);
   CHECK_THROWS_AS(s.run(image, 2), ShapeError);
   CHECK_THROWS_AS(s.run(image, 1, logits), ShapeError);
   CHECK(s.run({}, 0).empty());

@@ -58,6 +58,10 @@ $tern pack "$dir/whole" "$dir/net.tern" --quiet
 $tern verify "$dir/whole" "$dir/net.tern" --limit 100 --quiet || fail "verify found a difference"
 $tern verify "$dir/whole" "$dir/net.tern" --limit 50 --json | grep -q '"identical":true' || fail "verify --json"
 $tern run "$dir/net.tern" --limit 50 --json | grep -q '"images":50' || fail "run --json"
+$tern plan "$dir/net.tern" --seconds 0.01 --json | grep -q '"median_us":' || fail "plan --json"
+$tern size "$dir/net.tern" --json | grep -q "\"bytes\":$(wc -c <"$dir/net.tern")," || fail "size is not that of the file"
+$tern bench layers --shape 16x8,9x7k5s2 --rounds 1 --seconds 0 --json | grep -q '"shape":"9x7k5s2"' || fail "bench layers --json"
+expect 1 "CHANNELSxSIZE" $tern bench layers --shape 16y8
 $tern data fashion-mnist-mini --sheet "$dir/sheet.png" --rows 2 --columns 2 >/dev/null
 $tern run "$dir/net.tern" "$dir/sheet.png" --json | grep -q '"class":' || fail "run on a PNG"
 for verb in train eval pack verify run bench compare summary data list info; do

@@ -1,0 +1,68 @@
+// tern plan: what runs a packed file, step by step, and how long each step takes.
+#include <fmt/core.h>
+
+#include "console.hpp"
+#include "tern/infer.hpp"
+
+namespace tern::cli {
+namespace {
+
+struct Options {
+  Common common;
+  std::string file, isa, kernel;
+  double seconds = 1;
+};
+
+void show_plan(const Options& o) {
+  infer::Options how;
+  if (!o.isa.empty()) how.isa = isa_from_name(o.isa);
+  how.kernel = o.kernel;
+  infer::Session session = infer::Session::load(o.file, how);
+  const std::vector<infer::StepInfo> plan = session.plan();
+  std::vector<infer::StepTime> times(plan.size());
+  if (o.seconds > 0) {
+    std::vector<std::uint8_t> image(static_cast<std::size_t>(session.input_shape().numel()));
+    for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i * 2654435761u >> 24);
+    times = session.profile(image, 3, o.seconds);
+  }
+  double total = 0;
+  for (const infer::StepTime& t : times) total += t.median_seconds;
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  std::vector<std::vector<std::string>> rows;
+  const auto rate = [](std::int64_t macs, double seconds) {
+    return macs > 0 && seconds > 0 ? fmt::format("{:.1f}", static_cast<double>(macs) / seconds / 1e9) : "";
+  };
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    const infer::StepInfo& s = plan[i];
+    const infer::StepTime& t = times[i];
+    nlohmann::ordered_json row = {{"nodes", s.nodes}, {"kernel", s.kernel}, {"layout", s.layout}, {"macs", s.macs}, {"bytes", s.bytes}};
+    if (o.seconds > 0) row["median_us"] = t.median_seconds * 1e6, row["best_us"] = t.best_seconds * 1e6;
+    json.push_back(std::move(row));
+    rows.push_back({s.nodes, s.kernel, s.layout, std::to_string(s.bytes), s.macs > 0 ? fmt::format("{:.2f}", static_cast<double>(s.macs) / 1e6) : "",
+                    fmt::format("{:.1f}", t.median_seconds * 1e6), total > 0 ? percent_text(t.median_seconds / total) : "",
+                    rate(s.macs, t.median_seconds)});
+  }
+  if (o.common.json) {
+    print_json({{"file", o.file}, {"isa", name_of(session.isa())}, {"input", session.input_shape().str()}, {"arena_bytes", session.arena_bytes()},
+                {"total_us", total * 1e6}, {"steps", json}});
+    return;
+  }
+  fmt::print("{}: {} image on {}, one thread; arena {}{}\n{}", o.file, session.input_shape().str(), name_of(session.isa()),
+             bytes_text(session.arena_bytes()), total > 0 ? fmt::format("; {:.1f} us a pass", total * 1e6) : "",
+             table({"layers", "kernel", "layout", "bytes", "MMAC", "us", "share", "GMAC/s"}, rows));
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("plan", "Show the steps that run a packed file: kernel, layout, bytes, measured time");
+  verb->add_option("FILE", o->file, "Packed file")->required();
+  verb->add_option("--isa", o->isa, "Instruction set; see tern info");
+  verb->add_option("--kernel", o->kernel, "Only this kernel family: reference, kpacked");
+  verb->add_option("--seconds", o->seconds, "Time for measuring; 0: do not measure")->check(CLI::NonNegativeNumber)->capture_default_str();
+  add_common(*verb, o->common);
+  verb->callback([o] { show_plan(*o); });
+}
+
+}  // namespace tern::cli
