@@ -54,13 +54,13 @@ void show_plan(const Options& o) {
 
 }  // namespace
 
-void add_plan(CLI::App& app) {
+void add_plan(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("plan", "Show the steps that run a packed file: kernel, layout, bytes, measured time");
+  App* verb = app.add_subcommand("plan", "Show the steps that run a packed file: kernel, layout, bytes, measured time");
   verb->add_option("FILE", o->file, "Packed file")->required();
   verb->add_option("--isa", o->isa, "Instruction set; see tern info");
   verb->add_option("--kernel", o->kernel, "Only this kernel family: reference, kpacked");
-  verb->add_option("--seconds", o->seconds, "Time for measuring; 0: do not measure")->check(CLI::NonNegativeNumber)->capture_default_str();
+  verb->add_option("--seconds", o->seconds, "Time for measuring; 0: do not measure")->check(NonNegativeNumber)->capture_default_str();
   add_common(*verb, o->common);
   verb->callback([o] { show_plan(*o); });
 }

@@ -1,9 +1,8 @@
 // Floats by OpenBLAS and by the trainer's own convolution.
-#include <cblas.h>
-
 #include <algorithm>
 #include <memory>
 
+#include "kernels/blas.hpp"
 #include "rivals.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -45,7 +44,6 @@ void im2col(const LayerProblem& p, const std::vector<float>& x, std::vector<floa
 }  // namespace
 
 std::vector<infer::Contender> float_rivals(const LayerProblem& p) {
-  openblas_set_num_threads(1);
   struct State {
     std::vector<float> x, w, columns, y;
     Tensor tx, tw;
@@ -60,9 +58,7 @@ std::vector<infer::Contender> float_rivals(const LayerProblem& p) {
   state->tw = Tensor::from(state->w, Shape{p.outputs, p.channels, p.kernel, p.kernel});
   return {{"openblas", [state, p] { im2col(p, state->x, state->columns); },
            [state, p, k, n] {
-             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<blasint>(p.outputs), static_cast<blasint>(n),
-                         static_cast<blasint>(k), 1, state->w.data(), static_cast<blasint>(k), state->columns.data(),
-                         static_cast<blasint>(n), 0, state->y.data(), static_cast<blasint>(n));
+             kernels::gemm(false, false, p.outputs, n, k, 1.0f, state->w.data(), k, state->columns.data(), n, 0.0f, state->y.data(), n);
            }},
           {"tern/fp32", {}, [state, p] {
              const NoGrad off;

@@ -47,9 +47,9 @@ void show_size(const Options& o) {
 
 }  // namespace
 
-void add_size(CLI::App& app) {
+void add_size(App& app) {
   auto o = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("size", "Show where the bytes of a packed file go, and its compression ratios");
+  App* verb = app.add_subcommand("size", "Show where the bytes of a packed file go, and its compression ratios");
   verb->add_option("FILE", o->file, "Packed file")->required();
   add_common(*verb, o->common);
   verb->callback([o] { show_size(*o); });

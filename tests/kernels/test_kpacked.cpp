@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "guard_pages.hpp"
 #include "kernels/exact.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "kernels/reference/dense.hpp"
@@ -25,7 +26,7 @@ std::vector<std::int8_t> random_codes(Rng& rng, i64 n, int lo, int hi) {
   return v;
 }
 
-// Planes in a buffer of exactly their size (a sanitizer build sees any byte too far), filled with junk first.
+// Planes in a buffer of exactly their size, filled with junk first.
 AlignedVector<u8> packed(const PlaneLayout& layout, const std::vector<std::int8_t>& codes) {
   AlignedVector<u8> planes(static_cast<std::size_t>(layout.total_bytes()), 0xa7);
   kpacked::clear(layout, planes.data());
@@ -35,7 +36,9 @@ AlignedVector<u8> packed(const PlaneLayout& layout, const std::vector<std::int8_
 
 std::vector<std::int32_t> convolve(const kpacked::Micro& micro, const ConvShape& d, const PlaneLayout& layout,
                                    const std::vector<std::int8_t>& x, const std::vector<std::int8_t>& w) {
-  const auto planes = packed(layout, x);
+  const auto dense = packed(layout, x);
+  const testing::Guarded<u8> planes(dense.size(), d.channels % 2 == 0);  // between pages that nobody may touch
+  std::copy(dense.begin(), dense.end(), planes.data());
   const kpacked::Conv conv(d, layout, w.data());
   const i64 rows = d.out_height(), cols = d.out_width();
   std::vector<std::int32_t> out(static_cast<std::size_t>(d.outputs * rows * cols), 12345);
