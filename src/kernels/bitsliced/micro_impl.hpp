@@ -142,7 +142,7 @@ void all_outputs(const TileTask& task, Source list) {
     } else {
       const V sign = Ops::load(count + (run.stored - 1) * static_cast<std::int64_t>(sizeof(V)));
 #pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(count + b * sizeof(V)) : sign;
+      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(count + b * static_cast<int>(sizeof(V))) : sign;
       if (run.twice) {
 #pragma GCC unroll 20
         for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
@@ -157,7 +157,7 @@ void all_outputs(const TileTask& task, Source list) {
       compare_and_store<B>(task, o, state);
     } else {
 #pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) Ops::store(count + b * sizeof(V), state[b]);
+      for (int b = 0; b < B; ++b) Ops::store(count + b * static_cast<int>(sizeof(V)), state[b]);
     }
   }
 }
