@@ -13,11 +13,13 @@ constexpr std::size_t kChunk = std::size_t{1} << 20;
 /// Deflate codes at most 258 bytes in 2 bits, so a longer promise is a lie and needs no memory.
 constexpr std::size_t kMaxRatio = 1032;
 
+/// zlib's window bits: the largest window, with gzip's wrapper (CRC-32 and length required), or without any.
+enum class Wrapper { kGzip = 15 + 16, kNone = -15 };
+
 class Inflater {
  public:
-  Inflater(ByteView bytes, const std::string& path) : bytes_(bytes), path_(path) {
-    // 15 + 16: the largest window, gzip wrapper (with its CRC-32 and length) required.
-    if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw IoError(std::string("[") + kOp + "] zlib: out of memory");
+  Inflater(ByteView bytes, const std::string& path, Wrapper wrapper = Wrapper::kGzip) : bytes_(bytes), path_(path) {
+    if (inflateInit2(&stream_, static_cast<int>(wrapper)) != Z_OK) throw IoError(std::string("[") + kOp + "] zlib: out of memory");
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -77,12 +79,14 @@ Bytes gunzip_prefix(ByteView bytes, std::size_t n, const std::string& path) {
   return out;
 }
 
-Bytes gunzip_exact(ByteView bytes, std::size_t size, const std::string& path) {
+namespace {
+
+Bytes exact(ByteView bytes, std::size_t size, const std::string& path, Wrapper wrapper) {
   if (size / kMaxRatio > bytes.size()) {
     bad_format(kOp, path, 0, "size",
                "expected " + std::to_string(size) + " bytes of content; got a file too short to hold them");
   }
-  Inflater inflater(bytes, path);
+  Inflater inflater(bytes, path, wrapper);
   Bytes out;
   out.reserve(std::min(size, 16 * bytes.size()));
   inflater.append(out, size);
@@ -103,6 +107,16 @@ Bytes gunzip_exact(ByteView bytes, std::size_t size, const std::string& path) {
                    " more bytes");
   }
   return out;
+}
+
+}  // namespace
+
+Bytes gunzip_exact(ByteView bytes, std::size_t size, const std::string& path) {
+  return exact(bytes, size, path, Wrapper::kGzip);
+}
+
+Bytes inflate_exact(ByteView bytes, std::size_t size, const std::string& path) {
+  return exact(bytes, size, path, Wrapper::kNone);
 }
 
 }  // namespace tern::data

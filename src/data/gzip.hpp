@@ -15,4 +15,7 @@ Bytes gunzip_prefix(ByteView bytes, std::size_t n, const std::string& path);
 /// Errors: FormatError; memory grows with what is really unpacked, not with `size`.
 Bytes gunzip_exact(ByteView bytes, std::size_t size, const std::string& path);
 
+/// The same for plain deflate data without a wrapper, and so without a checksum.
+Bytes inflate_exact(ByteView bytes, std::size_t size, const std::string& path);
+
 }  // namespace tern::data

@@ -1,0 +1,195 @@
+// .npy: "\x93NUMPY", version, header length, a Python dictionary with descr, fortran_order and shape, then the numbers.
+#include "tern/numpy.hpp"
+
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+#include "convert/half.hpp"
+#include "convert/zip.hpp"
+#include "core/file.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+struct Header {
+  std::string descr;
+  bool fortran_order = false;
+  std::vector<std::int64_t> shape;
+};
+
+/// The dictionary, in the few forms that NumPy writes: 'text', True, False, tuples of integers.
+class DictionaryReader {
+ public:
+  DictionaryReader(std::string_view text, const std::string& path) : text_(text), path_(path) {}
+
+  Header read() {
+    Header h;
+    bool has_descr = false, has_order = false, has_shape = false;
+    expect('{');
+    while (peek() != '}') {
+      const std::string key = quoted();
+      expect(':');
+      bool& seen = key == "descr" ? has_descr : key == "fortran_order" ? has_order : has_shape;
+      if (key != "descr" && key != "fortran_order" && key != "shape") fail("unknown key \"" + key.substr(0, 40) + "\"");
+      if (seen) fail("the key \"" + key + "\" appears twice");
+      seen = true;
+      if (key == "descr") h.descr = quoted();
+      else if (key == "fortran_order") h.fortran_order = truth();
+      else h.shape = tuple();
+      if (peek() == ',') ++at_;
+      else if (peek() != '}') fail("expected ',' or '}'");
+    }
+    ++at_;
+    if (peek() != '\0') fail("text behind the dictionary");
+    if (!has_descr || !has_order || !has_shape) fail("expected descr, fortran_order and shape");
+    return h;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& why) const {
+    throw FormatError("[npy] " + path_ + ", byte " + std::to_string(10 + at_) + ", header: " + why);
+  }
+  char peek() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
+    return at_ < text_.size() ? text_[at_] : '\0';
+  }
+  void expect(char c) {
+    if (peek() != c) fail(std::string("expected '") + c + "'");
+    ++at_;
+  }
+  std::string quoted() {
+    const char quote = peek();
+    if (quote != '\'' && quote != '"') fail("expected a quoted word");
+    const std::size_t end = text_.find(quote, at_ + 1);
+    if (end == std::string_view::npos) fail("a quoted word without an end");
+    const std::string word(text_.substr(at_ + 1, end - at_ - 1));
+    at_ = end + 1;
+    return word;
+  }
+  bool truth() {
+    peek();
+    for (const std::string_view word : {"True", "False"}) {
+      if (text_.substr(at_).starts_with(word)) {
+        at_ += word.size();
+        return word == "True";
+      }
+    }
+    fail("expected True or False");
+  }
+  std::vector<std::int64_t> tuple() {
+    std::vector<std::int64_t> out;
+    expect('(');
+    while (peek() != ')') {
+      std::int64_t v = 0;
+      const auto [end, ec] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), v);
+      if (ec != std::errc{} || v < 0) fail("expected an extent");
+      at_ = static_cast<std::size_t>(end - text_.data());
+      out.push_back(v);
+      if (out.size() > 64) fail("too many dimensions");
+      if (peek() == ',') ++at_;
+      else if (peek() != ')') fail("expected ',' or ')'");
+    }
+    ++at_;
+    return out;
+  }
+
+  std::string_view text_;
+  const std::string& path_;
+  std::size_t at_ = 0;
+};
+
+struct NumberType {
+  const char* descr;
+  std::size_t bytes;
+  DType dtype;
+};
+constexpr NumberType kTypes[] = {{"<f4", 4, DType::kF32}, {"<f8", 8, DType::kF64}, {"<i8", 8, DType::kI64},
+                                 {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}};
+
+/// to[i] = convert(element i), elements of type From without alignment.
+template <class From, class To, class F>
+void copy_as(const std::byte* from, To* to, std::size_t n, F convert) {
+  for (std::size_t i = 0; i < n; ++i) {
+    From v;
+    std::memcpy(&v, from + i * sizeof v, sizeof v);
+    to[i] = convert(v);
+  }
+}
+
+}  // namespace
+
+Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
+  const auto fail = [&](std::size_t offset, const std::string& field, const std::string& why) {
+    throw FormatError("[npy] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why);
+  };
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
+  if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) fail(0, "magic", "not an npy file");
+  const std::size_t version = byte(6);
+  if (version < 1 || version > 3 || byte(7) != 0) fail(6, "version", "expected 1.0, 2.0 or 3.0");
+  const std::size_t begin = version == 1 ? 10 : 12;
+  const std::size_t length = byte(8) | byte(9) << 8 | (version == 1 ? 0 : byte(10) << 16 | byte(11) << 24);
+  if (length > bytes.size() - begin || length > 65536) {
+    fail(8, "header length", "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(bytes.size()));
+  }
+  const Header h = DictionaryReader({reinterpret_cast<const char*>(bytes.data()) + begin, length}, path).read();
+
+  const NumberType* type = nullptr;
+  for (const NumberType& t : kTypes) {
+    if (h.descr == t.descr) type = &t;
+  }
+  if (!type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4");
+  Shape shape;
+  try {
+    shape = Shape(h.shape);
+  } catch (const ShapeError&) {
+    fail(begin, "shape", "too many dimensions or elements");
+  }
+  int long_dimensions = 0;
+  for (const std::int64_t d : h.shape) long_dimensions += d > 1;
+  if (h.fortran_order && long_dimensions > 1) fail(begin, "fortran_order", "expected C order");
+  const std::size_t data = begin + length, have = bytes.size() - data;
+  const auto n = static_cast<std::uint64_t>(shape.numel());
+  if (n > have || n * type->bytes != have) {
+    fail(data, "data", "shape " + shape.str() + " of " + h.descr + " does not fill the " + std::to_string(have) + " bytes");
+  }
+  const Tensor t = Tensor::empty(shape, type->dtype);
+  const std::byte* from = bytes.data() + data;
+  const std::string_view d = type->descr;
+  if (d == "<f2") copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
+  else if (d == "<i4") copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
+  else if (n == 0) return t;
+  else if (d == "<f4") std::memcpy(t.data<float>(), from, have);
+  else if (d == "<f8") std::memcpy(t.data<double>(), from, have);
+  else std::memcpy(t.data<std::int64_t>(), from, have);
+  return t;
+}
+
+Tensor read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
+
+SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& path) {
+  const data::ByteView view(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  SafetensorsFile out;
+  for (const ZipMember& m : zip_members(view, path)) {
+    if (!m.name.ends_with(".npy")) {
+      throw FormatError("[npz] " + path + ", byte " + std::to_string(m.offset) + ", member \"" + m.name.substr(0, 100) +
+                        "\": expected names that end in .npy");
+    }
+    const data::Bytes content = zip_content(view, m, path);
+    out.tensors.push_back({m.name.substr(0, m.name.size() - 4), parse_npy(std::as_bytes(std::span(content)), path + " (" + m.name + ")")});
+  }
+  return out;
+}
+
+SafetensorsFile read_npz(const std::string& path) { return parse_npz(read_file(path), path); }
+
+SafetensorsFile read_tensors(const std::string& path) {
+  if (path.ends_with(".npz")) return read_npz(path);
+  if (!path.ends_with(".npy")) return read_safetensors(path);
+  SafetensorsFile out;
+  out.tensors.push_back({std::filesystem::path(path).stem().string(), read_npy(path)});
+  return out;
+}
+
+}  // namespace tern

@@ -1,0 +1,248 @@
+// npy and npz: round trips of hand-made files, and files that lie.
+#include <zlib.h>
+
+#include <cstring>
+
+#include "catch.hpp"
+#include "packed/crc32.hpp"
+#include "temp_dir.hpp"
+#include "tern/error.hpp"
+#include "tern/numpy.hpp"
+
+using namespace tern;
+
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+void append(Bytes& to, const void* from, std::size_t n) {
+  const auto* p = static_cast<const std::byte*>(from);
+  to.insert(to.end(), p, p + n);
+}
+void append(Bytes& to, const std::string& text) { append(to, text.data(), text.size()); }
+template <class T>
+void append_number(Bytes& to, T v) {
+  append(to, &v, sizeof v);
+}
+
+Bytes npy(const std::string& dictionary, const Bytes& data, int version = 1) {
+  Bytes out;
+  append(out, std::string("\x93NUMPY", 6));
+  out.push_back(static_cast<std::byte>(version));
+  out.push_back(std::byte{0});
+  if (version == 1) append_number(out, static_cast<std::uint16_t>(dictionary.size()));
+  else append_number(out, static_cast<std::uint32_t>(dictionary.size()));
+  append(out, dictionary);
+  out.insert(out.end(), data.begin(), data.end());
+  return out;
+}
+std::string dictionary(const std::string& descr, const std::string& shape, const std::string& order = "False") {
+  return "{'descr': '" + descr + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }   \n";
+}
+template <class T>
+Bytes raw(const std::vector<T>& values) {
+  Bytes out;
+  append(out, values.data(), values.size() * sizeof(T));
+  return out;
+}
+Bytes floats_npy(const std::vector<float>& v) {
+  return npy(dictionary("<f4", "(" + std::to_string(v.size()) + ",)"), raw(v));
+}
+
+Bytes deflated(const Bytes& content) {
+  z_stream s{};
+  deflateInit2(&s, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY);
+  Bytes out(deflateBound(&s, content.size()) + 64);
+  s.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(content.data()));
+  s.avail_in = static_cast<uInt>(content.size());
+  s.next_out = reinterpret_cast<Bytef*>(out.data());
+  s.avail_out = static_cast<uInt>(out.size());
+  deflate(&s, Z_FINISH);
+  out.resize(s.total_out);
+  deflateEnd(&s);
+  return out;
+}
+
+/// What a member claims; a test changes what shall be a lie.
+struct Member {
+  std::string name;
+  Bytes packed;
+  std::uint32_t size = 0, crc = 0;
+  std::uint16_t method = 0, flags = 0;
+  std::int64_t claimed_packed = -1, claimed_local = -1;
+};
+Member member(const std::string& name, const Bytes& content, bool deflate = false) {
+  Member m;
+  m.name = name;
+  m.packed = deflate ? deflated(content) : content;
+  m.size = static_cast<std::uint32_t>(content.size());
+  m.crc = packed::crc32(content);
+  m.method = deflate ? 8 : 0;
+  return m;
+}
+Bytes zip(const std::vector<Member>& members, const std::string& comment = "") {
+  Bytes out, directory;
+  for (const Member& m : members) {
+    const auto local = static_cast<std::uint32_t>(m.claimed_local >= 0 ? static_cast<std::size_t>(m.claimed_local) : out.size());
+    const auto packed = static_cast<std::uint32_t>(m.claimed_packed >= 0 ? static_cast<std::size_t>(m.claimed_packed) : m.packed.size());
+    // As NumPy writes it: a zip64 field of 20 bytes in the local header.
+    append_number(out, std::uint32_t{0x04034b50});
+    append_number(out, std::uint16_t{45});
+    append_number(out, m.flags);
+    append_number(out, m.method);
+    append_number(out, std::uint32_t{0});
+    append_number(out, m.crc);
+    append_number(out, std::uint32_t{0xffffffff});
+    append_number(out, std::uint32_t{0xffffffff});
+    append_number(out, static_cast<std::uint16_t>(m.name.size()));
+    append_number(out, std::uint16_t{20});
+    append(out, m.name);
+    out.insert(out.end(), 20, std::byte{0});
+    out.insert(out.end(), m.packed.begin(), m.packed.end());
+
+    append_number(directory, std::uint32_t{0x02014b50});
+    append_number(directory, std::uint32_t{45 | 45 << 16});
+    append_number(directory, m.flags);
+    append_number(directory, m.method);
+    append_number(directory, std::uint32_t{0});
+    append_number(directory, m.crc);
+    append_number(directory, packed);
+    append_number(directory, m.size);
+    append_number(directory, static_cast<std::uint16_t>(m.name.size()));
+    directory.insert(directory.end(), 12, std::byte{0});
+    append_number(directory, local);
+    append(directory, m.name);
+  }
+  const auto begin = static_cast<std::uint32_t>(out.size());
+  out.insert(out.end(), directory.begin(), directory.end());
+  append_number(out, std::uint32_t{0x06054b50});
+  append_number(out, std::uint32_t{0});
+  append_number(out, static_cast<std::uint16_t>(members.size()));
+  append_number(out, static_cast<std::uint16_t>(members.size()));
+  append_number(out, static_cast<std::uint32_t>(directory.size()));
+  append_number(out, begin);
+  append_number(out, static_cast<std::uint16_t>(comment.size()));
+  append(out, comment);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("npy: dtypes, shapes and versions", "[convert]") {
+  const Tensor a = parse_npy(npy(dictionary("<f4", "(2, 3)"), raw<float>({1, 2, 3, 4, 5, 6})), "a");
+  CHECK(a.shape() == Shape{2, 3});
+  CHECK(a.to_vector() == std::vector<double>{1, 2, 3, 4, 5, 6});
+  CHECK(parse_npy(npy(dictionary("<f8", "()"), raw<double>({0.1})), "b").item() == 0.1);
+  CHECK(parse_npy(npy(dictionary("<i8", "(1,)"), raw<std::int64_t>({-7}), 2), "c").dtype() == DType::kI64);
+  CHECK(parse_npy(npy(dictionary("<i4", "(2,)"), raw<std::int32_t>({-7, 8}), 3), "d").to_vector() == std::vector<double>{-7, 8});
+  CHECK(parse_npy(npy(dictionary("<f2", "(2,)", "True"), raw<std::uint16_t>({0x3C00, 0xC000})), "e").to_vector() ==
+        std::vector<double>{1, -2});
+  CHECK(parse_npy(npy(dictionary("<f4", "(0, 5)"), {}), "f").numel() == 0);
+}
+
+TEST_CASE("npy: files that lie", "[convert]") {
+  const auto fails = [](const Bytes& bytes, const char* reason) {
+    INFO(reason);
+    CHECK_THROWS_AS(parse_npy(bytes, "lie"), FormatError);
+    CHECK_THROWS_WITH(parse_npy(bytes, "lie"), ContainsSubstring(reason));
+  };
+  const Bytes four = raw<float>({1});
+  fails({}, "not an npy");
+  fails(npy(dictionary("<f4", "(1,)"), four, 9), "version");
+  fails(npy(dictionary(">f4", "(1,)"), four), "unknown dtype");
+  fails(npy(dictionary("|O", "(1,)"), four), "unknown dtype");
+  fails(npy(dictionary("<f8", "(1,)"), four), "does not fill");
+  fails(npy(dictionary("<f4", "(2,)"), four), "does not fill");
+  fails(npy(dictionary("<f4", "(1152921504606846976,)"), four), "does not fill");
+  fails(npy(dictionary("<f4", "(4294967296, 4294967296, 4294967296)"), four), "dimensions or elements");
+  fails(npy(dictionary("<f4", "(1,1,1,1,1,1,1,1,1,1,1,1)"), four), "dimensions or elements");
+  fails(npy(dictionary("<f4", "(-1,)"), four), "extent");
+  fails(npy(dictionary("<f4", "(99999999999999999999999,)"), four), "extent");
+  fails(npy(dictionary("<f4", "(1, 2, 2)", "True"), raw<float>({1, 2, 3, 4})), "C order");
+  fails(npy("{'descr': '<f4', 'shape': (1,)}", four), "expected descr");
+  fails(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", four), "twice");
+  fails(npy("{'descr': '<f4', 'evil': 1}", four), "unknown key");
+  fails(npy("__import__('os')", four), "expected '{'");
+  fails(npy("{'descr: 1}", four), "quoted word");
+  Bytes long_header = npy(dictionary("<f4", "(1,)"), four, 2);
+  const std::uint32_t lie = 0xfffffff0;
+  std::memcpy(long_header.data() + 8, &lie, 4);
+  fails(long_header, "header length");
+  const Bytes good = npy(dictionary("<f4", "(1,)"), four);
+  for (std::size_t n = 0; n < good.size(); ++n) {
+    REQUIRE_THROWS_AS(parse_npy(std::span(good).first(n), "cut"), FormatError);
+  }
+}
+
+TEST_CASE("npz: stored and deflated members", "[convert]") {
+  const std::vector<float> zeros(5000, 0.0f);
+  const Bytes archive = zip({member("layer1.0.conv1.weight.npy", floats_npy({1, 2})), member("fc.bias.npy", floats_npy(zeros), true)}, "hello");
+  const SafetensorsFile f = parse_npz(archive, "a.npz");
+  REQUIRE(f.tensors.size() == 2);
+  CHECK(f.find("layer1.0.conv1.weight").to_vector() == std::vector<double>{1, 2});
+  CHECK(f.find("fc.bias").numel() == 5000);
+  CHECK(parse_npz(zip({}), "empty").tensors.empty());
+  for (std::size_t n = 0; n < archive.size(); ++n) {
+    REQUIRE_THROWS_AS(parse_npz(std::span(archive).first(n), "cut"), FormatError);
+  }
+}
+
+TEST_CASE("npz: one changed byte is found or changes no value", "[convert]") {
+  const Bytes good = zip({member("a.npy", floats_npy({1, 2, 3}), true), member("b.npy", floats_npy({4}))});
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    Bytes bad = good;
+    bad[i] ^= std::byte{0x41};
+    try {
+      const SafetensorsFile f = parse_npz(bad, "bad");
+      for (const NamedTensor& t : f.tensors) CHECK((t.value.to_vector() == std::vector<double>{1, 2, 3} || t.value.to_vector() == std::vector<double>{4}));
+    } catch (const FormatError&) {
+    }
+  }
+}
+
+TEST_CASE("npz: archives that lie", "[convert]") {
+  const auto fails = [](const Bytes& bytes, const char* reason) {
+    INFO(reason);
+    reset_peak_memory();
+    const std::int64_t before = memory_stats().live_bytes;
+    CHECK_THROWS_AS(parse_npz(bytes, "lie"), FormatError);
+    CHECK_THROWS_WITH(parse_npz(bytes, "lie"), ContainsSubstring(reason));
+    CHECK(memory_stats().peak_bytes - before < (1 << 20));
+  };
+  const Bytes one = floats_npy({1});
+  fails({}, "too short");
+  fails(one, "end record");
+  fails(zip({member("a.npy", one), member("a.npy", one)}), "twice");
+  fails(zip({member("a.txt", one)}), "end in .npy");
+  Member m = member("a.npy", one);
+  m.flags = 1;
+  fails(zip({m}), "encrypted");
+  m = member("a.npy", one);
+  m.method = 12;
+  fails(zip({m}), "compression 12");
+  m = member("a.npy", one);
+  m.crc ^= 1;
+  fails(zip({m}), "checksum");
+  m = member("a.npy", one);
+  m.claimed_packed = m.size = 0x7fffffff;
+  fails(zip({m}), "outside the file");
+  m = member("a.npy", one);
+  m.claimed_local = 0x7ffffff0;
+  fails(zip({m}), "local header");
+  m = member("a.npy", one);
+  m.size = 0xffffffff;
+  m.claimed_packed = 0xffffffff;
+  fails(zip({m}), "zip64");
+  m = member("a.npy", one, true);
+  m.size += 1;
+  fails(zip({m}), "expected");
+  m = member("b.npy", one);
+  m.claimed_local = 0;
+  fails(zip({member("a.npy", one), m}), "overlap");
+  // Bombs: a deflated member that claims what deflate cannot give, and one that could give it.
+  m = member("a.npy", one, true);
+  m.size = 15 << 20;
+  fails(zip({m}), "too short to hold");
+  Bytes zeros(std::size_t{40} << 20);
+  fails(zip({member("a.npy", zeros, true)}), "claims to unpack");
+}
