@@ -52,6 +52,7 @@ struct ForwardContext {
   bool calibrating = false;     ///< first batch: activation quantizers set themselves up
   bool update_running = true;   ///< batch norm
   double drop_path = 0;         ///< probability used by drop_path layers that follow the schedule
+  bool relaxed = false;         ///< evaluation multiplies with the weights of training: see Layer::set_relaxed()
   bool then_relu = false;       ///< of layers that can_fuse_relu(): apply ReLU to the result as well
   Rng* rng = nullptr;           ///< dropout, drop_path
 };
@@ -89,6 +90,14 @@ class Layer {
   virtual const ActQuantizer* act_quantizer() const { return nullptr; }
   /// Latent weights, for layers that have them.
   virtual Tensor weight() const { return {}; }
+  /// What training multiplies with now: latent weights, their quantized values, or a mixture. Records what it does.
+  virtual Tensor training_weight() const { return weight(); }
+  /// Splits the quantized weights in two: where `mask` (float32, the weights' shape) is 1 an element is relaxed, which
+  /// means that training uses the latent value itself; elsewhere it is constrained to its level and gets no gradient.
+  ///   w_e = mask ? w : Q(w);   dw = mask dw_e;   the quantizer's learnables get the rest, (1 - mask) dw_e
+  /// The mask is kept as a handle. An undefined one ends the split. Layers without a weight quantizer ignore it.
+  /// Errors: ShapeError, ValueError (another dtype, strided).
+  virtual void set_relaxed(const Tensor& mask) { (void)mask; }
 };
 
 using LayerFactory = std::function<std::unique_ptr<Layer>(const LayerPlace&)>;
@@ -119,6 +128,9 @@ class Network {
   /// Also call it after writing into state(): evaluation keeps codes derived from parameters until the next call.
   void set_training(bool on);
   bool training() const;
+  /// Evaluation of layers with relaxed weights (Layer::set_relaxed) uses these as training does, instead of the codes; its
+  /// results are then no longer those of the packed network. Off by default.
+  void set_relaxed_evaluation(bool on);
   /// Called with each node's result as it is computed. An empty function switches it off.
   using Tap = std::function<void(const GraphNode& node, const Value& value)>;
   void set_tap(Tap tap);

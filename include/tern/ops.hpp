@@ -37,6 +37,9 @@ Tensor hardtanh(const Tensor& x);                       ///< clip(x, -1, 1); dx 
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 
+/// mask != 0 ? a : b, all of one shape and dtype; da = dy where the mask is not 0, db = dy elsewhere. (ops/where.cpp)
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
+
 // ---- straight-through estimators (ops/ste.cpp) ---------------------------------------------------------------------------
 Tensor heaviside_ste(const Tensor& x);                  ///< y = 1{x > 0}; dx = dy * 1{|x| <= 1}         (HEQ; 3.3)
 Tensor sign_ste(const Tensor& x);                       ///< y = +1 if x >= 0 else -1; dx = dy * 1{|x| < 1}     (3.4)

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "tern/levels.hpp"
 #include "tern/rng.hpp"
 #include "tern/spec.hpp"
 #include "tern/tensor.hpp"
@@ -51,6 +52,8 @@ class WeightQuantizer {
   virtual void on_epoch_begin(const Tensor& w, std::int64_t epoch) { (void)w, (void)epoch; }
   /// Projects the learnables into their legal range; called after each optimizer step.
   virtual void after_step() {}
+  /// The levels, if they are fixed integers that nothing computes or learns: grid. Otherwise null.
+  virtual const LevelSet* fixed_levels() const { return nullptr; }
   /// Exactly the codes that forward() uses now, and their scales.
   virtual WeightCodes deploy(const Tensor& w) const = 0;
 };

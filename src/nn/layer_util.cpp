@@ -71,7 +71,22 @@ void LayerWeight::after_step() {
   if (quantizer_) quantizer_->after_step();
 }
 
-Tensor LayerWeight::for_training() const { return quantizer_ ? quantizer_->forward(latent_) : latent_; }
+Tensor LayerWeight::for_training() const {
+  if (!quantizer_) return latent_;
+  if (!is_split()) return quantizer_->forward(latent_);
+  return where(relaxed_, latent_, quantizer_->forward(latent_.detach()));
+}
+
+void LayerWeight::set_relaxed(const Tensor& mask) {
+  if (!quantizer_) return;
+  if (mask.defined() && !(mask.shape() == latent_.shape())) {
+    throw ShapeError("[set_relaxed] expected a mask of shape " + latent_.shape().str() + "; got " + mask.shape().str());
+  }
+  if (mask.defined() && (mask.dtype() != latent_.dtype() || !mask.is_contiguous())) {
+    throw ValueError("[set_relaxed] expected a contiguous mask of dtype " + std::string(name_of(latent_.dtype())));
+  }
+  relaxed_ = mask;
+}
 
 const LayerWeight::Codes& LayerWeight::codes() const {
   if (codes_) return *codes_;

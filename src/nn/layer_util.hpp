@@ -38,6 +38,9 @@ class LayerWeight {
 
   /// What training multiplies with.
   Tensor for_training() const;
+  /// See Layer::set_relaxed().
+  void set_relaxed(const Tensor& mask);
+  bool is_split() const { return relaxed_.defined(); }
 
   /// What evaluation multiplies with: integer codes as floats, split by sign if the two sides have their own scales.
   struct Codes {
@@ -49,7 +52,7 @@ class LayerWeight {
   const Codes& codes() const;
 
  private:
-  Tensor latent_;
+  Tensor latent_, relaxed_;
   std::unique_ptr<WeightQuantizer> quantizer_;
   mutable std::unique_ptr<Codes> codes_;
 };

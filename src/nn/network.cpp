@@ -106,10 +106,14 @@ bool Network::quantized() const { return impl_->quantized; }
 
 void Network::set_training(bool on) {
   impl_->context.training = on;
-  impl_->context.exact = impl_->quantized && !on;
+  impl_->context.exact = impl_->quantized && !on && !impl_->context.relaxed;
   for (auto& layer : impl_->layers) layer->refresh();
 }
 bool Network::training() const { return impl_->context.training; }
+void Network::set_relaxed_evaluation(bool on) {
+  impl_->context.relaxed = on;
+  set_training(training());
+}
 void Network::set_tap(Tap tap) { impl_->tap = std::move(tap); }
 Rng& Network::rng() { return impl_->rng; }
 void Network::set_drop_path(double p) { impl_->context.drop_path = p; }

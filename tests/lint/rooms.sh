@@ -30,11 +30,12 @@ room_of_header() {
     tern/infer.hpp | tern/layer_bench.hpp | tern/tern.h) echo infer ;;
     tern/autograd.hpp) echo autograd ;;
     tern/ops.hpp | tern/logic.hpp) echo ops ;;
-    tern/quant.hpp) echo quant ;;
+    tern/quant.hpp | tern/levels.hpp) echo quant ;;
     tern/optim.hpp) echo optim ;;
     tern/nn.hpp) echo nn ;;
+    tern/freeze.hpp) echo freeze ;;
     tern/data.hpp) echo data ;;
-    tern/convert.hpp | tern/safetensors.hpp) echo convert ;;
+    tern/convert.hpp | tern/safetensors.hpp | tern/numpy.hpp) echo convert ;;
     tern/train.hpp | tern/bench.hpp | tern/compare.hpp | tern/version.hpp | tern/train_config.def) echo train ;;
     tern/*) echo unknown ;;
     *) echo "${1%%/*}" ;;

@@ -177,3 +177,14 @@ TEST_CASE("elementwise: errors name the operation and the shapes", "[ops]") {
   CHECK_THROWS_WITH(relu(labels), ContainsSubstring("[relu] expected a float32 or float64 tensor; got int64"));
   CHECK_THROWS_WITH(exp(Tensor()), ContainsSubstring("[exp] expected a defined tensor"));
 }
+
+TEST_CASE("where: each element from one of two, and its gradient to that one", "[ops]") {
+  const Tensor a = random(Shape{3, 5}, 1), b = random(Shape{3, 5}, 2);
+  Tensor mask = Tensor::zeros(Shape{3, 5}, DType::kF64);
+  for (std::int64_t i = 0; i < 15; i += 2) mask.data<double>()[i] = i % 4 ? 1.0 : -0.5;
+  const auto y = where(mask, a, b).to_vector();
+  for (std::size_t i = 0; i < 15; ++i) CHECK(y[i] == (i % 2 ? b : a).to_vector()[i]);
+  gradcheck([&](const std::vector<Tensor>& v) { return where(mask, v[0], v[1]); }, {a, b});
+  CHECK_THROWS_AS(where(mask, a, random(Shape{5, 3}, 2)), ShapeError);
+  CHECK_THROWS_AS(where(mask, a, b.to(DType::kF32)), ValueError);
+}

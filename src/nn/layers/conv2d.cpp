@@ -44,7 +44,7 @@ class Conv2dLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (context.training) return {conv2d(in[0].t, weight_.for_training(), bias_, options_)};
+    if (context.training || (context.relaxed && weight_.is_split())) return {conv2d(in[0].real(), weight_.for_training(), bias_, options_)};
     if (!weight_.quantizer()) {
       if (context.exact) return {conv2d_in_order(in[0].real(), weight_.latent(), bias_, options_)};
       return {conv2d(in[0].real(), weight_.latent(), bias_, options_)};
@@ -75,6 +75,8 @@ class Conv2dLayer final : public Layer {
   void after_step() override { weight_.after_step(); }
   const WeightQuantizer* weight_quantizer() const override { return weight_.quantizer(); }
   Tensor weight() const override { return weight_.latent(); }
+  Tensor training_weight() const override { return weight_.for_training(); }
+  void set_relaxed(const Tensor& mask) override { weight_.set_relaxed(mask); }
 
  private:
   Conv2dOptions options_;

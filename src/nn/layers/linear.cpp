@@ -20,7 +20,7 @@ class LinearLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (context.training) return {linear(in[0].t, weight_.for_training(), bias_)};
+    if (context.training || (context.relaxed && weight_.is_split())) return {linear(in[0].real(), weight_.for_training(), bias_)};
     if (!weight_.quantizer()) {
       if (context.exact) return {linear_in_order(in[0].real(), weight_.latent(), bias_)};
       return {linear(in[0].real(), weight_.latent(), bias_)};
@@ -51,6 +51,8 @@ class LinearLayer final : public Layer {
   void after_step() override { weight_.after_step(); }
   const WeightQuantizer* weight_quantizer() const override { return weight_.quantizer(); }
   Tensor weight() const override { return weight_.latent(); }
+  Tensor training_weight() const override { return weight_.for_training(); }
+  void set_relaxed(const Tensor& mask) override { weight_.set_relaxed(mask); }
 
  private:
   LayerWeight weight_;

@@ -1,0 +1,210 @@
+// Freezing: weights that are trained onto the grid by freezing ever more of them, without a straight-through estimator.
+// At any time most weights are constants at a level, the rest ordinary continuous weights.
+//
+//   rescale(network, RescaleGroups::kFilter);                        // once: weights near the levels, batch norm takes s
+//   Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed);
+//   const FreezeSchedule schedule = FreezeSchedule::parse("paper");
+//   for each epoch: freezer.begin_epoch(epoch, schedule.at(epoch));  // a partition; then train with schedule.at(epoch).lr
+//   certify(network);                                                // every weight on a level
+//
+// A policy is independent of the quantizer: it decides which weights are relaxed, the layer's quantizer decides what the
+// levels are. `grid` has fixed integer levels; any other weight quantizer may be used too, then nothing is rescaled and its
+// learned steps keep training.
+//
+// Paper: Cavigelli, Benini, "RPR: Random partition relaxation for training binary and ternary weight neural networks", 2020.
+// Results depend on values, seed and epoch alone, never on the number of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/levels.hpp"
+#include "tern/nn.hpp"
+#include "tern/optim.hpp"
+#include "tern/spec.hpp"
+
+namespace tern {
+
+// ---- step 1: rescale -----------------------------------------------------------------------------------------------------
+
+/// s* = argmin_{s > 0} ||w - s Q_s(w)||, Q_s(w) = the level nearest to w / s.
+struct ScaleFit {
+  double scale = 1, error = 0;            ///< s* and ||w - s* Q(w)||
+  double grid_scale = 1, grid_error = 0;  ///< the best of the grid search alone
+};
+/// Joint search (the paper's section 3.1 with Q depending on s): 1000 points, evenly spaced on [1e-6, max|w|] with both
+/// ends, then a one-dimensional downhill simplex from the best (start s and 1.05 s; reflection 1, expansion 2, contraction
+/// and shrink 0.5; until both spreads are below 1e-4, at most 200 iterations). Zeros alone, or nothing: s = 1; no weight above
+/// 1e-6: s = 1e-6.
+/// Costs one sort of w and 1000 look-ups. Errors: ValueError if a weight is not finite.
+ScaleFit fit_scale(std::span<const float> w, const LevelSet& levels);
+
+/// Which weights share an s: those of one filter (output channel), or all of a layer.
+enum class RescaleGroups { kFilter, kLayer };
+
+struct RescaleReport {
+  struct Row {
+    std::string layer;
+    std::string folded_into;  ///< the batch norm; "" if the layer keeps s as its scale
+    std::int64_t weights = 0, groups = 0;
+    double smallest = 0, largest = 0;  ///< s
+    double error = 0;                  ///< ||w - s Q(w)|| / ||w|| over the layer
+  };
+  std::vector<Row> rows;
+  std::int64_t weights = 0, groups = 0;
+  double seconds = 0;
+};
+/// Fits s for every layer whose quantizer has fixed levels, on all threads, and moves it into the network:
+///   w <- w / s,  bias <- bias / s;   batch norm that alone reads the layer: mean <- mean / s,  var + eps <- (var + eps) / s^2
+/// so that evaluation with the unquantized weights stays as it was. (The paper divides var alone, which is the same where
+/// var is far above eps, and not in a channel that is all but dead. var stays >= 0.) A layer that is read by something else
+/// keeps w and gets s as its scale.
+/// Errors: ValueError naming the layer if a weight is not finite.
+RescaleReport rescale(Network& network, RescaleGroups groups);
+
+// ---- step 2: partitions --------------------------------------------------------------------------------------------------
+
+/// What a policy gets for one layer at the beginning of an epoch.
+struct PartitionRequest {
+  std::string layer;         ///< name of the node
+  Tensor latent;             ///< float32, contiguous
+  double relaxed = 0;        ///< share of relaxed elements: floor(relaxed * numel + 1e-6) of them
+  std::int64_t epoch = 0;
+  bool phase_begins = false; ///< first epoch with this share
+  std::uint64_t seed = 0;
+};
+/// floor(share * numel + 1e-6).
+std::int64_t relaxed_count(double share, std::int64_t numel);
+
+class FreezePolicy {
+ public:
+  virtual ~FreezePolicy() = default;
+  /// Writes 1 (relaxed) or 0 (constrained) for every element of `mask`, which holds the previous epoch's partition (all 1
+  /// before the first). Returns true if it drew a new one. A function of its arguments alone.
+  virtual bool partition(const PartitionRequest& request, std::span<float> mask) const = 0;
+  /// Whether the optimizer forgets a layer's moments when its partition is drawn anew.
+  virtual bool clears_optimizer_state() const { return true; }
+};
+
+struct FreezePolicyInfo {
+  std::string key;
+  std::string help;
+};
+using FreezePolicyFactory = std::function<std::unique_ptr<FreezePolicy>(const Spec&)>;
+/// A policy by name, with options: "rpr", "inq:clear_optimizer_state=0".
+/// Errors: ValueError listing the known keys; on unknown options.
+std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec);
+std::vector<FreezePolicyInfo> freeze_policies();
+/// Adds one from outside tern. Errors: ValueError if the key is taken.
+void register_freeze_policy(const std::string& key, const std::string& help, FreezePolicyFactory factory);
+
+// ---- step 3: schedule ----------------------------------------------------------------------------------------------------
+
+/// Phases of a freezing fraction each, and in them runs of epochs at one learning rate.
+///
+///   schedule = phase { "+" phase } | NAME        paper, small, auto, inq
+///   phase    = FRACTION ":" run { "," run }      FRACTION: share of constrained weights, in [0, 1], rising
+///   run      = EPOCHS "x" RATE                   27x1e-3
+///            | "auto" EPOCHS "x" RATE            until the validation metric is stable, at most so many epochs
+///
+///   paper    0.9:27x1e-3,10x1e-4+0.95:10x1e-3,5x1e-4+0.975:..+0.9875:..+1:10x1e-3,10x1e-4,10x1e-5      (112 epochs)
+class FreezeSchedule {
+ public:
+  struct Run {
+    std::int64_t epochs = 0;  ///< the most, if until_stable
+    double lr = 0;
+    bool until_stable = false;
+  };
+  struct Phase {
+    double fraction = 0;  ///< constrained
+    double relaxed = 0;   ///< 1 - fraction as the literal: 0.1 for 0.9
+    std::vector<Run> runs;
+  };
+  struct At {
+    std::size_t phase = 0, run = 0;
+    double fraction = 0, relaxed = 0, lr = 0;
+    bool phase_begins = false;
+    bool until_stable = false;
+    std::int64_t epoch_in_run = 0;
+  };
+
+  /// Errors: ValueError naming the part that does not parse or is out of range, or listing the names.
+  static FreezeSchedule parse(std::string_view text);
+  static std::vector<FreezePolicyInfo> names();
+
+  const std::vector<Phase>& phases() const { return phases_; }
+  /// In the grammar above; parse() of it gives the same schedule.
+  std::string str() const;
+  bool has_auto() const;
+
+  /// `ended`: lengths of the auto runs that are over, in order. Runs that are not count with their most epochs.
+  /// Errors (at): ValueError if the epoch is past the end.
+  std::int64_t epochs(std::span<const std::int64_t> ended = {}) const;
+  At at(std::int64_t epoch, std::span<const std::int64_t> ended = {}) const;
+
+  /// One line a phase, for people.
+  std::vector<std::string> lines() const;
+  /// Fraction and learning rate over epochs, as a drawing.
+  std::string svg() const;
+
+ private:
+  std::vector<Phase> phases_;
+};
+
+/// True if the metric (larger is better, one value an epoch) has come to rest: none of the last 5 values is more than 0.001
+/// above the best before them.
+bool is_stable(std::span<const double> metric);
+
+// ---- all together --------------------------------------------------------------------------------------------------------
+
+/// Applies a policy to every layer with a weight quantizer: one mask a layer, shared by the layer (which weights are
+/// relaxed) and the optimizer (which may move). Constrained latent weights are not touched, bit for bit.
+class Freezer {
+ public:
+  /// Keeps references to both; the masks start as all relaxed.
+  /// Errors: ValueError if no layer has a weight quantizer.
+  Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezePolicy> policy, std::uint64_t seed);
+  ~Freezer();
+  /// Draws the epoch's partition. With relaxed == 0, at the beginning of the phase, all latent weights are replaced by their
+  /// levels once. Errors: ValueError if the quantizer gives these other codes then (it derives its levels from how the
+  /// weights are spread, as heq does).
+  void begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at);
+
+  std::int64_t weights() const;  ///< under the policy
+  std::int64_t relaxed() const;  ///< of these, now
+  /// The masks, as "<layer>.relaxed": what a checkpoint in the middle of an epoch needs. Copy saved values into them.
+  std::vector<NamedTensor> state() const;
+
+ private:
+  struct Part {
+    std::size_t node = 0;
+    std::string name;
+    Tensor latent, mask;
+  };
+  void put_on_levels(const Part& part);
+
+  Network& network_;
+  Optimizer& optimizer_;
+  std::unique_ptr<FreezePolicy> policy_;
+  std::uint64_t seed_;
+  std::vector<Part> parts_;
+};
+
+/// Whether every quantized weight is on a level.
+struct Certificate {
+  std::int64_t layers = 0, weights = 0;
+  std::int64_t off = 0;     ///< weights that are not
+  std::string first;        ///< the first of them: layer, index, value; "" if there is none
+  bool holds() const { return off == 0 && weights > 0; }
+};
+/// A weight is on a level if what training multiplies with is code * scale of the packed form, bit for bit, and so is its
+/// latent value: equal to that product where the levels are fixed; where they are learned, equal to the latent value of
+/// every weight of its filter with the same code, and 0 if that is 0.
+Certificate certify(const Network& network);
+
+}  // namespace tern

@@ -1,0 +1,290 @@
+// Partitions, masked updates and the certificate.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "catch.hpp"
+#include "tern/autograd.hpp"
+#include "tern/error.hpp"
+#include "tern/freeze.hpp"
+#include "tern/ops.hpp"
+#include "tern/parallel.hpp"
+
+using namespace tern;
+
+namespace {
+
+std::vector<float> draw(const FreezePolicy& policy, const std::string& layer, std::size_t n, double relaxed,
+                        std::int64_t epoch, std::uint64_t seed = 1) {
+  std::vector<float> mask(n, 1.0f);
+  const Tensor w = Tensor::zeros(Shape{static_cast<std::int64_t>(n)});
+  policy.partition({layer, w, relaxed, epoch, true, seed}, mask);
+  return mask;
+}
+
+std::int64_t ones(const std::vector<float>& mask) { return std::count(mask.begin(), mask.end(), 1.0f); }
+
+Graph net_text(const std::string& weights) {
+  return Graph::parse("tern-graph 1\nimage = input() shape=2x6x6\n"
+                      "c1 = conv2d(image) out=4 kernel=3 pad=1\nb1 = batch_norm(c1)\na1 = act(b1) kind=relu\n"
+                      "c2 = conv2d(a1) out=8 kernel=3 pad=1 weights=" + weights + "\nb2 = batch_norm(c2)\na2 = act(b2) kind=relu\n"
+                      "c3 = conv2d(a2) out=8 kernel=3 pad=1 weights=" + weights + "\nb3 = batch_norm(c3)\n"
+                      "g = global_avg_pool(b3)\nf = flatten(g)\nfc = linear(f) out=3\n");
+}
+
+/// A network, an Adam over all its parameters, and steps on random images.
+struct Bench {
+  explicit Bench(const std::string& weights, std::uint64_t seed = 2) : net(net_text(weights), seed) {
+    rescale(net, RescaleGroups::kFilter);
+    ParamGroup all{.name = "all", .params = {}};
+    for (const Parameter& p : net.parameters()) all.params.push_back({p.name, p.value});
+    optimizer = make_optimizer("adam", {}, {all});
+    images = Tensor::empty(Shape{12, 2, 6, 6});
+    Rng rng(4);
+    for (float& x : images.span<float>()) x = rng.normal();
+    std::vector<std::int64_t> y(12);
+    std::iota(y.begin(), y.end(), 0);
+    for (auto& v : y) v %= 3;
+    labels = Tensor::from(y, Shape{12});
+    net.init_quantizers(images);
+  }
+  void steps(int n, double lr = 1e-2) {
+    net.set_training(true);
+    for (int i = 0; i < n; ++i) {
+      optimizer->zero_grad();
+      backward(cross_entropy(net.forward(images), labels));
+      optimizer->step(lr);
+      net.after_step();
+    }
+  }
+  Layer& layer(const char* name) { return net.layer(static_cast<std::size_t>(net.graph().find(name))); }
+
+  Network net;
+  std::unique_ptr<Optimizer> optimizer;
+  Tensor images, labels;
+};
+
+std::vector<float> copy(const Tensor& t) { return {t.span<float>().begin(), t.span<float>().end()}; }
+
+}  // namespace
+
+TEST_CASE("rpr: exact counts, reproducible, another partition each epoch, layer and seed", "[freeze]") {
+  const auto rpr = make_freeze_policy(Spec::parse("rpr"));
+  for (const auto& [share, count] : {std::pair{0.1, 100}, {0.05, 50}, {0.025, 25}, {0.0125, 12}, {0.0, 0}, {1.0, 1000}}) {
+    CHECK(ones(draw(*rpr, "a", 1000, share, 3)) == count);
+  }
+  const auto base = draw(*rpr, "a", 1000, 0.1, 3);
+  CHECK(draw(*rpr, "a", 1000, 0.1, 3) == base);
+  CHECK(draw(*rpr, "a", 1000, 0.1, 4) != base);
+  CHECK(draw(*rpr, "b", 1000, 0.1, 3) != base);
+  CHECK(draw(*rpr, "a", 1000, 0.1, 3, 2) != base);
+  CHECK(draw(*rpr, "a", 0, 0.1, 3).empty());
+  CHECK(ones(draw(*rpr, "a", 9, 0.1, 3)) == 0);
+}
+
+TEST_CASE("rpr: every element is relaxed equally often, and pairs are independent", "[freeze]") {
+  const auto rpr = make_freeze_policy(Spec::parse("rpr"));
+  constexpr std::size_t n = 20;
+  constexpr int epochs = 20000;
+  std::vector<int> hits(n, 0);
+  int first_and_last = 0;
+  for (int e = 0; e < epochs; ++e) {
+    const auto mask = draw(*rpr, "layer", n, 0.25, e);
+    for (std::size_t i = 0; i < n; ++i) hits[i] += mask[i] == 1.0f;
+    first_and_last += mask[0] == 1.0f && mask[n - 1] == 1.0f;
+  }
+  // Standard deviation of a count: sqrt(20000 / 4 * 3 / 4) = 61.
+  for (const int h : hits) CHECK(std::abs(h - epochs / 4) < 5 * 61);
+  const double pairs = epochs * (5.0 / 20) * (4.0 / 19);  // 1053, deviation 32
+  CHECK(std::abs(first_and_last - pairs) < 5 * 32);
+}
+
+TEST_CASE("inq: the largest are frozen, none is ever thawed", "[freeze]") {
+  const auto inq = make_freeze_policy(Spec::parse("inq"));
+  Tensor w = Tensor::from(std::vector<float>{0.1f, -0.9f, 0.3f, 0.7f, -0.7f, 0.2f, 0.0f, -0.4f}, Shape{8});
+  std::vector<float> mask(8, 1.0f);
+  CHECK(inq->partition({"a", w, 0.5, 0, true, 1}, mask));
+  CHECK(mask == std::vector<float>{1, 0, 1, 0, 0, 1, 1, 0});
+  CHECK_FALSE(inq->partition({"a", w, 0.5, 1, false, 1}, mask));
+  w.span<float>()[1] = 0;     // frozen ones stay, whatever they are now
+  w.span<float>()[6] = 5.0f;
+  CHECK(inq->partition({"a", w, 0.25, 2, true, 1}, mask));
+  CHECK(mask == std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0});
+  CHECK(inq->partition({"a", w, 0.0, 3, true, 1}, mask));
+  CHECK(mask == std::vector<float>(8, 0.0f));
+  // Of equals the first is frozen first.
+  std::vector<float> same(4, 1.0f);
+  inq->partition({"a", Tensor::full(Shape{4}, 1.0), 0.5, 0, true, 1}, same);
+  CHECK(same == std::vector<float>{0, 0, 1, 1});
+}
+
+TEST_CASE("policies: unknown names, and one from outside", "[freeze]") {
+  CHECK_THROWS_WITH(make_freeze_policy(Spec::parse("nope")), ContainsSubstring("known: rpr, inq"));
+  CHECK_THROWS_AS(make_freeze_policy(Spec::parse("rpr:x=1")), ValueError);
+  CHECK_THROWS_AS(register_freeze_policy("rpr", "", {}), ValueError);
+  CHECK_FALSE(make_freeze_policy(Spec::parse("rpr:clear_optimizer_state=0"))->clears_optimizer_state());
+}
+
+TEST_CASE("freezing: the worked example of a mask", "[freeze]") {
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=8x1x1\nc = conv2d(image) out=1 kernel=1 weights=grid\nb = batch_norm(c)\n"), 1);
+  Layer& c = net.layer(1);
+  c.weight().copy_from(Tensor::from(std::vector<float>{0.9f, -0.8f, 0.3f, -0.2f, 0.05f, -0.6f, 0.45f, -0.1f}, Shape{1, 8, 1, 1}));
+  rescale(net, RescaleGroups::kFilter);
+  const double want[8] = {1.309, -1.1636, 0.4363, -0.2909, 0.0727, -0.8727, 0.6545, -0.1454};
+  for (std::size_t i = 0; i < 8; ++i) CHECK(c.weight().span<float>()[i] == Approx(want[i]).margin(6e-5));
+  CHECK(c.weight_quantizer()->deploy(c.weight()).codes == std::vector<std::int8_t>{1, -1, 0, 0, 0, -1, 1, 0});
+
+  c.set_relaxed(Tensor::from(std::vector<float>{0, 0, 1, 0, 1, 0, 0, 0}, Shape{1, 8, 1, 1}));
+  const Tensor we = c.training_weight();
+  const double effective[8] = {1, -1, 0.4363, 0, 0.0727, -1, 1, 0};
+  for (std::size_t i = 0; i < 8; ++i) CHECK(we.span<float>()[i] == Approx(effective[i]).margin(6e-5));
+  const Tensor g = Tensor::from(std::vector<float>{0.1f, -0.2f, 0.3f, 0.4f, -0.5f, 0.6f, -0.7f, 0.8f}, Shape{1, 8, 1, 1});
+  backward(we, g);
+  CHECK(copy(c.weight().grad()) == std::vector<float>{0, 0, 0.3f, 0, -0.5f, 0, 0, 0});
+  CHECK_THROWS_AS(c.set_relaxed(Tensor::zeros(Shape{8})), ShapeError);
+  CHECK_THROWS_AS(c.set_relaxed(Tensor::zeros(Shape{1, 8, 1, 1}, DType::kF64)), ValueError);
+}
+
+TEST_CASE("freezing: constrained weights stay bit for bit, relaxed ones move", "[freeze]") {
+  for (const std::string policy : {"rpr", "inq"}) {
+    Bench b("grid");
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse(policy)), 1);
+    const FreezeSchedule s = FreezeSchedule::parse("0.8:2x0.01+0.95:1x0.01");
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+      freezer.begin_epoch(epoch, s.at(epoch));
+      const std::vector<float> before = copy(b.layer("c2").weight());
+      b.steps(4);
+      const std::vector<float> after = copy(b.layer("c2").weight());
+      const auto mask = freezer.state()[0].value.span<float>();
+      std::size_t moved = 0, relaxed = 0;
+      for (std::size_t i = 0; i < after.size(); ++i) {
+        const bool same = std::memcmp(&before[i], &after[i], sizeof(float)) == 0;
+        if (mask[i] == 0.0f) REQUIRE(same);
+        relaxed += mask[i] != 0.0f;
+        moved += !same;
+      }
+      INFO(policy << ", epoch " << epoch << ": " << moved << " of " << relaxed << " relaxed weights moved");
+      CHECK(relaxed == static_cast<std::size_t>(relaxed_count(s.at(epoch).relaxed, 288)));
+      CHECK(moved > relaxed / 2);
+      CHECK(freezer.weights() == 288 + 576);
+    }
+  }
+}
+
+TEST_CASE("freezing: moments are cleared with a new partition, or kept on request", "[freeze]") {
+  for (const bool clear : {true, false}) {
+    Bench b("grid");
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse(clear ? "rpr" : "rpr:clear_optimizer_state=0")), 1);
+    const FreezeSchedule s = FreezeSchedule::parse("0.5:9x0.01");
+    freezer.begin_epoch(0, s.at(0));
+    b.steps(3);
+    freezer.begin_epoch(1, s.at(1));
+    for (const NamedTensor& t : b.optimizer->state()) {
+      if (t.name == "c2.weight.t") CHECK(t.value.item() == (clear ? 0 : 3));
+      if (t.name == "b2.gamma.t") CHECK(t.value.item() == 3);
+    }
+  }
+}
+
+TEST_CASE("freezing: with everything frozen a certificate holds, and it can fail", "[freeze]") {
+  for (const std::string weights : {"grid", "grid:levels=binary", "grid:levels=five", "grid:levels=pow2", "ttq", "lsq", "twn", "bwn"}) {
+    INFO(weights);
+    Bench b(weights);
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+    const FreezeSchedule s = FreezeSchedule::parse("0.75:3x0.01+1:2x0.01");
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+      freezer.begin_epoch(epoch, s.at(epoch));
+      b.steps(3);
+    }
+    CHECK_FALSE(certify(b.net).holds());
+    freezer.begin_epoch(3, s.at(3));
+    const std::vector<float> frozen = copy(b.layer("c3").weight());
+    const std::vector<double> gamma = b.layer("b3").parameters()[0].value.to_vector();
+    b.steps(3);
+    freezer.begin_epoch(4, s.at(4));
+    b.steps(3);
+    const Certificate c = certify(b.net);
+    CHECK(c.holds());
+    CHECK(c.layers == 2);
+    CHECK(c.weights == 288 + 576);
+    CHECK(freezer.relaxed() == 0);
+    CHECK(copy(b.layer("c3").weight()) == frozen);
+    CHECK(b.layer("b3").parameters()[0].value.to_vector() != gamma);  // continuous parameters train on
+    // One weight off its level by one bit.
+    float& w = b.layer("c3").weight().span<float>()[17];
+    w = w == 0 ? 1e-30f : std::nextafter(w, 0.0f);
+    CHECK(certify(b.net).off == 1);
+    CHECK(certify(b.net).first.starts_with("c3[17]"));
+  }
+}
+
+namespace {
+
+/// 0.1 above 0.3, else 0: its own levels all lie below its threshold.
+class Restless final : public WeightQuantizer {
+ public:
+  Tensor forward(const Tensor& w) override {
+    const WeightCodes c = deploy(w);
+    Tensor q = Tensor::empty(w.shape());
+    for (std::size_t i = 0; i < c.codes.size(); ++i) q.span<float>()[i] = 0.1f * static_cast<float>(c.codes[i]);
+    return q;
+  }
+  WeightCodes deploy(const Tensor& w) const override {
+    WeightCodes c;
+    c.shape = w.shape();
+    for (const float x : w.span<float>()) c.codes.push_back(x > 0.3f);
+    c.scale_pos = c.scale_neg = std::vector<float>(static_cast<std::size_t>(w.size(0)), 0.1f);
+    return c;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("freezing: a quantizer that moves weights off its own levels is refused", "[freeze]") {
+  register_weight_quantizer("restless", "for this test", [](const QuantSpec&, const Shape&) { return std::make_unique<Restless>(); });
+  Bench b("restless");
+  b.layer("c3").weight().span<float>()[5] = 1.0f;
+  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+  CHECK_NOTHROW(freezer.begin_epoch(0, FreezeSchedule::parse("0.5:1x0").at(0)));
+  CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ContainsSubstring("cannot be frozen there"));
+}
+
+TEST_CASE("freezing: the mask is lifted at the end; a network without quantized weights is refused", "[freeze]") {
+  Bench b("grid");
+  {
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+    freezer.begin_epoch(0, FreezeSchedule::parse("1:1x0").at(0));
+  }
+  const std::vector<float> before = copy(b.layer("c2").weight());
+  b.steps(2);
+  CHECK(copy(b.layer("c2").weight()) != before);
+  Bench plain("none");
+  CHECK_THROWS_WITH(Freezer(plain.net, *plain.optimizer, make_freeze_policy(Spec::parse("rpr")), 1),
+                    ContainsSubstring("quantized weights"));
+}
+
+TEST_CASE("freezing: relaxed evaluation is what training computes, on-grid evaluation is not", "[freeze]") {
+  Bench b("grid");
+  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+  freezer.begin_epoch(0, FreezeSchedule::parse("0.5:1x0").at(0));
+  b.net.set_training(false);
+  const auto on_grid = b.net.forward(b.images).to_vector();
+  b.net.set_relaxed_evaluation(true);
+  const auto relaxed = b.net.forward(b.images).to_vector();
+  b.net.set_relaxed_evaluation(false);
+  CHECK(relaxed != on_grid);
+  CHECK(b.net.forward(b.images).to_vector() == on_grid);
+  // The same network with the mixed weights as plain ones.
+  Network plain(net_text("none"), 2);
+  for (const NamedTensor& t : plain.state()) {
+    for (const NamedTensor& from : b.net.state()) {
+      if (t.name == from.name) t.value.copy_from(from.value);
+    }
+  }
+  for (const char* name : {"c2", "c3"}) {
+    plain.layer(static_cast<std::size_t>(plain.graph().find(name))).weight().copy_from(b.layer(name).training_weight().detach());
+  }
+  plain.set_training(false);
+  CHECK(plain.forward(b.images).to_vector() == relaxed);
+}
