@@ -6,6 +6,9 @@
 #include "bench_layers.hpp"
 #include "console.hpp"
 #include "run_options.hpp"
+#include "tern/error.hpp"
+#include "tern/freeze.hpp"
+#include "tern/parallel.hpp"
 
 namespace tern::cli {
 namespace {
@@ -71,6 +74,26 @@ void bench_train(TrainOptions& o) {
                                                row("step", s.step_seconds, 3 * s.gmacs_forward / s.step_seconds)}));
 }
 
+struct RescaleOptions {
+  Common common;
+  std::string model, input = "3x224x224", groups = "filter";
+  ModelOptions build;
+};
+
+void bench_rescale(RescaleOptions& o) {
+  o.build.input = Shape::parse(o.input);
+  if (o.groups != "filter" && o.groups != "layer") throw ValidationError("--groups", "expected filter or layer");
+  Network network(make_model(o.model, o.build), 1);
+  const RescaleReport r = rescale(network, o.groups == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
+  if (o.common.json) {
+    print_json({{"model", o.model}, {"weights", o.build.weights}, {"layers", r.rows.size()}, {"groups", r.groups},
+                {"numbers", r.weights}, {"threads", num_threads()}, {"seconds", r.seconds}});
+    return;
+  }
+  fmt::print("{}, {}: {} layers, {} groups, {} weights rescaled in {:.2f} s on {} threads\n", o.model, o.build.weights,
+             r.rows.size(), r.groups, r.weights, r.seconds, num_threads());
+}
+
 }  // namespace
 
 void add_bench(App& app) {
@@ -98,6 +121,16 @@ void add_bench(App& app) {
   training->add_option("--acts", t->build.acts, "Activation quantizer")->capture_default_str();
   add_common(*training, t->common);
   training->callback([t] { bench_train(*t); });
+
+  auto r = std::make_shared<RescaleOptions>();
+  r->build.weights = "grid:levels=ternary";
+  App* scaling = bench->add_subcommand("rescale", "Time of fitting one scale a filter to the levels, before RPR");
+  scaling->add_option("MODEL", r->model, "Topology by name")->required();
+  scaling->add_option("--input", r->input, "Shape of an image, CxHxW")->capture_default_str();
+  scaling->add_option("--weights", r->build.weights, "Weight quantizer with fixed levels")->capture_default_str();
+  scaling->add_option("--groups", r->groups, "One scale a filter or a layer")->capture_default_str();
+  add_common(*scaling, r->common);
+  scaling->callback([r] { bench_rescale(*r); });
 }
 
 }  // namespace tern::cli

@@ -4,6 +4,7 @@
 #include "console.hpp"
 #include "tern/data.hpp"
 #include "tern/error.hpp"
+#include "tern/freeze.hpp"
 #include "tern/nn.hpp"
 #include "tern/optim.hpp"
 #include "tern/quant.hpp"
@@ -40,6 +41,8 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
       {"act-quantizers", [] { return rows_of(act_quantizers()); }},
       {"optimizers", [] { return rows_of(optimizers()); }},
       {"schedules", [] { return rows_of(schedules()); }},
+      {"policies", [] { return rows_of(freeze_policies()); }},
+      {"phases", [] { return rows_of(FreezeSchedule::names()); }},
       {"initializers", initializer_rows},
       {"datasets", dataset_rows},
   };

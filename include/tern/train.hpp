@@ -2,7 +2,7 @@
 //
 // A run directory holds config.toml (every setting as used), metrics.jsonl (one JSON object an epoch), last.safetensors
 // (the newest checkpoint), best.safetensors (by validation accuracy, if there is a validation part) and epoch-N.safetensors
-// for keep_last > 1. A checkpoint is one file: tensors, and in its metadata the graph and the state of optimizer, random
+// for keep_last > 1, and freeze.svg with a freezing policy. A checkpoint is one file: tensors, and in its metadata the graph and the state of optimizer, random
 // numbers and position as JSON. It is replaced atomically, so a run can be killed at any moment and resumed; the resumed
 // run ends with the same bits as an undisturbed one.
 #pragma once
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,15 @@ struct LayerHealth {
   std::map<std::string, double> numbers;  ///< means of learnables and scales by name, "step" of activations
 };
 
+/// The state of a freezing policy after an epoch (tern/freeze.hpp). `test` and `validation` of EpochResult have all weights
+/// on the grid; these here have the relaxed weights as training used them.
+struct FreezeResult {
+  double fraction = 0;                     ///< of weights on the grid that the phase asks for
+  std::int64_t relaxed = 0, weights = 0;   ///< relaxed ones, of all under the policy
+  EvalResult test, validation;             ///< with relaxed weights; images == 0 if not evaluated
+  bool certified = false;                  ///< every weight was found on a level
+};
+
 struct EpochResult {
   std::int64_t epoch = 0, epochs = 0;
   double train_loss = 0, train_accuracy = 0;
@@ -85,6 +95,7 @@ struct EpochResult {
   EvalResult validation;
   double peak_mib = 0;         ///< of tensors
   std::vector<LayerHealth> health;
+  std::optional<FreezeResult> freeze;  ///< with a freezing policy
 };
 
 struct TrainCallbacks {

@@ -29,12 +29,17 @@ std::string canonical(std::string name) {
   return node + "." + field;
 }
 
+// Tensors of a checkpoint that are not the network's.
+bool belongs_to_run(const std::string& name) {
+  return name.starts_with("optim.") || name.starts_with("ema.") || name.starts_with("freeze.");
+}
+
 }  // namespace
 
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name) {
   std::map<std::string, const NamedTensor*> sources;
   for (const NamedTensor& t : file.tensors) {
-    if (t.name.starts_with("optim.")) continue;
+    if (belongs_to_run(t.name)) continue;
     if (!sources.emplace(canonical(t.name), &t).second) {
       throw ValueError("[import] " + file_name + ": \"" + t.name + "\" and \"" + sources.at(canonical(t.name))->name +
                        "\" mean the same tensor");
@@ -61,7 +66,7 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
     ++report.used;
   }
   for (const NamedTensor& t : file.tensors) {
-    if (!t.name.starts_with("optim.") && !used.contains(&t)) {
+    if (!belongs_to_run(t.name) && !used.contains(&t)) {
       report.rows.push_back({t.name, t.value.shape().str(), "", "unused"});
       ++report.unused;
     }

@@ -146,7 +146,8 @@ class Packer {
     emit(i, node.op, std::move(attrs));
     const Shape outputs{codes.shape[0]};
     blob(node.name, "weight", Blob::of_codes(codes.shape, codes.codes));
-    blob(node.name, "scale_pos", Blob::of_floats(outputs, codes.scale_pos));
+    const bool unscaled = codes.single_scale() && std::all_of(codes.scale_pos.begin(), codes.scale_pos.end(), [](float s) { return s == 1.0f; });
+    if (!unscaled) blob(node.name, "scale_pos", Blob::of_floats(outputs, codes.scale_pos));
     if (!codes.single_scale()) blob(node.name, "scale_neg", Blob::of_floats(outputs, codes.scale_neg));
     if (bias.defined()) blob(node.name, "bias", Blob::of_floats(outputs, floats(bias)));
   }

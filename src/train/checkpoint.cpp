@@ -32,11 +32,14 @@ void save_checkpoint(const std::string& path, const Checkpoint& c) {
   for (const NamedTensor& t : c.network) tensors.push_back({"net." + t.name, t.value});
   for (const NamedTensor& t : c.optimizer) tensors.push_back({"optim." + t.name, t.value});
   tensors.insert(tensors.end(), c.averages.begin(), c.averages.end());  // named "ema." already
+  for (const NamedTensor& t : c.freeze) tensors.push_back({"freeze." + t.name, t.value});
   json state = json::object();
   RunPosition position = c.position;
   for_each_field(position, [&](const char* name, auto& value) { state[name] = value; });
-  write_safetensors(path, tensors,
-                    {{"tern", "checkpoint 1"}, {"graph", c.graph_text}, {"config", c.config_toml}, {"state", state.dump()}});
+  std::map<std::string, std::string> metadata{
+      {"tern", "checkpoint 1"}, {"graph", c.graph_text}, {"config", c.config_toml}, {"state", state.dump()}};
+  if (!c.freeze_state.empty()) metadata["freeze"] = c.freeze_state;
+  write_safetensors(path, tensors, metadata);
 }
 
 Checkpoint load_checkpoint(const std::string& path) {
@@ -55,6 +58,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   Checkpoint c;
   c.graph_text = text("graph");
   c.config_toml = text("config");
+  if (file.metadata.contains("freeze")) c.freeze_state = text("freeze");
   try {
     const json state = json::parse(text("state"));
     for_each_field(c.position, [&](const char* name, auto& value) {
@@ -65,6 +69,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   }
   for (const NamedTensor& t : file.tensors) {
     if (t.name.starts_with("net.")) c.network.push_back({t.name.substr(4), t.value});
+    if (t.name.starts_with("freeze.")) c.freeze.push_back({t.name.substr(7), t.value});
     if (t.name.starts_with("ema.")) c.averages.push_back(t);
     if (t.name.starts_with("optim.")) c.optimizer.push_back({t.name.substr(6), t.value});
   }

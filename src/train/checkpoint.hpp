@@ -1,5 +1,5 @@
 // Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), averaged weights if
-// there are any ("ema."), and in the metadata the graph text, the configuration and the position of the run.
+// there are any ("ema."), masks of a freezing policy ("freeze."), and in the metadata the graph text, the configuration and the position of the run.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,8 @@ struct Checkpoint {
   std::string graph_text, config_toml;
   RunPosition position;
   std::vector<NamedTensor> network, optimizer, averages;
+  std::vector<NamedTensor> freeze;  ///< with a freezing policy
+  std::string freeze_state;
 };
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);

@@ -6,6 +6,7 @@
 #include "core/file.hpp"
 #include "tern/error.hpp"
 #include "tern/train.hpp"
+#include "train/freezing.hpp"
 
 namespace tern {
 namespace {
@@ -169,6 +170,7 @@ void TrainConfig::check() const {
   require(clip_norm >= 0, "clip_norm", ">= 0");
   require(label_smoothing >= 0 && label_smoothing < 1, "label_smoothing", "in [0, 1)");
   require(seed >= 0, "seed", ">= 0");
+  check_freezing(*this);
   require(eval_every >= 1 && keep_last >= 1 && checkpoint_steps >= 0, "eval_every, keep_last >= 1 and checkpoint_steps", ">= 0");
 }
 

@@ -23,6 +23,13 @@ std::string metrics_line(const EpochResult& r) {
                  {"peak_mib", r.peak_mib}};
   if (r.has_validation && r.evaluated) j["validation"] = to_json(r.validation);
   if (r.evaluated) j["test"] = to_json(r.test);
+  if (r.freeze) {
+    ordered_json f{{"fraction", r.freeze->fraction}, {"relaxed", r.freeze->relaxed}, {"weights", r.freeze->weights}};
+    if (r.freeze->validation.images > 0) f["validation"] = to_json(r.freeze->validation);
+    if (r.freeze->test.images > 0) f["test"] = to_json(r.freeze->test);
+    if (r.freeze->relaxed == 0) f["certified"] = r.freeze->certified;
+    j["freeze"] = std::move(f);
+  }
   for (const LayerHealth& h : r.health) {
     ordered_json layer{{"layer", h.layer}};
     if (!h.shares.empty()) {

@@ -16,9 +16,11 @@
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
 #include "tern/ops.hpp"
+#include "tern/numpy.hpp"
 #include "tern/optim.hpp"
 #include "tern/safetensors.hpp"
 #include "train/checkpoint.hpp"
+#include "train/freezing.hpp"
 #include "train/internal.hpp"
 #include "train/metrics.hpp"
 
@@ -94,7 +96,9 @@ class Trainer {
   Trainer(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks)
       : config_(config), dir_(run_dir), callbacks_(callbacks) {
     config_.check();
+    if (config_.policy != "none") config_.epochs = FreezeSchedule::parse(config_.phases).epochs();
     prepare_directory(resume);
+    if (!config_.from.empty() && !resume) take_normalisation();
     data_ = load_data(config_);
     note("data: " + data_.name + " from " + data_.source);
     if (data_.train.count() == 0) throw ValueError("[train] the data set has no training images");
@@ -120,14 +124,11 @@ class Trainer {
     optimizer_ = make_optimizer(config_.optimizer, options, parameter_groups(*network_, config_));
     schedule_ = make_schedule(config_.schedule);
     first_images_ = first_images();
-    if (resume) {
+    if (config_.policy != "none") freezing_ = std::make_unique<Freezing>(config_, *network_, *optimizer_);
+    if (resume && fs::exists(path("last.safetensors"))) {
       load_checkpoint_into_run();
     } else {
-      if (!config_.from.empty()) warm_start();
-      calibrate();
-      make_averages();
-      write_file_atomically(path("config.toml"), config_.toml());
-      write_file_atomically(path("metrics.jsonl"), std::string_view());
+      begin();
     }
   }
 
@@ -135,7 +136,7 @@ class Trainer {
     TrainResult result;
     started_ = Clock::now();
     steps_at_start_ = position_.epoch * loader_->batches_per_epoch() + position_.step;
-    while (position_.epoch < config_.epochs) {
+    while (position_.epoch < epochs()) {
       if (!run_epoch(result.last)) return result;
     }
     result.finished = true;
@@ -162,9 +163,42 @@ class Trainer {
     if (ec) throw IoError("[train] cannot create the directory \"" + dir_ + "\": " + ec.message());
   }
 
+  // A new run, or one that was killed before its first checkpoint.
+  void begin() {
+    if (!config_.from.empty()) warm_start();
+    if (freezing_) freezing_->start(dir_, [this](const std::string& text) { note(text); });
+    calibrate();
+    make_averages();
+    write_file_atomically(path("config.toml"), config_.toml());
+    write_file_atomically(path("metrics.jsonl"), std::string_view());
+  }
+
+  // Of the whole run; an auto phase may shorten it.
+  std::int64_t epochs() const { return freezing_ ? freezing_->epochs() : config_.epochs; }
+
+  std::string source_file() const {
+    return fs::is_directory(config_.from) ? (fs::path(config_.from) / "last.safetensors").string() : config_.from;
+  }
+
+  // Pretrained weights expect the input that they were trained with: what a checkpoint's graph says, or the metadata of a
+  // plain file; the configuration has the last word.
+  void take_normalisation() {
+    const SafetensorsFile file = read_tensors(source_file());
+    std::map<std::string, std::string> found = file.metadata;
+    if (const auto graph = file.metadata.find("graph"); graph != file.metadata.end()) {
+      const Graph trained = Graph::parse(graph->second);
+      for (const auto& [key, value] : trained.nodes().front().attrs) found[key] = value;
+    }
+    for (auto [name, field] : {std::pair("mean", &config_.mean), {"std", &config_.std}}) {
+      if (!field->empty() || !found.contains(name)) continue;
+      *field = found[name];
+      note(std::string("input ") + name + " " + *field + ", as the weights of " + config_.from + " were trained with");
+    }
+  }
+
   void warm_start() {
-    const std::string path = fs::is_directory(config_.from) ? (fs::path(config_.from) / "last.safetensors").string() : config_.from;
-    const ImportReport report = import_weights(*network_, read_safetensors(path), path);
+    const std::string path = source_file();
+    const ImportReport report = import_weights(*network_, read_tensors(path), path);
     note("warm start: " + std::to_string(report.used) + " tensors from " + path + ", " + std::to_string(report.missing) +
          " missing there, " + std::to_string(report.unused) + " unused");
     for (const ImportReport::Row& r : report.rows) {
@@ -212,12 +246,6 @@ class Trainer {
 
   void load_checkpoint_into_run() {
     const std::string file = path("last.safetensors");
-    if (!fs::exists(file)) {
-      calibrate();
-      make_averages();
-      write_file_atomically(path("metrics.jsonl"), std::string_view());
-      return;
-    }
     make_averages();
     const Checkpoint c = load_checkpoint(file);
     if (c.graph_text != network_->graph().format()) {
@@ -226,6 +254,10 @@ class Trainer {
     restore(c.network, network_->state(), file);
     restore(c.optimizer, optimizer_->state(), file);
     if (averages_) restore(c.averages, averages_->state(), file);
+    if (freezing_) {
+      restore(c.freeze, freezing_->tensors(), file);
+      freezing_->restore_state(c.freeze_state, file);
+    }
     position_ = c.position;
     network_->rng().set_position(position_.rng_position);
     std::error_code ec;
@@ -237,14 +269,19 @@ class Trainer {
   void save(const std::string& name) {
     position_.rng_position = network_->rng().position();
     save_checkpoint(path(name), {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state(),
-                                 averages_ ? averages_->state() : std::vector<NamedTensor>{}});
+                                 averages_ ? averages_->state() : std::vector<NamedTensor>{},
+                                 freezing_ ? freezing_->tensors() : std::vector<NamedTensor>{},
+                                 freezing_ ? freezing_->state() : ""});
   }
 
   // False if the run was asked to stop.
   bool run_epoch(EpochResult& result) {
     const std::int64_t epoch = position_.epoch;
     network_->set_training(true);
-    if (position_.step == 0) network_->on_epoch_begin(epoch);
+    if (position_.step == 0) {
+      network_->on_epoch_begin(epoch);
+      if (freezing_) freezing_->begin_epoch(epoch);
+    }
     const auto codes_before = weight_codes(*network_);
     loader_->start_epoch(epoch);
     loader_->skip(position_.step);
@@ -273,8 +310,8 @@ class Trainer {
 
   double step(const Batch& batch) {
     const Position where{.epoch = position_.epoch, .step = position_.step,
-                         .steps_per_epoch = loader_->batches_per_epoch(), .epochs = config_.epochs};
-    const double lr = schedule_->lr(where);
+                         .steps_per_epoch = loader_->batches_per_epoch(), .epochs = epochs()};
+    const double lr = freezing_ ? freezing_->lr(position_.epoch) : schedule_->lr(where);
     const Tensor images = batch_tensor(batch);
     const Tensor logits = network_->forward(images);
     const Tensor loss =
@@ -324,7 +361,7 @@ class Trainer {
   void forecast() const {
     const double per_step = position_.seconds / static_cast<double>(position_.step);
     const double epoch = per_step * static_cast<double>(loader_->batches_per_epoch());
-    const double run = epoch * static_cast<double>(config_.epochs - position_.epoch);
+    const double run = epoch * static_cast<double>(epochs() - position_.epoch);
     if (run < 60) return;
     const auto whole = [](double x) { return std::to_string(static_cast<std::int64_t>(x + 0.5)); };
     note("forecast: " + whole(epoch) + " s an epoch, " + whole(run / 60) + " min to go without evaluation, peak " +
@@ -335,7 +372,7 @@ class Trainer {
     if (!callbacks_.step) return;
     StepProgress p;
     p.epoch = position_.epoch;
-    p.epochs = config_.epochs;
+    p.epochs = epochs();
     p.step = position_.step;
     p.steps = loader_->batches_per_epoch();
     p.loss = position_.loss_sum / static_cast<double>(position_.seen);
@@ -351,7 +388,7 @@ class Trainer {
   EpochResult finish_epoch(double lr, const std::map<std::string, std::vector<std::int8_t>>& codes_before) {
     EpochResult r;
     r.epoch = position_.epoch;
-    r.epochs = config_.epochs;
+    r.epochs = epochs();
     r.train_loss = position_.loss_sum / static_cast<double>(position_.seen);
     r.train_accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.seen);
     r.lr = lr;
@@ -368,7 +405,8 @@ class Trainer {
       for (std::size_t i = 0; i < a->second.size(); ++i) flips += a->second[i] != b->second[i];
       h.flips = static_cast<double>(flips) / static_cast<double>(std::max<std::size_t>(a->second.size(), 1));
     }
-    const bool last_epoch = position_.epoch + 1 == config_.epochs;
+    if (freezing_) r.freeze = freezing_->describe(position_.epoch);
+    const bool last_epoch = position_.epoch + 1 == epochs();
     bool best = false;
     if ((position_.epoch + 1) % config_.eval_every == 0 || last_epoch) {
       r.evaluated = true;
@@ -379,8 +417,14 @@ class Trainer {
         if (best) position_.best_validation = r.validation.accuracy();
       }
       r.test = evaluate(*network_, fitted(data_.test), config_.eval_batch);
+      if (r.freeze) evaluate_relaxed(r);
     }
     swap_averages();
+    if (freezing_) {
+      const std::string line = freezing_->end_epoch(
+          position_.epoch, r.evaluated && r.has_validation ? std::optional(r.validation.accuracy()) : std::nullopt);
+      if (!line.empty()) note(line);
+    }
     append_metrics(metrics_line(r));
     const RunPosition done = position_;
     position_ = {};
@@ -393,6 +437,19 @@ class Trainer {
     if (callbacks_.epoch) callbacks_.epoch(r);
     guard(r);
     return r;
+  }
+
+  // What evaluate() gave has every weight on the grid; here the relaxed ones are as training used them.
+  void evaluate_relaxed(EpochResult& r) {
+    if (r.freeze->relaxed == 0) {
+      r.freeze->validation = r.validation;
+      r.freeze->test = r.test;
+      return;
+    }
+    network_->set_relaxed_evaluation(true);
+    if (r.has_validation) r.freeze->validation = evaluate(*network_, fitted(validation_), config_.eval_batch);
+    r.freeze->test = evaluate(*network_, fitted(data_.test), config_.eval_batch);
+    network_->set_relaxed_evaluation(false);
   }
 
   // A layer that ran into a corner seldom comes out again: say so while there is time to do something about it.
@@ -438,6 +495,7 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<ExponentialMovingAverage> averages_;
+  std::unique_ptr<Freezing> freezing_;
   Tensor first_images_;  // normalised: for calibration and for the activations' health
   std::set<std::string> warned_;
   RunPosition position_;
@@ -466,7 +524,7 @@ Dataset load_data(const TrainConfig& config) {
 TrainedRun load_weights(const TrainConfig& config, const std::string& file, ImportReport* report) {
   const Dataset data = load_data(config);
   Network network(build_graph(config, data, data.test.shape()), static_cast<std::uint64_t>(config.seed));
-  ImportReport rows = import_weights(network, read_safetensors(file), file);
+  ImportReport rows = import_weights(network, read_tensors(file), file);
   if (report) *report = std::move(rows);
   network.set_training(false);
   return {config, std::move(network)};

@@ -1,6 +1,7 @@
 // Every topology, quantized: packs, survives the file format, and infers bit for bit what evaluation computes.
 #include "catch.hpp"
 #include "tern/convert.hpp"
+#include "tern/freeze.hpp"
 
 using tern::Network;
 using tern::Rng;
@@ -78,6 +79,23 @@ TEST_CASE("pack: options of topologies that change the packed graph", "[convert]
   check_identical("resnet18", "lsq", "lsq", {{"stem", "imagenet"}});
   check_identical("vgg_small", "twn", "ternary", {{"order", "bn_act_conv"}});
   check_identical("googlenet", "lsq", "lsq");  // branches with steps of their own: joined as real values
+}
+
+TEST_CASE("pack: rescaled weights on real activations are codes without a scale", "[convert]") {
+  for (const std::string model : {"resnet20", "vgg_small", "googlenet"}) {
+    for (const std::string levels : {"ternary", "binary", "five", "pow2"}) {
+      INFO(model << ", " << levels);
+      Network net = trained(model, "grid:levels=" + levels, "none", {});
+      for (const auto& row : tern::rescale(net, tern::RescaleGroups::kFilter).rows) CHECK_FALSE(row.folded_into.empty());
+      const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
+      for (const auto& [name, blob] : packed.blobs) CHECK(name.find("scale") == std::string::npos);
+      for (const char* kernel : {"", "reference"}) {
+        tern::infer::Options how;
+        how.kernel = kernel;
+        CHECK(tern::verify(net, packed, how, random_bytes(), kImages).identical());
+      }
+    }
+  }
 }
 
 TEST_CASE("pack: the full-precision twin of a logic network has no packed form", "[convert]") {

@@ -53,6 +53,21 @@ tensors() {
   fail "weights differ after $kills kills and resumes"
 printf 'kills survived: %s\n' "$kills"
 
+# A pretrained network, frozen onto the grid, packed.
+plain="--data fashion-mnist-mini --width 4 --limit-train 320 --limit-test 100 --batch 32"
+$tern train --run "$dir/fp32" $plain --epochs 1 --quiet
+$tern freeze --from "$dir/fp32" --run "$dir/plan" --phases paper --plan | grep -q '112 epochs' || fail "freeze --plan"
+$tern freeze --from "$dir/fp32" --run "$dir/frozen" --phases 0.9:1x1e-3+1:1x1e-3 >"$dir/freeze.txt" 2>"$dir/freeze.err"
+grep -q 'certified' "$dir/freeze.txt" || fail "no certificate"
+grep -q 'rescaled' "$dir/freeze.err" || fail "nothing said about rescaling"
+grep -q '^weights = .grid:levels=ternary' "$dir/frozen/config.toml" || fail "freeze's defaults"
+grep -q '^width = 4' "$dir/frozen/config.toml" || fail "freeze does not take over the topology"
+$tern pack "$dir/frozen" "$dir/frozen.tern" --quiet
+$tern verify "$dir/frozen" "$dir/frozen.tern" --limit 50 --quiet || fail "verify found a difference in a frozen network"
+expect 2 'from' $tern freeze --run "$dir/nowhere"
+expect 1 'unknown policy' $tern freeze --from "$dir/fp32" --run "$dir/nowhere" --policy nope
+$tern bench rescale resnet18 --quiet | grep -q 'weights rescaled in' || fail "bench rescale"
+
 # Pack, verify, run.
 $tern pack "$dir/whole" "$dir/net.tern" --quiet
 $tern verify "$dir/whole" "$dir/net.tern" --limit 100 --quiet || fail "verify found a difference"

@@ -30,7 +30,7 @@ TEST_CASE("config: bad files and values name line, key and the known ones", "[tr
     CHECK_THROWS_WITH(TrainConfig::parse(text, "c.toml"), ContainsSubstring(reason));
   };
   fails("[optim]\nepoch = 3\n", "line 2: unknown key \"epoch\" in [optim]; known: epochs");
-  fails("[optimizer]\n", "unknown section \"optimizer\"; known: model, data, optim, run");
+  fails("[optimizer]\n", "unknown section \"optimizer\"; known: model, data, optim, freeze, run");
   fails("[optim]\nepochs = 3.5\n", "expected integer for \"epochs\"");
   fails("[optim]\nnesterov = 1\n", "expected true or false");
   fails("[optim\n", "c.toml, line 1");

@@ -1,0 +1,90 @@
+#include "train/freezing.hpp"
+
+#include <filesystem>
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "core/file.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+
+void check_freezing(const TrainConfig& config) {
+  if (config.policy == "none") return;
+  const auto require = [](bool ok, const std::string& what) {
+    if (!ok) throw ValueError("[config] " + what);
+  };
+  make_freeze_policy(Spec::parse(config.policy));
+  const FreezeSchedule schedule = FreezeSchedule::parse(config.phases);
+  require(config.rescale == "filter" || config.rescale == "layer" || config.rescale == "none",
+          "expected rescale filter, layer or none; got \"" + config.rescale + "\"");
+  require(config.ema == 0, "a freezing policy does not go with averaged weights: expected ema 0");
+  require(!schedule.has_auto() || config.validation > 0,
+          "phases with auto runs end by validation accuracy: expected validation > 0");
+}
+
+Freezing::Freezing(const TrainConfig& config, Network& network, Optimizer& optimizer)
+    : config_(config),
+      network_(network),
+      schedule_(FreezeSchedule::parse(config.phases)),
+      freezer_(network, optimizer, make_freeze_policy(Spec::parse(config.policy)), static_cast<std::uint64_t>(config.seed)) {}
+
+void Freezing::start(const std::string& run_dir, const std::function<void(const std::string&)>& note) {
+  write_file_atomically((std::filesystem::path(run_dir) / "freeze.svg").string(), schedule_.svg());
+  note("freezing by " + config_.policy + ", " + std::to_string(freezer_.weights()) + " weights, drawn in freeze.svg:");
+  for (const std::string& line : schedule_.lines()) note("  " + line);
+  if (config_.rescale == "none") return;
+  const RescaleReport r = rescale(network_, config_.rescale == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
+  if (r.rows.empty()) {
+    note("nothing rescaled: the quantizer finds its levels itself");
+    return;
+  }
+  note(fmt::format("rescaled {} weights in {} groups in {:.2f} s", r.weights, r.groups, r.seconds));
+  for (const RescaleReport::Row& row : r.rows) {
+    note(fmt::format("  {}: scale {:.4g} to {:.4g}, error {:.1f} % of the weights' norm, {}", row.layer, row.smallest, row.largest,
+                     100 * row.error, row.folded_into.empty() ? "kept as the layer's scale" : "folded into " + row.folded_into));
+  }
+}
+
+void Freezing::begin_epoch(std::int64_t epoch) { freezer_.begin_epoch(epoch, schedule_.at(epoch, ended_)); }
+
+FreezeResult Freezing::describe(std::int64_t epoch) const {
+  FreezeResult r;
+  r.fraction = schedule_.at(epoch, ended_).fraction;
+  r.weights = freezer_.weights();
+  r.relaxed = freezer_.relaxed();
+  if (r.relaxed > 0) return r;
+  const Certificate c = certify(network_);
+  r.certified = c.holds();
+  if (!r.certified && r.fraction == 1) {
+    throw Error("[freeze] " + std::to_string(c.off) + " of " + std::to_string(c.weights) +
+                " frozen weights are not on a level; the first: " + c.first);
+  }
+  return r;
+}
+
+std::string Freezing::end_epoch(std::int64_t epoch, std::optional<double> validation_accuracy) {
+  const FreezeSchedule::At at = schedule_.at(epoch, ended_);
+  if (!at.until_stable) return "";
+  if (validation_accuracy) metric_.push_back(*validation_accuracy);
+  const std::int64_t length = at.epoch_in_run + 1;
+  const bool stable = is_stable(metric_);
+  if (!stable && length < schedule_.phases()[at.phase].runs[at.run].epochs) return "";
+  ended_.push_back(length);
+  metric_.clear();
+  return fmt::format("phase {:g}: {} after {} epochs", at.fraction, stable ? "validation is stable" : "reached its most epochs", length);
+}
+
+std::string Freezing::state() const { return nlohmann::json{{"ended", ended_}, {"metric", metric_}}.dump(); }
+
+void Freezing::restore_state(const std::string& text, const std::string& path) {
+  try {
+    const nlohmann::json j = nlohmann::json::parse(text);
+    ended_ = j.at("ended").get<std::vector<std::int64_t>>();
+    metric_ = j.at("metric").get<std::vector<double>>();
+  } catch (const nlohmann::json::exception&) {
+    throw FormatError("[checkpoint] " + path + ", byte 8, freeze: not the JSON of a freezing schedule's position");
+  }
+}
+
+}  // namespace tern

@@ -1,0 +1,100 @@
+#include "training.hpp"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+std::string flag_of(std::string name) {
+  for (char& c : name) c = c == '_' ? '-' : c;
+  return "--" + name;
+}
+
+std::string accuracy_text(const EpochResult& r) {
+  if (!r.evaluated) return "";
+  std::string out;
+  if (r.has_validation) out += fmt::format("  validation {}", percent_text(r.validation.accuracy()));
+  out += fmt::format("  test {}", percent_text(r.test.accuracy()));
+  if (r.freeze && r.freeze->relaxed > 0) out += fmt::format(" (relaxed {})", percent_text(r.freeze->test.accuracy()));
+  return out;
+}
+
+std::string freeze_text(const EpochResult& r) {
+  if (!r.freeze) return "";
+  return fmt::format("  on grid {}{}", percent_text(r.freeze->fraction), r.freeze->certified ? ", certified" : "");
+}
+
+}  // namespace
+
+void add_training_options(App& app, TrainingOptions& o) {
+  app.add_option("config", o.config, "Configuration file (TOML); flags override it")->check(ExistingFile);
+  app.add_option("--run", o.run, "Run directory: configuration, metrics and checkpoints go there")->required();
+  app.add_flag("--resume", o.resume, "Continue the run in that directory");
+  for (const TrainConfig::Field& f : TrainConfig::fields()) {
+    std::string help = f.help;
+    if (!f.fallback.empty()) help += " [" + f.fallback + "]";
+    app.add_option_function(flag_of(f.name), [&o, name = f.name](const std::string& text) { o.overrides[name] = text; }, help)
+        ->take_last()
+        ->group("[" + f.section + "]")
+        ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : f.type == "number" ? "NUM" : "BOOL");
+  }
+  add_common(app, o.common);
+}
+
+TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
+  if (o.resume) {
+    if (!o.config.empty() || !o.overrides.empty()) {
+      throw ValidationError("--resume", "the run keeps the settings of its config.toml; give no others");
+    }
+    const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
+    if (!std::filesystem::exists(saved)) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
+    return TrainConfig::load(saved);
+  }
+  TrainConfig config = o.config.empty() ? base : TrainConfig::load(o.config);
+  for (const auto& [name, text] : o.overrides) config.set(name, text);
+  return config;
+}
+
+void run_training(const TrainConfig& config, const TrainingOptions& o, const std::string& verb) {
+  TrainConfig located = config;
+  located.data_search_path = data_search_path();
+  watch_interrupts();
+  Progress progress(o.common);
+  const bool talk = !o.common.quiet && !o.common.json;
+  TrainCallbacks callbacks;
+  callbacks.stop = interrupted;
+  callbacks.note = [&](const std::string& text) {
+    progress.clear();
+    if (talk) fmt::print(stderr, "{}\n", text);
+  };
+  callbacks.step = [&](const StepProgress& p) {
+    progress.show(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  acc {}  lr {:.3g}  {:.0f} img/s  ETA {}", p.epoch + 1,
+                              p.epochs, p.step, p.steps, p.loss, percent_text(p.accuracy), p.lr, p.images_per_second,
+                              duration_text(p.eta_seconds)));
+  };
+  callbacks.epoch = [&](const EpochResult& r) {
+    progress.clear();
+    if (talk) {
+      fmt::print("epoch {}/{}  loss {:.4f}  train {}{}  lr {:.3g}  {:.0f} img/s  {}\n", r.epoch + 1, r.epochs, r.train_loss,
+                 percent_text(r.train_accuracy), accuracy_text(r) + freeze_text(r), r.lr, r.images_per_second, duration_text(r.seconds));
+      std::fflush(stdout);
+    }
+  };
+  const TrainResult result = train(located, o.run, o.resume, callbacks);
+  progress.clear();
+  if (o.common.json) {
+    nlohmann::ordered_json j{{"run", o.run}, {"finished", result.finished}, {"epoch", result.last.epoch + 1},
+                             {"train_loss", result.last.train_loss}, {"train_accuracy", result.last.train_accuracy}};
+    if (result.last.has_validation) j["validation_accuracy"] = result.last.validation.accuracy();
+    if (result.last.evaluated) j["test_accuracy"] = result.last.test.accuracy();
+    print_json(j);
+  } else if (talk && !result.finished) {
+    fmt::print(stderr, "stopped; continue with: tern {} --run {} --resume\n", verb, o.run);
+  }
+}
+
+}  // namespace tern::cli
