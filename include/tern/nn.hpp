@@ -54,6 +54,7 @@ struct ForwardContext {
   double drop_path = 0;         ///< probability used by drop_path layers that follow the schedule
   bool relaxed = false;         ///< evaluation multiplies with the weights of training: see Layer::set_relaxed()
   bool then_relu = false;       ///< of layers that can_fuse_relu(): apply ReLU to the result as well
+  std::int64_t batch = 0;       ///< images in this pass
   Rng* rng = nullptr;           ///< dropout, drop_path
 };
 
@@ -98,6 +99,8 @@ class Layer {
   /// The mask is kept as a handle. An undefined one ends the split. Layers without a weight quantizer ignore it.
   /// Errors: ShapeError, ValueError (another dtype, strided).
   virtual void set_relaxed(const Tensor& mask) { (void)mask; }
+  /// The value of a `given` layer from now on. Errors: ValueError from every other layer.
+  virtual void give(const Tensor& value);
 };
 
 using LayerFactory = std::function<std::unique_ptr<Layer>(const LayerPlace&)>;
@@ -153,6 +156,15 @@ class Network {
   Rng& rng();
   void set_drop_path(double p);
   void set_update_running(bool on);
+  /// Evaluation in the arithmetic of training, on real values with running statistics: faster than the packed runtime's
+  /// order of sums, close to its results but not equal. For networks that will not be packed, such as those under search.
+  void set_fake_evaluation(bool on);
+  /// Sets the value of a `given` node; a value with a history passes gradients on to it.
+  /// Errors: ValueError if there is no such node; ShapeError.
+  void give(const std::string& node, const Tensor& value);
+  /// Nodes to leave out, one flag a node; empty: none. Whoever reads a node left out must accept an undefined value, as
+  /// `mix` does. Errors: ValueError if the count is wrong, or the first or last node is to be left out.
+  void set_left_out(std::vector<bool> nodes);
 
  private:
   struct Impl;

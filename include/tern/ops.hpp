@@ -44,6 +44,11 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
 Tensor heaviside_ste(const Tensor& x);                  ///< y = 1{x > 0}; dx = dy * 1{|x| <= 1}         (HEQ; 3.3)
 Tensor sign_ste(const Tensor& x);                       ///< y = +1 if x >= 0 else -1; dx = dy * 1{|x| < 1}     (3.4)
 
+// ---- mixtures (ops/weighted_sum.cpp) ------------------------------------------------------------------------------------
+/// y = sum_k w_k x_k: equal shapes, w [K]. With w = softmax(alpha) this is the mixed operation of differentiable architecture
+/// search. dx_k = w_k dy, dw_k = <dy, x_k>.
+Tensor weighted_sum(const std::vector<Tensor>& xs, const Tensor& w);
+
 // ---- reductions (ops/reduce.cpp). Summed in a fixed order, in double per chunk. An empty `dims` means all. ---------------
 Tensor sum(const Tensor& x, std::vector<int> dims = {}, bool keep_dims = false);
 Tensor mean(const Tensor& x, std::vector<int> dims = {}, bool keep_dims = false);

@@ -48,7 +48,8 @@ struct Network::Impl {
   std::vector<bool> then_relu;  // the node's only reader is a ReLU, which the node applies itself
   Rng rng;
   ForwardContext context;
-  bool quantized = false;
+  bool quantized = false, fake_evaluation = false;
+  std::vector<bool> left_out;
   Tap tap;
 
   Value run(const Tensor& images);
@@ -106,7 +107,7 @@ bool Network::quantized() const { return impl_->quantized; }
 
 void Network::set_training(bool on) {
   impl_->context.training = on;
-  impl_->context.exact = impl_->quantized && !on && !impl_->context.relaxed;
+  impl_->context.exact = impl_->quantized && !on && !impl_->context.relaxed && !impl_->fake_evaluation;
   for (auto& layer : impl_->layers) layer->refresh();
 }
 bool Network::training() const { return impl_->context.training; }
@@ -118,11 +119,33 @@ void Network::set_tap(Tap tap) { impl_->tap = std::move(tap); }
 Rng& Network::rng() { return impl_->rng; }
 void Network::set_drop_path(double p) { impl_->context.drop_path = p; }
 void Network::set_update_running(bool on) { impl_->context.update_running = on; }
+void Network::set_fake_evaluation(bool on) {
+  impl_->fake_evaluation = on;
+  set_training(training());
+}
+
+void Layer::give(const Tensor&) { throw ValueError("[network] only nodes of the op \"given\" take a value"); }
+
+void Network::give(const std::string& node, const Tensor& value) {
+  const std::int64_t i = impl_->graph.find(node);
+  if (i < 0) throw ValueError("[network] there is no node \"" + node + "\" to give a value to");
+  impl_->layers[static_cast<std::size_t>(i)]->give(value);
+}
+
+void Network::set_left_out(std::vector<bool> nodes) {
+  if (!nodes.empty() && (nodes.size() != impl_->layers.size() || nodes.front() || nodes.back())) {
+    throw ValueError("[network] expected one flag a node to leave out, not the first or last; got " +
+                     std::to_string(nodes.size()) + " for " + std::to_string(impl_->layers.size()));
+  }
+  impl_->left_out = std::move(nodes);
+}
 
 Value Network::Impl::run(const Tensor& images) {
   std::vector<Value> values(layers.size());
   const auto& nodes = graph.nodes();
+  context.batch = images.size(0);
   for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!left_out.empty() && left_out[i]) continue;
     std::vector<Value> in;
     if (i == 0) in.push_back({images});
     for (const std::size_t j : inputs[i]) in.push_back(values[j]);

@@ -34,6 +34,7 @@ room_of_header() {
     tern/optim.hpp) echo optim ;;
     tern/nn.hpp) echo nn ;;
     tern/freeze.hpp) echo freeze ;;
+    tern/nas.hpp) echo nas ;;
     tern/data.hpp) echo data ;;
     tern/convert.hpp | tern/safetensors.hpp | tern/numpy.hpp) echo convert ;;
     tern/train.hpp | tern/bench.hpp | tern/compare.hpp | tern/version.hpp | tern/train_config.def) echo train ;;

@@ -2,7 +2,7 @@
 //
 // Training multiplies real values (fake quantization). Evaluation of a quantized network multiplies integer codes, whose
 // sums are exact in float32 in any order, and scales them afterwards; a float layer of such a network sums in the order
-// that kernels/exact.hpp defines. Both make the packed network's result reproducible bit for bit.
+// that kernels/exact.hpp defines (unless Network::set_fake_evaluation asks for speed). Both make the packed network's result reproducible bit for bit.
 #include "nn/exact_ops.hpp"
 #include "nn/layer_util.hpp"
 
@@ -44,11 +44,8 @@ class Conv2dLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (context.training || (context.relaxed && weight_.is_split())) return {conv2d(in[0].real(), weight_.for_training(), bias_, options_)};
-    if (!weight_.quantizer()) {
-      if (context.exact) return {conv2d_in_order(in[0].real(), weight_.latent(), bias_, options_)};
-      return {conv2d(in[0].real(), weight_.latent(), bias_, options_)};
-    }
+    if (!context.exact) return {conv2d(in[0].real(), weight_.for_training(), bias_, options_)};
+    if (!weight_.quantizer()) return {conv2d_in_order(in[0].real(), weight_.latent(), bias_, options_)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();
     if (codes) check_exact_sums(w.all.numel() / w.all.size(0), w.max_code, in[0]);
