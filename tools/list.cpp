@@ -5,6 +5,7 @@
 #include "tern/data.hpp"
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
+#include "tern/nas.hpp"
 #include "tern/nn.hpp"
 #include "tern/optim.hpp"
 #include "tern/quant.hpp"
@@ -45,6 +46,8 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
       {"phases", [] { return rows_of(FreezeSchedule::names()); }},
       {"initializers", initializer_rows},
       {"datasets", dataset_rows},
+      {"spaces", [] { return rows_of(nas::spaces()); }},
+      {"candidates", [] { return rows_of(nas::candidates()); }},
   };
   return all;
 }

@@ -9,11 +9,6 @@
 namespace tern::cli {
 namespace {
 
-std::string flag_of(std::string name) {
-  for (char& c : name) c = c == '_' ? '-' : c;
-  return "--" + name;
-}
-
 std::string accuracy_text(const EpochResult& r) {
   if (!r.evaluated) return "";
   std::string out;
@@ -34,14 +29,7 @@ void add_training_options(App& app, TrainingOptions& o) {
   app.add_option("config", o.config, "Configuration file (TOML); flags override it")->check(ExistingFile);
   app.add_option("--run", o.run, "Run directory: configuration, metrics and checkpoints go there")->required();
   app.add_flag("--resume", o.resume, "Continue the run in that directory");
-  for (const TrainConfig::Field& f : TrainConfig::fields()) {
-    std::string help = f.help;
-    if (!f.fallback.empty()) help += " [" + f.fallback + "]";
-    app.add_option_function(flag_of(f.name), [&o, name = f.name](const std::string& text) { o.overrides[name] = text; }, help)
-        ->take_last()
-        ->group("[" + f.section + "]")
-        ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : f.type == "number" ? "NUM" : "BOOL");
-  }
+  add_config_options(app, TrainConfig::fields(), o.overrides);
   add_common(app, o.common);
 }
 

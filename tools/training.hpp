@@ -1,9 +1,9 @@
 // What the verbs that train share: settings from a file and from flags, progress, the report.
 #pragma once
 
-#include <map>
 #include <string>
 
+#include "config_options.hpp"
 #include "console.hpp"
 #include "tern/train.hpp"
 
@@ -13,7 +13,7 @@ struct TrainingOptions {
   Common common;
   std::string config, run;
   bool resume = false;
-  std::map<std::string, std::string> overrides;
+  Overrides overrides;
 };
 /// The configuration file, --run, --resume, a flag for every setting, and the common options. `options` must outlive `app`.
 void add_training_options(App& app, TrainingOptions& options);

@@ -110,6 +110,7 @@ struct CellOptions {
   std::int64_t width = 36;           ///< C: channels of the first cells' nodes, doubled by each reduction
   Shape input{3, 32, 32};            ///< extents must be divisible by 4
   std::int64_t classes = 10;
+  std::string mean, std;             ///< of the input node: one number a channel, joined by ','; "": none
   bool drop_path = true;             ///< final network: a drop_path node behind every operation
 };
 const std::vector<std::string>& cell_templates();

@@ -114,6 +114,11 @@ struct BatchNormOptions {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, BatchNormState& state,
                   const BatchNormOptions& options);
 
+/// y = sum_k w_k bn(x_k): weighted_sum() of non-affine batch norms, each with a state of its own, without a tensor for any of
+/// them. Gradients as of those two. xs: equal shapes, w [K]; `options` without fuse_relu.
+Tensor mixed_batch_norm(const std::vector<Tensor>& xs, const Tensor& w, const std::vector<BatchNormState>& states,
+                        const BatchNormOptions& options);
+
 // ---- probabilities and losses (ops/loss.cpp) -----------------------------------------------------------------------------
 Tensor softmax(const Tensor& x);                        ///< over the last dimension
 Tensor log_softmax(const Tensor& x);

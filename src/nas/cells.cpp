@@ -28,6 +28,8 @@ class CellStack {
 
   Graph build(const std::function<void(Graph&)>& begin, const InnerBuilder& inner) {
     const std::string image = graph_.add("input", {}, {{"shape", o_.input.str()}}, "image");
+    if (!o_.mean.empty()) graph_.nodes().front().set("mean", o_.mean);
+    if (!o_.std.empty()) graph_.nodes().front().set("std", o_.std);
     if (begin) begin(graph_);
     before_last_ = last_ = stem(image);
     std::int64_t channels = o_.width;

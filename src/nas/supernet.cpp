@@ -43,17 +43,31 @@ struct SupernetBuilder {
     const int from = cell_edges()[static_cast<std::size_t>(e)].from;
     const std::string name = cell.edge.prefix + "_e" + std::to_string(e);
     std::vector<std::string> inputs{cell.reduction ? "reduce" : "normal"};
-    std::string columns;
+    std::string columns, normed;
     for (std::size_t o = 0; o < space.ops.size(); ++o) {
       const std::size_t begin = g.nodes().size();
-      const std::string y = candidate(space.ops[o]).build(cell.at(from, input, name + "_" + space.ops[o]));
+      std::string y = candidate(space.ops[o]).build(cell.at(from, input, name + "_" + space.ops[o]));
+      if (g.nodes().size() > begin && take_norm(g, y)) normed += (normed.empty() ? "" : ",") + std::to_string(o);
       owned.push_back({.reduction = cell.reduction, .edge = e, .op = static_cast<std::int64_t>(o), .begin = begin,
                        .end = g.nodes().size()});
       if (y.empty()) continue;
       inputs.push_back(y);
       columns += (columns.empty() ? "" : ",") + std::to_string(o);
     }
-    return g.add("mix", std::move(inputs), {{"row", std::to_string(e)}, {"columns", columns}}, name);
+    std::vector<std::pair<std::string, std::string>> attrs{{"row", std::to_string(e)}, {"columns", columns}};
+    if (!normed.empty()) attrs.emplace_back("normed", normed);
+    return g.add("mix", std::move(inputs), std::move(attrs), name);
+  }
+
+  // A batch norm that ends a candidate is left to the mixing node, which does it in its own pass.
+  static bool take_norm(Graph& g, std::string& y) {
+    const GraphNode& last = g.nodes().back();
+    if (last.name != y || last.op != "batch_norm" || last.flag("affine", true) || last.has("eps") || last.has("momentum")) {
+      return false;
+    }
+    y = last.inputs[0];
+    g.nodes().pop_back();
+    return true;
   }
 };
 

@@ -234,4 +234,72 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Batc
   return y;
 }
 
+// With xhat_k = (x_k - mu_k) / sqrt(var_k + eps):  dw_k = sum dy xhat_k,  and dx_k is that of batch norm for w_k dy.
+Tensor mixed_batch_norm(const std::vector<Tensor>& xs, const Tensor& w, const std::vector<BatchNormState>& states,
+                        const BatchNormOptions& options) {
+  if (xs.empty() || xs.size() != states.size()) {
+    ops::throw_value("mixed_batch_norm", "at least one summand and a state for each",
+                     std::to_string(xs.size()) + " and " + std::to_string(states.size()));
+  }
+  if (options.fuse_relu) ops::throw_value("mixed_batch_norm", "no fused ReLU", "fuse_relu");
+  ops::check_shape("mixed_batch_norm", "w", w, Shape{static_cast<i64>(xs.size())});
+  std::vector<Tensor> summands;
+  for (std::size_t k = 0; k < xs.size(); ++k) {
+    check_arguments(xs[k], {}, {}, states[k], options);
+    ops::check_same_dtype("mixed_batch_norm", xs[k], w);
+    ops::check_shape("mixed_batch_norm", "x", xs[k], xs[0].shape());
+    summands.push_back(xs[k].contiguous());
+  }
+  const Extents e(xs[0]);
+  const Tensor weights = w.contiguous().detach();
+  Tensor y = Tensor::empty(xs[0].shape(), w.dtype());
+  dispatch(w.dtype(), "mixed_batch_norm", [&](auto zero) {
+    using T = decltype(zero);
+    const T* p = weights.data<T>();
+    std::vector<Channel<T>> channels;
+    for (std::size_t k = 0; k < xs.size(); ++k) {
+      BatchNormState state = states[k];
+      const T* x = summands[k].data<T>();
+      channels.push_back(options.training ? batch_statistics<T>(e, x, nullptr, nullptr, state, options)
+                                          : running_statistics<T>(e, nullptr, nullptr, state, options));
+    }
+    for_each_run(e, [&](i64 base, i64 channel) {
+      const auto c = static_cast<std::size_t>(channel);
+      T offset = 0;
+      for (std::size_t k = 0; k < xs.size(); ++k) offset += p[k] * channels[k].k0[c];
+      T* to = y.data<T>() + base;
+      for (i64 i = 0; i < e.pixels; ++i) to[i] = offset;
+      for (std::size_t k = 0; k < xs.size(); ++k) {
+        const T factor = p[k] * channels[k].k1[c];
+        const T* x = summands[k].data<T>() + base;
+        for (i64 i = 0; i < e.pixels; ++i) to[i] += factor * x[i];
+      }
+    });
+    std::vector<Tensor> inputs = xs;
+    inputs.push_back(w);
+    std::vector<bool> needs;
+    for (const Tensor& x : xs) needs.push_back(x.requires_grad());
+    y = record("mixed_batch_norm", std::move(y), inputs,
+               [e, options, summands, weights, needs, channels = std::move(channels)](const Tensor& dy) {
+      const Tensor g = dy.contiguous();
+      std::vector<Tensor> out(needs.size() + 1);
+      out.back() = Tensor::zeros(weights.shape(), weights.dtype());
+      for (std::size_t k = 0; k < needs.size(); ++k) {
+        const T* x = summands[k].data<T>();
+        const std::vector<double> sums = gradient_sums(e, channels[k], false, x, g.data<T>());
+        double dw = 0;
+        for (std::size_t c = 0; c < channels[k].inv.size(); ++c) dw += sums[2 * c + 1] * channels[k].inv[c];
+        out.back().template data<T>()[k] = static_cast<T>(dw);
+        if (!needs[k]) continue;
+        Channel<T> scaled = channels[k];
+        for (T& k1 : scaled.k1) k1 *= weights.data<T>()[k];
+        out[k] = Tensor::empty(g.shape(), g.dtype());
+        input_gradient(e, scaled, options, sums, x, g.data<T>(), out[k].template data<T>());
+      }
+      return out;
+    });
+  });
+  return y;
+}
+
 }  // namespace tern

@@ -45,7 +45,10 @@ std::string joined(const std::vector<float>& values) {
 // The graph of a configuration, its input fitted to the data.
 Graph build_graph(const TrainConfig& config, const Dataset& data, const ImageShape& shape) {
   Graph graph;
-  if (config.graph.empty()) {
+  if (!config.genotype.empty()) {
+    graph = genotype_graph(config, Shape{shape.channels, shape.height, shape.width},
+                           static_cast<std::int64_t>(data.class_names.size()));
+  } else if (config.graph.empty()) {
     ModelOptions options;
     options.input = Shape{shape.channels, shape.height, shape.width};
     options.classes = static_cast<std::int64_t>(data.class_names.size());
@@ -278,6 +281,7 @@ class Trainer {
   bool run_epoch(EpochResult& result) {
     const std::int64_t epoch = position_.epoch;
     network_->set_training(true);
+    network_->set_drop_path(config_.drop_path * static_cast<double>(epoch) / static_cast<double>(config_.epochs));
     if (position_.step == 0) {
       network_->on_epoch_begin(epoch);
       if (freezing_) freezing_->begin_epoch(epoch);

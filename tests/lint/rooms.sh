@@ -37,7 +37,7 @@ room_of_header() {
     tern/nas.hpp) echo nas ;;
     tern/data.hpp) echo data ;;
     tern/convert.hpp | tern/safetensors.hpp | tern/numpy.hpp) echo convert ;;
-    tern/train.hpp | tern/bench.hpp | tern/compare.hpp | tern/version.hpp | tern/train_config.def) echo train ;;
+    tern/train.hpp | tern/search.hpp | tern/search_config.def | tern/bench.hpp | tern/compare.hpp | tern/version.hpp | tern/train_config.def) echo train ;;
     tern/*) echo unknown ;;
     *) echo "${1%%/*}" ;;
   esac

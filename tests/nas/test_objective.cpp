@@ -59,6 +59,32 @@ TEST_CASE("weighted sum: finite differences, checks", "[nas][ops]") {
   CHECK_THROWS_AS(weighted_sum({x, Tensor::zeros(Shape{4})}, Tensor::zeros(Shape{2})), ShapeError);
 }
 
+TEST_CASE("mixed batch norm: finite differences, and the same as batch norms and a weighted sum", "[nas][ops]") {
+  const auto states = [] {
+    std::vector<BatchNormState> out;
+    for (int k = 0; k < 2; ++k) out.push_back({Tensor::zeros(Shape{3}), Tensor::full(Shape{3}, 1.0)});
+    return out;
+  };
+  const std::vector<Tensor> inputs{testing::random(Shape{4, 3, 2, 2}, 1), testing::random(Shape{4, 3, 2, 2}, 2),
+                                   testing::random(Shape{2}, 3)};
+  for (const bool training : {true, false}) {
+    const BatchNormOptions options{.training = training, .update_running = false};
+    testing::gradcheck([&](const std::vector<Tensor>& x) { return mixed_batch_norm({x[0], x[1]}, x[2], states(), options); }, inputs);
+  }
+  const BatchNormOptions options;
+  const std::vector<BatchNormState> fused = states(), apart = states();
+  const std::vector<double> got = mixed_batch_norm({inputs[0], inputs[1]}, inputs[2], fused, options).to_vector();
+  std::vector<Tensor> normed;
+  for (std::size_t k = 0; k < 2; ++k) {
+    BatchNormState state = apart[k];
+    normed.push_back(batch_norm(inputs[k], {}, {}, state, options));
+  }
+  const std::vector<double> want = weighted_sum(normed, inputs[2]).to_vector();
+  for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i] == Approx(want[i]).epsilon(1e-9));
+  for (std::size_t k = 0; k < 2; ++k) CHECK(fused[k].running_var.to_vector() == apart[k].running_var.to_vector());
+  CHECK_THROWS_AS(mixed_batch_norm({inputs[0]}, inputs[2], states(), options), ValueError);
+}
+
 TEST_CASE("expected cost: certain mixtures cost what the final network costs", "[nas]") {
   nas::CellOptions o;
   o.cells = 6;

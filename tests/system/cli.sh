@@ -79,7 +79,7 @@ $tern bench layers --shape 16x8,9x7k5s2 --rounds 1 --seconds 0 --json | grep -q 
 expect 1 "CHANNELSxSIZE" $tern bench layers --shape 16y8
 $tern data fashion-mnist-mini --sheet "$dir/sheet.png" --rows 2 --columns 2 >/dev/null
 $tern run "$dir/net.tern" "$dir/sheet.png" --json | grep -q '"class":' || fail "run on a PNG"
-for verb in train eval pack verify run bench compare summary data list info; do
+for verb in train search draw eval pack verify run bench compare summary data list info; do
   $tern "$verb" --help | grep -q -- --help || fail "$verb --help"
 done
 $tern info --json | grep -q '"isas":' || fail "info --json"
@@ -87,6 +87,27 @@ $tern list quantizers | grep -q twn || fail "list quantizers"
 $tern list --json | grep -q vgg_small || fail "list --json"
 $tern summary vgg_small --json | grep -q '"weights":4656512' || fail "summary --json"
 TERN_ISA=reference $tern run "$dir/net.tern" --limit 20 --json | grep -q '"isa":"reference"' || fail "TERN_ISA"
+
+# A search that is killed hard and resumed, then training, packing and drawing of what it found.
+small="--data fashion-mnist-mini --limit-train 128 --image-size 8 --cells 3 --width 4 --batch 16 --epochs 3 --eval-limit 16 --checkpoint-steps 1"
+$tern search --run "$dir/search" $small --quiet
+$tern search --run "$dir/search-killed" $small --quiet &
+pid=$!
+sleep 0.6
+kill -9 "$pid" 2>/dev/null || true
+wait "$pid" 2>/dev/null || $tern search --run "$dir/search-killed" --resume --quiet
+[ "$(tensors "$dir/search/last.safetensors")" = "$(tensors "$dir/search-killed/last.safetensors")" ] ||
+  fail "a killed and resumed search ends elsewhere"
+$tern draw "$dir/search/genotype-best.json" --out "$dir/cells.svg"
+grep -q '</svg>' "$dir/cells.svg" || fail "draw"
+$tern train --run "$dir/found" --genotype "$dir/search/random-1.json" --data fashion-mnist-mini --image-size 8 --width 4 \
+  --options cells=3 --limit-train 64 --limit-test 50 --epochs 1 --batch 16 --drop-path 0.2 --quiet
+$tern pack "$dir/found" "$dir/found.tern" --quiet
+$tern verify "$dir/found" "$dir/found.tern" --limit 50 --json | grep -q '"identical":true' || fail "verify of a genotype's network"
+$tern draw --curves "$dir/found" --out "$dir/curves.svg"
+printf '{"normal":7}' >"$dir/bad.json"
+expect 1 "bad.json" $tern draw "$dir/bad.json"
+expect 1 "holds no search" $tern search --run "$dir/nothing" --resume
 
 # Another network's weights do not verify.
 $tern train --run "$dir/other" $settings --seed 2 --epochs 1

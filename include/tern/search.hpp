@@ -1,0 +1,93 @@
+// Architecture search over a data set: the loop around tern/nas.hpp, with checkpoints, metrics and genotype files.
+//
+//   SearchConfig config;                                   // the paper's settings; see tern/search_config.def
+//   SearchResult r = search(config, "runs/search", /*resume=*/false);
+//   TrainConfig final_run;
+//   final_run.genotype = "runs/search/genotype-best.json";
+//
+// A run directory holds config.toml, metrics.jsonl (a line an epoch), last.safetensors, genotype-best.* (epoch with the best
+// search-validation accuracy), genotype-last.* (json, dot, svg each), random-N.json, and curves.svg.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tern/nas.hpp"
+#include "tern/train.hpp"
+
+namespace tern {
+
+struct SearchConfig {
+#define TERN_CONFIG(type, section, name, fallback, help) type name = fallback;
+#include "tern/search_config.def"
+#undef TERN_CONFIG
+
+  /// Not part of the configuration file: folders that hold data sets (TERN_DATA).
+  std::vector<std::string> data_search_path;
+
+  /// As the functions of TrainConfig.
+  static SearchConfig load(const std::string& path);
+  static SearchConfig parse(const std::string& toml, const std::string& path_for_messages);
+  std::string toml() const;
+  void set(std::string_view name, const std::string& text);
+  void check() const;
+  static const std::vector<TrainConfig::Field>& fields();
+};
+
+/// Measured on a few steps before the search begins; what they changed is undone.
+struct SearchForecast {
+  double step_seconds = 0;
+  double seconds = 0;          ///< of what is left of the search, accuracy measurements included
+  std::int64_t peak_bytes = 0; ///< of tensors
+  std::int64_t weights = 0;    ///< of the network under search
+};
+
+struct SearchEpoch {
+  std::int64_t epoch = 0, epochs = 0;
+  double train_loss = 0, train_accuracy = 0;
+  EvalResult validation;                  ///< of the mixed network on alpha's half
+  double entropy = 0;                     ///< mean over the edges, nats
+  double lr = 0, seconds = 0, peak_mib = 0;
+  nas::Genotype genotype;                 ///< of alpha after this epoch
+  int weightless_normal = 0, weightless_reduce = 0;
+  bool best = false;
+};
+
+struct SearchCallbacks {
+  std::function<void(const SearchForecast&)> forecast;
+  std::function<void(const StepProgress&)> step;
+  std::function<void(const SearchEpoch&)> epoch;
+  std::function<void(const std::string&)> note;
+  std::function<bool()> stop;  ///< true: save a checkpoint and return
+};
+
+struct SearchResult {
+  bool finished = false;
+  SearchEpoch last;
+  nas::Genotype best;
+  double best_accuracy = 0;
+};
+
+/// Per mini-batch: one Adam step of alpha on a random batch of its half, then one SGD step of the weights on a batch of
+/// theirs. Statistics (batch norm, activation quantizers) do not move in the first.
+///   loss of alpha = CE - lambda exp(-epoch / tau) H(p) + limit_weight sum over limits of max(0, expected cost / limit - 1)
+/// Resuming ends with the bits of an undisturbed run.
+/// Errors: as train(); Error if the loss is not finite (the last checkpoint stays).
+SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks = {});
+
+// ---- learning curves -----------------------------------------------------------------------------------------------------
+
+struct Curve {
+  std::string label;
+  std::vector<double> x, y;
+};
+/// A line chart as SVG. Errors: ValueError if there are no points, or x and y differ in length.
+std::string curves_svg(const std::vector<Curve>& curves, const std::string& title, const std::string& x_label,
+                       const std::string& y_label);
+/// Accuracy in percent over epochs from the metrics.jsonl of a training run (test) or a search (search validation).
+/// Errors: IoError, FormatError.
+Curve accuracy_curve(const std::string& run_dir, const std::string& label);
+
+}  // namespace tern

@@ -1,0 +1,157 @@
+// A struct of settings to and from TOML and text. The struct comes with a function
+//   visit(config, f)   that calls f("section", "name", "help", config.name) for every field, sections together;
+// fields are std::string, std::int64_t, double or bool.
+#pragma once
+
+#include <charconv>
+#include <sstream>
+#include <string>
+#include <toml++/toml.h>
+#include <vector>
+
+#include "tern/error.hpp"
+#include "tern/train.hpp"
+
+namespace tern::config {
+
+inline std::string type_name(const std::string&) { return "text"; }
+inline std::string type_name(std::int64_t) { return "integer"; }
+inline std::string type_name(double) { return "number"; }
+inline std::string type_name(bool) { return "true or false"; }
+
+inline std::string to_text(const std::string& v) { return v; }
+inline std::string to_text(std::int64_t v) { return std::to_string(v); }
+inline std::string to_text(double v) {
+  char buffer[32];
+  const auto r = std::to_chars(buffer, buffer + sizeof buffer, v);
+  return {buffer, r.ptr};
+}
+inline std::string to_text(bool v) { return v ? "true" : "false"; }
+
+inline bool from_text(const std::string& text, std::string& out) {
+  out = text;
+  return true;
+}
+inline bool from_text(const std::string& text, bool& out) {
+  out = text == "true" || text == "1";
+  return out || text == "false" || text == "0";
+}
+template <class T>
+bool from_text(const std::string& text, T& out) {
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc{} && end == text.data() + text.size();
+}
+
+inline std::string toml_value(const std::string& v) {
+  std::ostringstream s;
+  s << toml::value<std::string>(v);
+  return s.str();
+}
+inline std::string toml_value(double v) {
+  const std::string s = to_text(v);
+  return s.find_first_of(".en") == std::string::npos ? s + ".0" : s;
+}
+inline std::string toml_value(std::int64_t v) { return to_text(v); }
+inline std::string toml_value(bool v) { return to_text(v); }
+
+// A number may be written as an integer, an integer not as a number.
+template <class T>
+bool from_node(const toml::node& node, T& out) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (!node.is_number()) return false;
+  } else if (!node.is<T>()) {
+    return false;
+  }
+  out = *node.value<T>();
+  return true;
+}
+
+[[noreturn]] inline void bad(const std::string& path, const toml::source_position& at, const std::string& why) {
+  throw FormatError("[config] " + path + ", line " + std::to_string(at.line) + ": " + why);
+}
+
+inline void append(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
+
+/// Errors: FormatError with path and line on bad TOML, unknown sections or keys, or wrong types.
+template <class Config, class Visit>
+Config parse(const std::string& text, const std::string& path, Visit visit) {
+  toml::table table;
+  try {
+    table = toml::parse(text, path);
+  } catch (const toml::parse_error& e) {
+    bad(path, e.source().begin, std::string(e.description()));
+  }
+  Config config;
+  for (const auto& [section_key, node] : table) {
+    const std::string section{section_key.str()};
+    bool known_section = false;
+    std::string sections, last, names;
+    visit(config, [&](const std::string& s, const std::string& name, const char*, auto&) {
+      if (s != last) append(sections, s);
+      last = s;
+      if (s != section) return;
+      known_section = true;
+      append(names, name);
+    });
+    if (!node.is_table() || !known_section) bad(path, node.source().begin, "unknown section \"" + section + "\"; known: " + sections);
+    for (const auto& [key_node, value] : *node.as_table()) {
+      const std::string key{key_node.str()};
+      bool known = false, right = false;
+      std::string expected;
+      visit(config, [&](const std::string& s, const std::string& name, const char*, auto& field) {
+        if (s != section || name != key) return;
+        known = true;
+        right = from_node(value, field);
+        expected = type_name(field);
+      });
+      if (!known) bad(path, value.source().begin, "unknown key \"" + key + "\" in [" + section + "]; known: " + names);
+      if (!right) bad(path, value.source().begin, "expected " + expected + " for \"" + key + "\"");
+    }
+  }
+  return config;
+}
+
+template <class Config, class Visit>
+std::string toml_of(const Config& config, Visit visit) {
+  std::string out, open;
+  visit(config, [&](const std::string& section, const std::string& name, const char*, const auto& field) {
+    if (open != section) {
+      out += (open.empty() ? "[" : "\n[") + section + "]\n";
+      open = section;
+    }
+    out += name + " = " + toml_value(field) + "\n";
+  });
+  return out;
+}
+
+/// Errors: ValueError on an unknown name or text of the wrong type.
+template <class Config, class Visit>
+void set(Config& config, std::string_view wanted, const std::string& text, Visit visit) {
+  std::string names;
+  bool found = false;
+  visit(config, [&](const std::string&, const std::string& name, const char*, auto& field) {
+    append(names, name);
+    if (wanted != name) return;
+    found = true;
+    if (!from_text(text, field)) {
+      throw ValueError("[config] expected " + type_name(field) + " for \"" + name + "\"; got \"" + text + "\"");
+    }
+  });
+  if (!found) throw ValueError("[config] unknown setting \"" + std::string(wanted) + "\"; known: " + names);
+}
+
+template <class Config, class Visit>
+std::vector<TrainConfig::Field> fields(Visit visit) {
+  std::vector<TrainConfig::Field> out;
+  const Config defaults;
+  visit(defaults, [&](const std::string& section, const std::string& name, const char* help, const auto& field) {
+    out.push_back({section, name, type_name(field), to_text(field), help});
+  });
+  return out;
+}
+
+inline void require(bool ok, const char* name, const char* range) {
+  if (!ok) throw ValueError("[config] expected " + std::string(name) + " " + range);
+}
+
+}  // namespace tern::config

@@ -1,0 +1,576 @@
+// The loop of an architecture search. As in train.cpp, everything random is a function of (seed, position) or of a counter
+// in the checkpoint, and no result depends on the number of threads: that is why a resumed search ends with the bits of an
+// undisturbed one.
+#include "tern/search.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/file.hpp"
+#include "tern/autograd.hpp"
+#include "tern/error.hpp"
+#include "tern/ops.hpp"
+#include "tern/optim.hpp"
+#include "train/checkpoint.hpp"
+#include "train/internal.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+constexpr double kMib = 1024.0 * 1024.0;
+// Streams of random numbers; 1 is the network's own.
+constexpr std::uint64_t kRandomGenotypes = 0x72616e64, kDrawnPaths = 0x70617468;
+// The two halves are shuffled independently.
+constexpr std::uint64_t kAlphaHalf = 0x616c70686168616c;
+
+// Copies of tensors that a part of a step must not change.
+class Snapshot {
+ public:
+  explicit Snapshot(std::vector<NamedTensor> tensors) : tensors_(std::move(tensors)) {
+    for (const NamedTensor& t : tensors_) values_.push_back(t.value.clone());
+  }
+  ~Snapshot() {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].value.copy_from(values_[i]);
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  std::vector<NamedTensor> tensors_;
+  std::vector<Tensor> values_;
+};
+
+void want_gradients(std::vector<NamedTensor> tensors, bool on) {
+  for (NamedTensor& t : tensors) t.value.set_requires_grad(on);
+}
+
+std::string epoch_line(const SearchEpoch& r) {
+  const nlohmann::ordered_json j{{"epoch", r.epoch},
+                                 {"train_loss", r.train_loss},
+                                 {"train_accuracy", r.train_accuracy},
+                                 {"search_validation_accuracy", r.validation.accuracy()},
+                                 {"search_validation_loss", r.validation.loss},
+                                 {"entropy", r.entropy},
+                                 {"lr", r.lr},
+                                 {"seconds", r.seconds},
+                                 {"evaluation_seconds", r.validation.seconds},
+                                 {"peak_mib", r.peak_mib},
+                                 {"weightless_normal", r.weightless_normal},
+                                 {"weightless_reduce", r.weightless_reduce},
+                                 {"best", r.best},
+                                 {"genotype", nlohmann::ordered_json::parse(r.genotype.json())}};
+  return j.dump() + "\n";
+}
+
+// max(0, cost / limit - 1)
+Tensor excess(const Tensor& cost, double limit) { return relu(add_scalar(scale(cost, 1 / limit), -1)); }
+
+class Searcher {
+ public:
+  Searcher(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks)
+      : config_(config), dir_(run_dir), callbacks_(callbacks) {
+    config_.check();
+    prepare_directory(resume);
+    load_halves();
+    build();
+    if (resume && fs::exists(path("last.safetensors"))) {
+      load_checkpoint_into_run();
+    } else {
+      net_->network().set_training(true);
+      net_->network().init_quantizers(first_images());
+      write_file_atomically(path("config.toml"), config_.toml());
+      write_file_atomically(path("metrics.jsonl"), std::string_view());
+      write_random_genotypes();
+    }
+  }
+
+  SearchResult run() {
+    SearchResult result;
+    if (position_.epoch < config_.epochs) forecast();
+    started_ = Clock::now();
+    steps_at_start_ = global_step();
+    while (position_.epoch < config_.epochs) {
+      if (!run_epoch(result.last)) return result;
+    }
+    result.finished = true;
+    result.best = nas::Genotype::load(path("genotype-best.json"));
+    result.best_accuracy = position_.best_validation;
+    result.last.genotype = nas::Genotype::load(path("genotype-last.json"));
+    return result;
+  }
+
+ private:
+  std::string path(const std::string& name) const { return (fs::path(dir_) / name).string(); }
+  void note(const std::string& text) const {
+    if (callbacks_.note) callbacks_.note(text);
+  }
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
+  std::int64_t global_step() const { return position_.epoch * loader_->batches_per_epoch() + position_.step; }
+
+  // ---- setting up ----
+
+  void prepare_directory(bool resume) {
+    std::error_code ec;
+    const bool has_run = fs::exists(path("config.toml"), ec);
+    if (resume && !has_run) throw IoError("[search] \"" + dir_ + "\" holds no search to resume");
+    if (!resume && has_run) {
+      throw IoError("[search] \"" + dir_ + "\" holds a run already; continue it with --resume, or choose another directory");
+    }
+    fs::create_directories(dir_, ec);
+    if (ec) throw IoError("[search] cannot create the directory \"" + dir_ + "\": " + ec.message());
+  }
+
+  void load_halves() {
+    LoadOptions options;
+    options.data_dir = config_.data_dir;
+    options.search_path = config_.data_search_path;
+    options.size = static_cast<int>(config_.image_size);
+    options.limit_train = config_.limit_train;
+    options.limit_test = 1;  // a search never looks at test images
+    data_ = load_dataset(config_.data, options);
+    note("data: " + data_.name + " from " + data_.source);
+    Split split = split_train_validation(data_.train, config_.validation, seed());
+    weights_half_ = std::move(split.train);
+    alpha_half_ = std::move(split.validation);
+    if (weights_half_.count() == 0 || alpha_half_.count() == 0) {
+      throw ValueError("[search] expected images in both halves of the training set; got " +
+                       std::to_string(weights_half_.count()) + " and " + std::to_string(alpha_half_.count()));
+    }
+    judged_ = alpha_half_;
+    if (config_.eval_limit > 0 && config_.eval_limit < judged_.count()) judged_ = select_images(judged_, first_indices(config_.eval_limit));
+  }
+
+  static std::vector<std::int64_t> first_indices(std::int64_t n) {
+    std::vector<std::int64_t> out(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i) out[static_cast<std::size_t>(i)] = i;
+    return out;
+  }
+
+  std::unique_ptr<BatchLoader> make_loader(const Images& images, std::uint64_t its_seed, bool augmented) const {
+    LoaderOptions o;
+    o.batch_size = static_cast<int>(std::min(config_.batch, images.count()));
+    o.shuffle = true;
+    if (augmented) o.augment = Augment::parse(config_.augment);
+    o.seed = its_seed;
+    o.workers = static_cast<int>(config_.workers);
+    return std::make_unique<BatchLoader>(images, Normalizer(data_.mean, data_.std), o);
+  }
+
+  void build() {
+    loader_ = make_loader(weights_half_, seed(), true);
+    alpha_loader_ = make_loader(alpha_half_, seed() ^ kAlphaHalf, true);
+    const ImageShape shape = loader_->shape();
+    options_.space = config_.space;
+    options_.cell_template = config_.cell_template;
+    options_.reduction_skip = config_.reduction_skip;
+    options_.weights = config_.weights;
+    options_.acts = config_.acts;
+    options_.cells = config_.cells;
+    options_.width = config_.width;
+    options_.input = Shape{shape.channels, shape.height, shape.width};
+    options_.classes = static_cast<std::int64_t>(data_.class_names.size());
+    options_.mean = joined(data_.mean);
+    options_.std = joined(data_.std);
+    net_ = std::make_unique<nas::Supernet>(options_, seed());
+    options_ = net_->options();
+    order_ = config_.order > 0 ? config_.order : net_->space().order;
+    lambda_ = config_.entropy_weight >= 0 ? config_.entropy_weight : net_->space().entropy_weight;
+    rules_.allow_zero = config_.allow_zero == "auto" ? net_->space().allow_zero : config_.allow_zero == "true";
+    rules_.zero_gamma = config_.zero_gamma;
+    rules_.most_weightless = static_cast<int>(config_.max_weightless);
+    drawn_ = Rng(seed(), kDrawnPaths);
+    make_optimizers();
+    make_limits();
+  }
+
+  // Evaluation reads the normalisation from the graph's input node.
+  static std::string joined(const std::vector<float>& values) {
+    std::string out;
+    for (const float v : values) out += (out.empty() ? "" : ",") + nlohmann::json(v).dump();
+    return out;
+  }
+
+  void make_optimizers() {
+    ParamGroup decayed{.name = "weights", .params = {}, .weight_decay = config_.weight_decay};
+    ParamGroup plain{.name = "small", .params = {}};
+    for (const Parameter& p : net_->weights()) {
+      (p.kind == ParamKind::kWeight ? decayed : plain).params.push_back({p.name, p.value});
+    }
+    sgd_ = make_optimizer("sgd", {.momentum = config_.momentum}, {decayed, plain});
+    adam_ = make_optimizer("adam", {.beta1 = config_.arch_beta1, .beta2 = config_.arch_beta2},
+                           {{.name = "alpha", .params = net_->alphas(), .weight_decay = config_.arch_weight_decay}});
+    schedule_ = make_schedule(config_.schedule);
+
+    std::map<std::string, Tensor> momenta;
+    for (const NamedTensor& t : sgd_->state()) momenta[t.name] = t.value;
+    for (const ParamGroup& group : {decayed, plain}) {
+      for (const NamedTensor& t : group.params) {
+        problem_.weights.push_back({t.value, momenta[t.name + ".momentum"], group.weight_decay});
+      }
+    }
+    for (const NamedTensor& a : net_->alphas()) problem_.alphas.push_back(a.value);
+    problem_.momentum = config_.momentum;
+  }
+
+  void make_limits() {
+    nas::CellOptions final_options = options_;
+    final_options.cells = config_.final_cells;
+    final_options.width = config_.final_width;
+    if (config_.max_bytes > 0) limits_.push_back({nas::cost_table(final_options, nas::Cost::kBytes), config_.max_bytes});
+    if (config_.max_macs > 0) limits_.push_back({nas::cost_table(final_options, nas::Cost::kMacs), config_.max_macs});
+  }
+
+  // One training batch in file order, not augmented.
+  Tensor first_images() const {
+    LoaderOptions o;
+    o.batch_size = static_cast<int>(std::min(config_.batch, weights_half_.count()));
+    o.workers = 0;
+    const Shape& want = options_.input;
+    const Images images = convert_images(select_images(weights_half_, first_indices(o.batch_size)),
+                                         {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
+    BatchLoader loader(images, Normalizer(data_.mean, data_.std), o);
+    Batch batch;
+    loader.next(batch);
+    return batch_tensor(batch);
+  }
+
+  void write_random_genotypes() const {
+    Rng rng(seed(), kRandomGenotypes);
+    for (std::int64_t i = 1; i <= config_.random; ++i) {
+      write_file_atomically(path("random-" + std::to_string(i) + ".json"), nas::random_genotype(options_, rng).json());
+    }
+  }
+
+  // ---- checkpoints ----
+
+  std::vector<NamedTensor> network_state() const {
+    std::vector<NamedTensor> out = net_->network().state();
+    for (const NamedTensor& a : net_->alphas()) out.push_back(a);
+    return out;
+  }
+  std::vector<NamedTensor> optimizer_state() const {
+    std::vector<NamedTensor> out = sgd_->state();
+    for (const NamedTensor& t : adam_->state()) out.push_back(t);
+    return out;
+  }
+
+  void save() {
+    position_.rng_position = drawn_.position();
+    save_checkpoint(path("last.safetensors"), {.graph_text = net_->network().graph().format(), .config_toml = config_.toml(),
+                                               .position = position_, .network = network_state(), .optimizer = optimizer_state(),
+                                               .averages = {}});
+  }
+
+  void load_checkpoint_into_run() {
+    const std::string file = path("last.safetensors");
+    const Checkpoint c = load_checkpoint(file);
+    if (c.graph_text != net_->network().graph().format()) {
+      throw FormatError("[search] " + file + ": its network differs from the one of config.toml");
+    }
+    restore(c.network, network_state(), file);
+    restore(c.optimizer, optimizer_state(), file);
+    position_ = c.position;
+    drawn_.set_position(position_.rng_position);
+    std::error_code ec;
+    fs::resize_file(path("metrics.jsonl"), position_.metrics_bytes, ec);
+    if (ec) throw IoError("[search] cannot shorten " + path("metrics.jsonl") + ": " + ec.message());
+    note("resumed at epoch " + std::to_string(position_.epoch + 1) + ", step " + std::to_string(position_.step));
+  }
+
+  // ---- one step ----
+
+  struct LabelledImages {
+    Tensor images, labels;
+    std::vector<std::int64_t> plain_labels;
+  };
+  static LabelledImages labelled(const Batch& b) {
+    return {batch_tensor(b), Tensor::from(b.labels, Shape{b.size()}), {b.labels.begin(), b.labels.end()}};
+  }
+
+  // The batch of alpha's half that belongs to this step: its epochs have their own length.
+  LabelledImages next_for_alpha() {
+    Batch batch;
+    if (!alpha_loader_->next(batch)) {
+      alpha_loader_->start_epoch(alpha_loader_->epoch() + 1);
+      alpha_loader_->next(batch);
+    }
+    return labelled(batch);
+  }
+
+  void seek_alpha_half() {
+    const std::int64_t per_epoch = alpha_loader_->batches_per_epoch();
+    alpha_loader_->start_epoch(global_step() / per_epoch);
+    alpha_loader_->skip(global_step() % per_epoch);
+  }
+
+  Tensor alpha_loss(const LabelledImages& batch) {
+    Tensor loss = cross_entropy(net_->forward(batch.images), batch.labels);
+    const nas::Mixture p = net_->probabilities();
+    const double fade = std::exp(-static_cast<double>(position_.epoch) / config_.entropy_decay);
+    if (lambda_ > 0) loss = sub(loss, scale(nas::mean_entropy(p), lambda_ * fade));
+    for (const Limit& l : limits_) {
+      loss = add(loss, scale(excess(nas::expected_cost(p, l.table), l.limit), config_.limit_weight));
+    }
+    return loss;
+  }
+
+  // d(loss of alpha)/d(alpha) into the alphas; weights, statistics and quantizer states stay as they are.
+  void alpha_gradient(const LabelledImages& train, const LabelledImages& validation, double lr) {
+    const Snapshot statistics(net_->network().buffers());
+    problem_.train_loss = [&] { return cross_entropy(net_->forward(train.images), train.labels); };
+    problem_.validation_loss = [&] { return alpha_loss(validation); };
+    const double loss = order_ == 2 ? nas::second_order_gradient(problem_, lr) : nas::first_order_gradient(problem_);
+    if (!std::isfinite(loss)) bad_loss("of alpha");
+    for (const Tensor& a : problem_.alphas) {
+      if (!a.grad().defined()) a.set_grad(Tensor::zeros(a.shape()));  // every drawn edge was zero
+    }
+  }
+
+  struct TrainStep {
+    double loss = 0;
+    std::int64_t correct = 0;
+  };
+  TrainStep weight_gradient(const LabelledImages& batch) {
+    want_gradients(net_->alphas(), false);
+    sgd_->zero_grad();
+    const Tensor logits = net_->forward(batch.images);
+    const Tensor loss = cross_entropy(logits, batch.labels);
+    if (!std::isfinite(loss.item())) bad_loss("of the weights");
+    backward(loss);
+    want_gradients(net_->alphas(), true);
+    return {loss.item(), count_correct(logits, batch.plain_labels)};
+  }
+
+  double step(const LabelledImages& train, const LabelledImages& validation) {
+    const Position where{.epoch = position_.epoch, .step = position_.step, .steps_per_epoch = loader_->batches_per_epoch(),
+                         .epochs = config_.epochs};
+    const double lr = schedule_->lr(where);
+    if (config_.paths == "one") net_->sample(drawn_, config_.temperature);
+    alpha_gradient(train, validation, lr);
+    adam_->step(config_.arch_lr);
+    adam_->zero_grad();
+
+    const TrainStep done = weight_gradient(train);
+    if (config_.clip_norm > 0) clip_grad_norm(weight_tensors(), config_.clip_norm);
+    sgd_->step(lr);
+    sgd_->zero_grad();
+    net_->network().after_step();
+    const auto images = static_cast<std::int64_t>(train.plain_labels.size());
+    position_.loss_sum += done.loss * static_cast<double>(images);
+    position_.correct += done.correct;
+    position_.seen += images;
+    ++position_.step;
+    return lr;
+  }
+
+  std::vector<Tensor> weight_tensors() const {
+    std::vector<Tensor> out;
+    for (const nas::InnerWeight& w : problem_.weights) out.push_back(w.value);
+    return out;
+  }
+
+  [[noreturn]] void bad_loss(const std::string& which) const {
+    throw Error("[search] the loss " + which + " is not finite in epoch " + std::to_string(position_.epoch + 1) + ", step " +
+                std::to_string(position_.step + 1) + ". The last checkpoint is kept; try a smaller learning rate");
+  }
+
+  // ---- forecast: a few steps without their updates ----
+
+  void forecast() {
+    if (!callbacks_.forecast) return;
+    SearchForecast f;
+    const std::uint64_t before = drawn_.position();
+    const bool training = net_->network().training();
+    {
+      const Snapshot statistics(net_->network().buffers());
+      net_->network().set_training(true);
+      loader_->start_epoch(position_.epoch);
+      Batch batch;
+      loader_->next(batch);
+      const LabelledImages images = labelled(batch);
+      reset_peak_memory();
+      constexpr int kWarm = 1, kTimed = 2;
+      Clock::time_point start;
+      for (int i = 0; i < kWarm + kTimed; ++i) {
+        if (i == kWarm) start = Clock::now();
+        if (config_.paths == "one") net_->sample(drawn_, config_.temperature);
+        alpha_gradient(images, images, config_.arch_lr);
+        weight_gradient(images);
+      }
+      f.step_seconds = seconds_since(start) / kTimed;
+      f.peak_bytes = memory_stats().peak_bytes;
+      sgd_->zero_grad();
+      adam_->zero_grad();
+      net_->use_all();
+      net_->network().set_training(false);
+      start = Clock::now();
+      net_->network().forward(images.images);
+      const double per_image = seconds_since(start) / static_cast<double>(images.plain_labels.size());
+      const std::int64_t steps = config_.epochs * loader_->batches_per_epoch() - global_step();
+      f.seconds = f.step_seconds * static_cast<double>(steps) +
+                  per_image * static_cast<double>(judged_.count() * (config_.epochs - position_.epoch));
+    }
+    for (const Parameter& p : net_->weights()) f.weights += p.kind == ParamKind::kWeight ? p.value.numel() : 0;
+    net_->network().set_training(training);
+    drawn_.set_position(before);
+    callbacks_.forecast(f);
+  }
+
+  // ---- epochs ----
+
+  // False if the search was asked to stop.
+  bool run_epoch(SearchEpoch& result) {
+    net_->network().set_training(true);
+    if (position_.step == 0) net_->network().on_epoch_begin(position_.epoch);
+    loader_->start_epoch(position_.epoch);
+    loader_->skip(position_.step);
+    seek_alpha_half();
+    reset_peak_memory();
+    double lr = 0;
+    auto last = Clock::now();
+    for (Batch batch; loader_->next(batch);) {
+      lr = step(labelled(batch), next_for_alpha());
+      position_.seconds += seconds_since(last);
+      last = Clock::now();
+      report_step(lr);
+      if (callbacks_.stop && callbacks_.stop()) {
+        save();
+        return false;
+      }
+      if (config_.checkpoint_steps > 0 && position_.step % config_.checkpoint_steps == 0 &&
+          position_.step < loader_->batches_per_epoch()) {
+        save();
+        last = Clock::now();
+      }
+    }
+    result = finish_epoch(lr);
+    return true;
+  }
+
+  void report_step(double lr) const {
+    if (!callbacks_.step) return;
+    StepProgress p;
+    p.epoch = position_.epoch;
+    p.epochs = config_.epochs;
+    p.step = position_.step;
+    p.steps = loader_->batches_per_epoch();
+    p.loss = position_.loss_sum / static_cast<double>(position_.seen);
+    p.accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.seen);
+    p.lr = lr;
+    p.images_per_second = static_cast<double>(position_.seen) / position_.seconds;
+    const std::int64_t done = global_step();
+    p.eta_seconds = seconds_since(started_) / static_cast<double>(std::max<std::int64_t>(done - steps_at_start_, 1)) *
+                    static_cast<double>(p.epochs * p.steps - done);
+    callbacks_.step(p);
+  }
+
+  SearchEpoch finish_epoch(double lr) {
+    SearchEpoch r;
+    r.epoch = position_.epoch;
+    r.epochs = config_.epochs;
+    r.train_loss = position_.loss_sum / static_cast<double>(position_.seen);
+    r.train_accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.seen);
+    r.lr = lr;
+    r.seconds = position_.seconds;
+    r.peak_mib = static_cast<double>(memory_stats().peak_bytes) / kMib;
+    net_->use_all();
+    {
+      const NoGrad no_grad;
+      const nas::Mixture p = net_->probabilities();
+      net_->network().give("normal", p.normal);
+      net_->network().give("reduce", p.reduce);
+      r.entropy = nas::mean_entropy(p).item();
+      r.genotype = nas::discretize(options_, p, rules_);
+    }
+    r.validation = evaluate(net_->network(), fitted(judged_), config_.eval_batch);
+    r.weightless_normal = nas::weightless_edges(r.genotype.normal);
+    r.weightless_reduce = nas::weightless_edges(r.genotype.reduce);
+    r.best = r.validation.accuracy() > position_.best_validation;
+
+    write_genotype("genotype-last", r.genotype);
+    if (r.best) write_genotype("genotype-best", r.genotype);
+    append_metrics(epoch_line(r));
+    write_file_atomically(path("curves.svg"),
+                          curves_svg({accuracy_curve(dir_, "search validation")}, "search", "epoch", "accuracy, %"));
+    RunPosition next;
+    next.epoch = position_.epoch + 1;
+    next.best_validation = std::max(position_.best_validation, r.validation.accuracy());
+    next.metrics_bytes = position_.metrics_bytes;
+    position_ = next;
+    save();
+    if (callbacks_.epoch) callbacks_.epoch(r);
+    guard(r);
+    return r;
+  }
+
+  // A known way for such searches to fail: the mixture settles on what is easy to pass through.
+  void guard(const SearchEpoch& r) const {
+    for (const auto& [name, count] : {std::pair{"normal", r.weightless_normal}, std::pair{"reduction", r.weightless_reduce}}) {
+      if (count < config_.warn_weightless) continue;
+      note("warning: " + std::to_string(count) + " of 8 edges of the " + name + " cell are zero, pool or skip after epoch " +
+           std::to_string(r.epoch + 1) + "; max_weightless caps them, entropy_weight and zero_gamma work against them");
+    }
+  }
+
+  void write_genotype(const std::string& name, const nas::Genotype& g) const {
+    write_file_atomically(path(name + ".dot"), nas::genotype_dot(g));
+    write_file_atomically(path(name + ".svg"), nas::genotype_svg(g));
+    write_file_atomically(path(name + ".json"), g.json());
+  }
+
+  Images fitted(const Images& images) const {
+    const Shape& want = options_.input;
+    if (images.height == want[1] && images.width == want[2]) return images;
+    return convert_images(images, {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
+  }
+
+  void append_metrics(const std::string& line) {
+    std::ofstream out(path("metrics.jsonl"), std::ios::app | std::ios::binary);
+    out << line << std::flush;
+    if (!out) throw IoError("[search] cannot write " + path("metrics.jsonl"));
+    position_.metrics_bytes += line.size();
+  }
+
+  struct Limit {
+    nas::CostTable table;
+    double limit;
+  };
+
+  SearchConfig config_;
+  std::string dir_;
+  SearchCallbacks callbacks_;
+  Dataset data_;
+  Images weights_half_, alpha_half_, judged_;
+  std::unique_ptr<BatchLoader> loader_, alpha_loader_;
+  nas::CellOptions options_;
+  std::unique_ptr<nas::Supernet> net_;
+  std::unique_ptr<Optimizer> sgd_, adam_;
+  std::unique_ptr<Schedule> schedule_;
+  nas::InnerProblem problem_;
+  nas::DiscretizeOptions rules_;
+  std::vector<Limit> limits_;
+  std::int64_t order_ = 1;
+  double lambda_ = 0;
+  Rng drawn_;
+  RunPosition position_;
+  Clock::time_point started_;
+  std::int64_t steps_at_start_ = 0;
+};
+
+}  // namespace
+
+SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks) {
+  return Searcher(config, run_dir, resume, callbacks).run();
+}
+
+}  // namespace tern

@@ -1,0 +1,103 @@
+// tern search: architecture search from a configuration file, flags that override it, or both.
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "config_options.hpp"
+#include "console.hpp"
+#include "tern/error.hpp"
+#include "tern/search.hpp"
+
+namespace tern::cli {
+namespace {
+
+struct Options {
+  Common common;
+  std::string config, run;
+  bool resume = false;
+  Overrides overrides;
+};
+
+SearchConfig config_of(const Options& o) {
+  SearchConfig config;
+  if (o.resume) {
+    if (!o.config.empty() || !o.overrides.empty()) {
+      throw ValidationError("--resume", "the search keeps the settings of its config.toml; give no others");
+    }
+    const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
+    if (!std::filesystem::exists(saved)) throw IoError("[search] \"" + o.run + "\" holds no search to resume");
+    config = SearchConfig::load(saved);
+  } else {
+    if (!o.config.empty()) config = SearchConfig::load(o.config);
+    for (const auto& [name, text] : o.overrides) config.set(name, text);
+  }
+  config.data_search_path = data_search_path();
+  return config;
+}
+
+nlohmann::ordered_json genotype_json(const nas::Genotype& g) { return nlohmann::ordered_json::parse(g.json()); }
+
+void run_search(const Options& o) {
+  const SearchConfig config = config_of(o);
+  watch_interrupts();
+  Progress progress(o.common);
+  const bool talk = !o.common.quiet && !o.common.json;
+  nlohmann::ordered_json forecast;
+  SearchCallbacks callbacks;
+  callbacks.stop = interrupted;
+  callbacks.note = [&](const std::string& text) {
+    progress.clear();
+    if (talk) fmt::print(stderr, "{}\n", text);
+  };
+  callbacks.forecast = [&](const SearchForecast& f) {
+    forecast = {{"step_seconds", f.step_seconds}, {"seconds", f.seconds}, {"peak_bytes", f.peak_bytes}, {"weights", f.weights}};
+    if (!talk) return;
+    fmt::print("network under search: {} weights\nforecast: {:.3f} s a step, {} in all, peak {} of tensors\n", f.weights,
+               f.step_seconds, duration_text(f.seconds), bytes_text(static_cast<std::uint64_t>(f.peak_bytes)));
+    std::fflush(stdout);
+  };
+  callbacks.step = [&](const StepProgress& p) {
+    progress.show(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  acc {}  lr {:.3g}  {:.0f} img/s  ETA {}", p.epoch + 1,
+                              p.epochs, p.step, p.steps, p.loss, percent_text(p.accuracy), p.lr, p.images_per_second,
+                              duration_text(p.eta_seconds)));
+  };
+  callbacks.epoch = [&](const SearchEpoch& r) {
+    progress.clear();
+    if (!talk) return;
+    fmt::print("epoch {}/{}  loss {:.4f}  train {}  search validation {}{}  entropy {:.3f}  weightless {}+{} of 8+8  {}\n",
+               r.epoch + 1, r.epochs, r.train_loss, percent_text(r.train_accuracy), percent_text(r.validation.accuracy()),
+               r.best ? " (best)" : "", r.entropy, r.weightless_normal, r.weightless_reduce, duration_text(r.seconds));
+    std::fflush(stdout);
+  };
+  const SearchResult result = search(config, o.run, o.resume, callbacks);
+  progress.clear();
+  if (o.common.json) {
+    nlohmann::ordered_json j{{"run", o.run}, {"finished", result.finished}};
+    if (!forecast.is_null()) j["forecast"] = forecast;
+    if (result.finished) {
+      j["search_validation_accuracy"] = result.best_accuracy;
+      j["best"] = genotype_json(result.best);
+      j["last"] = genotype_json(result.last.genotype);
+    }
+    print_json(j);
+  } else if (talk && !result.finished) {
+    fmt::print(stderr, "stopped; continue with: tern search --run {} --resume\n", o.run);
+  } else if (talk) {
+    fmt::print("train the result with: tern train tools/recipes/r2-tas-cpu.toml --genotype {}/genotype-best.json --run DIR\n", o.run);
+  }
+}
+
+}  // namespace
+
+void add_search(App& app) {
+  auto o = std::make_shared<Options>();
+  App* verb = app.add_subcommand("search", "Search for an architecture: settings from a TOML file, from flags, or both");
+  verb->add_option("config", o->config, "Configuration file (TOML); flags override it")->check(ExistingFile);
+  verb->add_option("--run", o->run, "Run directory: genotypes, metrics and checkpoints go there")->required();
+  verb->add_flag("--resume", o->resume, "Continue the search in that directory");
+  add_config_options(*verb, SearchConfig::fields(), o->overrides);
+  add_common(*verb, o->common);
+  verb->callback([o] { run_search(*o); });
+}
+
+}  // namespace tern::cli
