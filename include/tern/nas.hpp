@@ -103,14 +103,14 @@ void register_space(SearchSpace space);
 ///   avgpool_duplicate  2x2 average, channels twice: no weights
 struct CellOptions {
   std::string space = "tas";
-  std::string cell_template;         ///< "": the space's own
+  std::string cell_template = {};    ///< "": the space's own
   std::string reduction_skip = "conv2x2_fp";
-  std::string weights, acts;         ///< "": the space's own
+  std::string weights = {}, acts = {};  ///< "": the space's own
   std::int64_t cells = 20;           ///< reductions at cells / 3 and 2 cells / 3
   std::int64_t width = 36;           ///< C: channels of the first cells' nodes, doubled by each reduction
   Shape input{3, 32, 32};            ///< extents must be divisible by 4
   std::int64_t classes = 10;
-  std::string mean, std;             ///< of the input node: one number a channel, joined by ','; "": none
+  std::string mean = {}, std = {};   ///< of the input node: one number a channel, joined by ','; "": none
   bool drop_path = true;             ///< final network: a drop_path node behind every operation
 };
 const std::vector<std::string>& cell_templates();
