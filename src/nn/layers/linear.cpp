@@ -20,11 +20,8 @@ class LinearLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (context.training || (context.relaxed && weight_.is_split())) return {linear(in[0].real(), weight_.for_training(), bias_)};
-    if (!weight_.quantizer()) {
-      if (context.exact) return {linear_in_order(in[0].real(), weight_.latent(), bias_)};
-      return {linear(in[0].real(), weight_.latent(), bias_)};
-    }
+    if (!context.exact) return {linear(in[0].real(), weight_.for_training(), bias_)};
+    if (!weight_.quantizer()) return {linear_in_order(in[0].real(), weight_.latent(), bias_)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();
     if (codes) check_exact_sums(w.all.size(1), w.max_code, in[0]);
