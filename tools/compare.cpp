@@ -53,11 +53,7 @@ void run_compare(const Options& o) {
   progress.clear();
   if (interrupted()) fmt::print(stderr, "stopped; the same command continues\n");
   if (o.common.json) {
-    nlohmann::ordered_json j = nlohmann::ordered_json::array();
-    for (const CompareRow& r : rows) {
-      j.push_back({{"weights", r.pair.weights}, {"acts", r.pair.acts}, {"accuracies", r.accuracies}, {"mean", r.mean}, {"spread", r.spread}, {"gap", r.gap}});
-    }
-    print_json({{"directory", o.directory}, {"rows", j}});
+    print_json({{"directory", o.directory}, {"rows", nlohmann::ordered_json::parse(compare_json(rows))}});
   } else {
     fmt::print("{}written: {}/table.md, table.json, table.svg\n", compare_markdown(rows), o.directory);
   }

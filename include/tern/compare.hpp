@@ -30,6 +30,8 @@ struct CompareRow {
   double mean = 0;
   double spread = 0;               ///< sample standard deviation; 0 with one seed
   double gap = 0;                  ///< mean of the first fp32 pair minus this mean; 0 without one
+  std::vector<double> losses;      ///< cross entropy on the test images, one a seed
+  double loss = 0;                 ///< its mean
   double zero_share = 0;           ///< of quantized weights, mean over layers and seeds
   double lowest_zero_share = 0, highest_zero_share = 0;  ///< over layers and seeds
   std::int64_t packed_bytes = 0;   ///< of the first seed
@@ -47,7 +49,8 @@ struct CompareCallbacks {
 /// Errors: ValueError if the plan is empty, or the directory holds runs of another recipe; those of train().
 std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks& callbacks = {});
 
-/// The table as Markdown, and as a picture: a bar a pair with its spread, and the fp32 line.
+/// The table as JSON (an array, everything above), as Markdown, and as a picture: a bar a pair with its spread, and the fp32 line.
+std::string compare_json(const std::vector<CompareRow>& rows);
 std::string compare_markdown(const std::vector<CompareRow>& rows);
 std::string compare_svg(const std::vector<CompareRow>& rows);
 

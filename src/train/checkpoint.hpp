@@ -26,9 +26,10 @@ struct RunPosition {
 struct Checkpoint {
   std::string graph_text, config_toml;
   RunPosition position;
-  std::vector<NamedTensor> network, optimizer, averages;
-  std::vector<NamedTensor> freeze;  ///< with a freezing policy
-  std::string freeze_state;
+  std::vector<NamedTensor> network, optimizer;
+  std::vector<NamedTensor> averages{};  ///< with ema
+  std::vector<NamedTensor> freeze{};    ///< with a freezing policy
+  std::string freeze_state{};
 };
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);

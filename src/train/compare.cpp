@@ -28,7 +28,7 @@ std::string file_name_of(const MethodPair& pair, std::int64_t seed) {
 
 // What a finished run leaves in result.json.
 struct RunResult {
-  double accuracy = 0, seconds = 0;
+  double accuracy = 0, loss = 0, seconds = 0;
   std::vector<double> zero_shares;
   std::int64_t packed_bytes = 0;
 };
@@ -43,13 +43,15 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
     r.seconds += ordered_json::parse(last).at("seconds").get<double>();
     at = eol == std::string::npos ? text.size() : eol + 1;
   }
-  r.accuracy = ordered_json::parse(last).at("test").at("accuracy").get<double>();
+  const ordered_json test = ordered_json::parse(last).at("test");
+  r.accuracy = test.at("accuracy").get<double>();
+  r.loss = test.at("loss").get<double>();
   TrainedRun run = load_run(dir, "last");
   for (const LayerHealth& h : network_health(run.network, {})) {
     if (!h.shares.empty()) r.zero_shares.push_back(h.shares[h.shares.size() / 2]);
   }
   r.packed_bytes = static_cast<std::int64_t>(packed::encode(pack(run.network, {{"model", config.model}})).size());
-  const ordered_json j{{"accuracy", r.accuracy}, {"seconds", r.seconds}, {"zero_shares", r.zero_shares}, {"packed_bytes", r.packed_bytes}};
+  const ordered_json j{{"accuracy", r.accuracy}, {"loss", r.loss}, {"seconds", r.seconds}, {"zero_shares", r.zero_shares}, {"packed_bytes", r.packed_bytes}};
   write_file_atomically(dir + "/result.json", j.dump() + "\n");
   return r;
 }
@@ -57,7 +59,7 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
 RunResult read_result(const std::string& dir) {
   try {
     const ordered_json j = ordered_json::parse(read_text_file(dir + "/result.json", 1 << 20));
-    return {j.at("accuracy").get<double>(), j.at("seconds").get<double>(), j.at("zero_shares").get<std::vector<double>>(),
+    return {j.at("accuracy").get<double>(), j.at("loss").get<double>(), j.at("seconds").get<double>(), j.at("zero_shares").get<std::vector<double>>(),
             j.at("packed_bytes").get<std::int64_t>()};
   } catch (const ordered_json::exception&) {
     throw FormatError("[compare] " + dir + "/result.json is damaged; remove it to measure the run again");
@@ -92,6 +94,8 @@ CompareRow row_of(const MethodPair& pair, const std::vector<RunResult>& results)
   for (const RunResult& r : results) {
     row.accuracies.push_back(r.accuracy);
     row.mean += r.accuracy / n;
+    row.losses.push_back(r.loss);
+    row.loss += r.loss / n;
     row.seconds += r.seconds / n;
     zeros.insert(zeros.end(), r.zero_shares.begin(), r.zero_shares.end());
   }
@@ -105,16 +109,6 @@ CompareRow row_of(const MethodPair& pair, const std::vector<RunResult>& results)
   }
   if (!results.empty()) row.packed_bytes = results[0].packed_bytes;
   return row;
-}
-
-ordered_json to_json(const std::vector<CompareRow>& rows) {
-  ordered_json j = ordered_json::array();
-  for (const CompareRow& r : rows) {
-    j.push_back({{"weights", r.pair.weights}, {"acts", r.pair.acts}, {"accuracies", r.accuracies}, {"mean", r.mean},
-                 {"spread", r.spread}, {"gap", r.gap}, {"zero_share", r.zero_share}, {"lowest_zero_share", r.lowest_zero_share},
-                 {"highest_zero_share", r.highest_zero_share}, {"packed_bytes", r.packed_bytes}, {"seconds", r.seconds}});
-  }
-  return j;
 }
 
 bool is_fp32(const MethodPair& p) { return p.weights == "none" && p.acts == "none"; }
@@ -153,21 +147,32 @@ std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks&
     for (CompareRow& r : rows) r.gap = reference - r.mean;
   }
   if (!rows.empty()) {
-    write_file_atomically((fs::path(plan.directory) / "table.json").string(), to_json(rows).dump(1) + "\n");
+    write_file_atomically((fs::path(plan.directory) / "table.json").string(), compare_json(rows));
     write_file_atomically((fs::path(plan.directory) / "table.md").string(), compare_markdown(rows));
     write_file_atomically((fs::path(plan.directory) / "table.svg").string(), compare_svg(rows));
   }
   return rows;
 }
 
+std::string compare_json(const std::vector<CompareRow>& rows) {
+  ordered_json j = ordered_json::array();
+  for (const CompareRow& r : rows) {
+    j.push_back({{"weights", r.pair.weights}, {"acts", r.pair.acts}, {"accuracies", r.accuracies}, {"mean", r.mean},
+                 {"spread", r.spread}, {"gap", r.gap}, {"losses", r.losses}, {"loss", r.loss}, {"zero_share", r.zero_share},
+                 {"lowest_zero_share", r.lowest_zero_share}, {"highest_zero_share", r.highest_zero_share},
+                 {"packed_bytes", r.packed_bytes}, {"seconds", r.seconds}});
+  }
+  return j.dump(1) + "\n";
+}
+
 std::string compare_markdown(const std::vector<CompareRow>& rows) {
   std::string out =
-      "| weights | activations | accuracy % | spread | gap to fp32 | zero weights (lowest..highest layer) | packed bytes | s a run | seeds |\n"
-      "|---|---|---|---|---|---|---|---|---|\n";
+      "| weights | activations | accuracy % | spread | gap to fp32 | loss | zero weights (lowest..highest layer) | packed bytes | s a run | seeds |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n";
   for (const CompareRow& r : rows) {
     const bool quantized = r.pair.weights != "none";
-    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts, 100 * r.mean,
-                       100 * r.spread, 100 * r.gap,
+    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {:.4f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts, 100 * r.mean,
+                       100 * r.spread, 100 * r.gap, r.loss,
                        quantized ? fmt::format("{:.3f} ({:.3f}..{:.3f})", r.zero_share, r.lowest_zero_share, r.highest_zero_share) : "",
                        r.packed_bytes, r.seconds, r.accuracies.size());
   }

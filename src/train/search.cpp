@@ -267,8 +267,7 @@ class Searcher {
   void save() {
     position_.rng_position = drawn_.position();
     save_checkpoint(path("last.safetensors"), {.graph_text = net_->network().graph().format(), .config_toml = config_.toml(),
-                                               .position = position_, .network = network_state(), .optimizer = optimizer_state(),
-                                               .averages = {}});
+                                               .position = position_, .network = network_state(), .optimizer = optimizer_state()});
   }
 
   void load_checkpoint_into_run() {

@@ -52,6 +52,9 @@ TEST_CASE("compare: one row a pair, gaps to fp32, and what is finished is not ru
     REQUIRE(r.accuracies.size() == 2);
     CHECK(r.mean == Approx((r.accuracies[0] + r.accuracies[1]) / 2));
     CHECK(r.gap == Approx(rows[0].mean - r.mean).margin(1e-12));
+    REQUIRE(r.losses.size() == 2);
+    CHECK(r.losses[0] > 0);
+    CHECK(r.loss == Approx((r.losses[0] + r.losses[1]) / 2));
     CHECK(r.packed_bytes > 0);
   }
   CHECK(rows[1].zero_share > 0.2);
