@@ -94,8 +94,9 @@ Config parse(const std::string& text, const std::string& path, Visit visit) {
       append(names, name);
     });
     if (!node.is_table() || !known_section) bad(path, node.source().begin, "unknown section \"" + section + "\"; known: " + sections);
-    for (const auto& [key_node, value] : *node.as_table()) {
-      const std::string key{key_node.str()};
+    for (const auto& entry : *node.as_table()) {
+      const std::string key{entry.first.str()};
+      const auto& value = entry.second;
       bool known = false, right = false;
       std::string expected;
       visit(config, [&](const std::string& s, const std::string& name, const char*, auto& field) {
