@@ -31,9 +31,11 @@ struct Value {
   Tensor t;
   float step = 0;
   int lo = 0, hi = 0;
+  float pad = 0;  ///< what a convolution pads with, in the units of t: behind a quantizer Q(0), +1 for `sign`, else 0
   bool is_codes() const { return step != 0; }
   /// The real values: t itself, or fl(step * code).
   Tensor real() const;
+  float real_pad() const { return is_codes() ? step * pad : pad; }
 };
 
 /// Which rules a parameter follows. Weight decay applies to kWeight only, unless decay_small asks otherwise.

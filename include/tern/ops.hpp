@@ -61,8 +61,8 @@ Tensor permute(const Tensor& x, std::vector<int> order);
 Tensor transpose(const Tensor& x);                      ///< rank 2
 Tensor slice(const Tensor& x, int dim, std::int64_t begin, std::int64_t end, std::int64_t step = 1);
 Tensor concat(const std::vector<Tensor>& parts, int dim);
-/// Zero padding: `before` and `after` zeros along `dim`.
-Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after);
+/// Padding: `before` and `after` slices filled with `value` along `dim`.
+Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after, double value = 0);
 /// ResNet's weightless shortcut (option A): every `stride`-th pixel, `front` and `back` zero channels around.
 Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, std::int64_t back);
 

@@ -9,12 +9,14 @@
 // shapes, each worth step * code. Every float expression is that of src/kernels/exact.hpp, in single precision.
 //
 //   input() shape=CxHxW [mean=a,.. std=a,..]      float; x = (float(pixel) / 255 - mean[c]) / std[c]
-//   conv2d(x) out= kernel=R|RxS [stride= pad= dilation= groups= bias=0|1] weights=f32|codes
+//   conv2d(x) out= kernel=R|RxS [stride= pad= pad_code= dilation= groups= bias=0|1] weights=f32|codes
 //   linear(x) out= [bias=0|1] weights=f32|codes
 //       .weight       f32 or codes, [O C/groups R S] or [O K]
 //       .scale_pos    f32 [O], codes only; left out: 1
 //       .scale_neg    f32 [O], codes only; left out or equal to scale_pos: one scale
 //       .bias         f32 [O], if bias=1 (default 0)
+//     pad_code, of conv2d on codes only: the code of padded pixels (step * pad_code if weights=f32); left out: 0, even
+//     where 0 is no code.
 //     weights=f32: the ordered sum of exact.hpp. weights=codes on codes: exact integer sum, then scaled. weights=codes on
 //     float: the ordered sum with the codes as floats, then scaled.
 //     [epilogue=threshold lo= hi= step=]   on codes with weights=codes and one scale only; replaces scales and bias:

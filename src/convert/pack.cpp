@@ -100,8 +100,10 @@ class Packer {
   struct Range {
     int lo, hi;
     float step;
+    int pad;  // code of padded pixels
     bool operator==(const Range&) const = default;
   };
+  static Range range_of(const ActQuantizer& q) { return {q.lo(), q.hi(), q.step(), q.code(0.0f)}; }
   void note_range(std::size_t i, std::optional<Range> r) { ranges_[nodes_[i].name] = r; }
   std::optional<Range> range(const std::string& name) const {
     const auto it = ranges_.find(name);
@@ -126,6 +128,8 @@ class Packer {
     for (const char* key : {"out", "kernel", "stride", "pad", "dilation", "groups"}) {
       if (node.has(key)) attrs.emplace_back(key, node.text(key));
     }
+    const std::optional<Range> in = range_of_input(i);
+    if (in && in->pad != 0 && node.integer("pad", 0) > 0) attrs.emplace_back("pad_code", std::to_string(in->pad));
     const Tensor bias = find_parameter(layer, "bias");
     const WeightQuantizer* quantizer = layer.weight_quantizer();
     if (!quantizer) {
@@ -138,7 +142,6 @@ class Packer {
     }
     const WeightCodes codes = quantizer->deploy(layer.weight());
     attrs.emplace_back("weights", "codes");
-    const std::optional<Range> in = range_of_input(i);
     if (in && codes.single_scale()) {
       if (const auto chain = chain_to_quantizer(i)) return pack_folded(i, *chain, codes, bias, *in, std::move(attrs));
     }
@@ -215,7 +218,7 @@ class Packer {
     for (const auto& link : {std::optional(i), chain.batch_norm, chain.relu}) {
       if (link) done_[nodes_[*link].name] = true;
     }
-    note_range(chain.quantize, Range{next.lo(), next.hi(), next.step()});
+    note_range(chain.quantize, range_of(next));
   }
 
   // ---- what follows them ----
@@ -260,7 +263,7 @@ class Packer {
     const auto n = static_cast<std::int64_t>(thresholds.size());
     emit(i, "quantize", {{"lo", std::to_string(q.lo())}, {"hi", std::to_string(q.hi())}, {"step", float_text(q.step())}});
     blob(nodes_[i].name, "thresholds", Blob::of_floats(Shape{n}, std::move(thresholds)));
-    note_range(i, Range{q.lo(), q.hi(), q.step()});
+    note_range(i, range_of(q));
   }
 
   void pack_act(std::size_t i) {

@@ -92,7 +92,7 @@ class ConvertStep final : public Step {
 
 class PadStep final : public Step {
  public:
-  PadStep(const Node& conv, BufferId in, BufferId out) : d_(conv.conv), in_(in) {
+  PadStep(const Node& conv, BufferId in, BufferId out) : d_(conv.conv), value_(conv.pad_value), in_(in) {
     output = out;
     kernel = "pad";
     cost = d_.channels * d_.height * d_.width;
@@ -101,7 +101,7 @@ class PadStep final : public Step {
     const float* from = w.at<float>(in_);
     const i64 rows = d_.height + 2 * d_.pad_h, cols = d_.width + 2 * d_.pad_w;
     float* to = w.at<float>(output);
-    std::fill_n(to, d_.channels * rows * cols, 0.0f);
+    std::fill_n(to, d_.channels * rows * cols, value_);
     for (i64 c = 0; c < d_.channels; ++c) {
       for (i64 y = 0; y < d_.height; ++y, from += d_.width) {
         std::copy_n(from, d_.width, to + (c * rows + y + d_.pad_h) * cols + d_.pad_w);
@@ -111,6 +111,7 @@ class PadStep final : public Step {
 
  private:
   kernels::ConvShape d_;
+  float value_;
   BufferId in_;
 };
 

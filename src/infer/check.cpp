@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "infer/node.hpp"
+#include "kernels/exact.hpp"
 #include "tern/error.hpp"
 
 namespace tern::infer {
@@ -24,7 +25,7 @@ struct OpRow {
 };
 constexpr OpRow kOps[] = {
     {"input", Op::kInput, 0, " shape mean std "},
-    {"conv2d", Op::kConv, 1, " out kernel stride pad dilation groups bias weights epilogue lo hi step "},
+    {"conv2d", Op::kConv, 1, " out kernel stride pad pad_code dilation groups bias weights epilogue lo hi step "},
     {"linear", Op::kLinear, 1, " out bias weights epilogue lo hi step "},
     {"affine", Op::kAffine, 1, " "},
     {"quantize", Op::kQuantize, 1, " lo hi step "},
@@ -209,6 +210,7 @@ class Checker {
     std::tie(d.kernel_h, d.kernel_w) = kernel();
     d.stride_h = d.stride_w = attribute("stride", 1, 1);
     d.pad_h = d.pad_w = attribute("pad", 0, 0);
+    if (g_->has("pad_code")) pad_code(n);
     d.dilation_h = d.dilation_w = attribute("dilation", 1, 1);
     d.groups = attribute("groups", 1, 1);
     expect(d.channels % d.groups == 0 && d.outputs % d.groups == 0,
@@ -221,6 +223,14 @@ class Checker {
            "the kernel does not fit the padded image of " + x.shape.str());
     weights(n, Shape{d.outputs, d.channels / d.groups, d.kernel_h, d.kernel_w});
     n.type.shape = {d.outputs, d.out_height(), d.out_width()};
+  }
+
+  void pad_code(Node& n) {
+    const ValueType& x = in(n);
+    const i64 code = g_->integer("pad_code");
+    expect(x.is_codes() && code >= x.lo && code <= x.hi, "expected pad_code among the codes of the input; got " + std::to_string(code));
+    n.pad_code = static_cast<int>(code);
+    n.pad_value = exact::dequantize(n.pad_code, x.step);
   }
 
   void linear(Node& n) {

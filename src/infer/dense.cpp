@@ -29,14 +29,34 @@ void for_each(const ValueType& type, F&& f) {
 
 float scale_of(std::span<const float> scales, std::size_t o) { return scales.empty() ? 1.0f : scales[o]; }
 
+// A border of zeros is the convolution's own affair (`shape.pad_h`, `pad_w`); any other value is written around the image,
+// and `shape` becomes that of the larger image.
+template <class T>
+const T* with_border(kernels::ConvShape& d, const T* x, T value, AlignedVector<T>& buffer) {
+  if (value == T{0}) return x;
+  const i64 rows = d.height + 2 * d.pad_h, cols = d.width + 2 * d.pad_w;
+  buffer.assign(static_cast<std::size_t>(d.channels * rows * cols), value);
+  for (i64 c = 0; c < d.channels; ++c) {
+    for (i64 y = 0; y < d.height; ++y, x += d.width) {
+      std::copy_n(x, d.width, buffer.data() + (c * rows + y + d.pad_h) * cols + d.pad_w);
+    }
+  }
+  d.height = rows;
+  d.width = cols;
+  d.pad_h = d.pad_w = 0;
+  return buffer.data();
+}
+
 void conv_on_codes(const Node& n, const DenseWeights& w, float step, const std::int8_t* x, const Dense& out,
                    DenseScratch& s) {
+  kernels::ConvShape shape = n.conv;
+  x = with_border(shape, x, static_cast<std::int8_t>(n.pad_code), s.bordered_codes);
   const auto size = static_cast<std::size_t>(n.type.numel());
   s.acc.resize(size);
-  reference::conv_codes(n.conv, x, n.two_scales() ? w.positive.data() : n.weight_codes.data(), s.acc.data());
+  reference::conv_codes(shape, x, n.two_scales() ? w.positive.data() : n.weight_codes.data(), s.acc.data());
   if (n.two_scales()) {
     s.acc_neg.resize(size);
-    reference::conv_codes(n.conv, x, w.negative.data(), s.acc_neg.data());
+    reference::conv_codes(shape, x, w.negative.data(), s.acc_neg.data());
   }
   if (n.has_epilogue()) {
     const auto levels = static_cast<std::size_t>(n.type.hi - n.type.lo);
@@ -59,10 +79,12 @@ void conv_on_codes(const Node& n, const DenseWeights& w, float step, const std::
 // Float input, or float weights: the ordered sum. Weight codes count as floats and are scaled afterwards.
 void conv_on_floats(const Node& n, const DenseWeights& w, const float* x, const Dense& out, DenseScratch& s) {
   const bool codes = !n.weight_codes.empty();
-  reference::conv_floats(n.conv, x, codes ? w.floats.data() : n.weight_floats.data(), out.floats);
+  kernels::ConvShape shape = n.conv;
+  x = with_border(shape, x, n.pad_value, s.bordered);
+  reference::conv_floats(shape, x, codes ? w.floats.data() : n.weight_floats.data(), out.floats);
   if (n.two_scales()) {
     s.sums.resize(static_cast<std::size_t>(n.type.numel()));
-    reference::conv_floats(n.conv, x, w.floats_neg.data(), s.sums.data());
+    reference::conv_floats(shape, x, w.floats_neg.data(), s.sums.data());
   }
   for_each(n.type, [&](std::size_t o, i64 i) {
     float y = out.floats[i];

@@ -17,6 +17,8 @@ struct Dense {
 /// Memory that run_dense() needs in between; grows once.
 struct DenseScratch {
   AlignedVector<float> real_a, real_b, sums;
+  AlignedVector<float> bordered;
+  AlignedVector<std::int8_t> bordered_codes;
   AlignedVector<std::int32_t> acc, acc_neg;
 };
 

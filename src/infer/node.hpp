@@ -40,6 +40,8 @@ struct Node {
   ValueType type;
 
   kernels::ConvShape conv;  ///< kConv; kLinear as a 1x1 convolution of K channels
+  int pad_code = 0;         ///< kConv: what padded pixels hold; 0 if the input is real
+  float pad_value = 0;      ///< fl(step * pad_code)
   kernels::PoolShape pool;  ///< pools
   i64 front = 0, stride = 1;  ///< kPadChannels; kZero
 
@@ -55,6 +57,7 @@ struct Node {
 
   bool has_epilogue() const { return !thresholds.empty(); }
   bool two_scales() const { return !scale_neg.empty(); }
+  bool padded() const { return conv.pad_h > 0 || conv.pad_w > 0; }
   i64 macs() const { return op == Op::kConv || op == Op::kLinear ? conv.macs() : 0; }
 };
 

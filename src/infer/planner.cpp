@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 
 #include "infer/plan.hpp"
 #include "infer/steps.hpp"
@@ -28,6 +29,7 @@ enum class How {
 struct Wish {
   bool f32 = false, i8 = false, planes = false;
   i64 pad_h = 0, pad_w = 0;  // border that some consumer of the planes needs
+  std::optional<int> border; // and the code there
 };
 
 struct Choice {
@@ -49,6 +51,7 @@ class Planner {
       if (nodes_[i].op == Op::kFlatten) root_[i] = root_[nodes_[i].inputs[0]];
       for (const std::size_t in : nodes_[i].inputs) ++consumers_[in];
     }
+    settle_borders();
     if (fused_) find_chains();
     wish_[root_.back()].f32 = true;
     for (std::size_t i = nodes_.size(); i-- > 0;) choose(i);
@@ -113,6 +116,18 @@ class Planner {
     }
   }
 
+  // Planes have one border. Where consumers differ, which pack() never makes, the first one has its way.
+  void settle_borders() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (!codes_by_codes(i) || !nodes_[i].padded()) continue;
+      std::optional<int>& border = wish_[root_[nodes_[i].inputs[0]]].border;
+      if (!border) border = nodes_[i].pad_code;
+    }
+  }
+  kpacked::PlaneCode plane_code(std::size_t node) const {
+    return {type(node).lo, type(node).hi, wish_[root_[node]].border.value_or(0)};
+  }
+
   bool codes_by_codes(std::size_t i) const {
     return !nodes_[i].weight_codes.empty() && type(nodes_[i].inputs[0]).is_codes();
   }
@@ -129,8 +144,9 @@ class Planner {
   }
   bool plane_conv(std::size_t i) const {
     if (!codes_by_codes(i)) return false;
-    const ValueType& in = type(nodes_[i].inputs[0]);
-    if (!kpacked::Conv::supports(plane_shape(i), {in.lo, in.hi})) return false;
+    const kpacked::PlaneCode in = plane_code(nodes_[i].inputs[0]);
+    if (nodes_[i].padded() && in.border != nodes_[i].pad_code) return false;
+    if (!kpacked::Conv::supports(plane_shape(i), in)) return false;
     return !nodes_[i].has_epilogue() || kpacked::PlaneCode{type(i).lo, type(i).hi}.planes() <= 7;
   }
 
@@ -181,7 +197,7 @@ class Planner {
     b.layout = layout;
     const ValueType& t = type(node);
     if (layout == Layout::kPlanes) {
-      b.planes = {{t.lo, t.hi}, t.channels(), t.height(), t.width(), wish_[node].pad_h, wish_[node].pad_w};
+      b.planes = {plane_code(node), t.channels(), t.height(), t.width(), wish_[node].pad_h, wish_[node].pad_w};
       b.bytes = static_cast<std::size_t>(b.planes.total_bytes());
     } else {
       b.bytes = static_cast<std::size_t>(t.numel()) * (layout == Layout::kF32 ? sizeof(float) : 1);
@@ -281,7 +297,7 @@ class Planner {
     } else {
       for (const std::size_t in : n.inputs) source.inputs.push_back(get(in, Layout::kF32));
       for (const BufferId in : source.inputs) touch(in);
-      if (conv && (n.conv.pad_h > 0 || n.conv.pad_w > 0)) source.inputs = {padded(n, source.inputs[0])};
+      if (conv && n.padded()) source.inputs = {padded(n, source.inputs[0])};
     }
     std::vector<const Node*> chain;
     for (const std::size_t link : c.chain) chain.push_back(&nodes_[link]);

@@ -23,7 +23,7 @@ std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueT
 std::unique_ptr<Step> make_convert_step(const ValueType& type, const Buffer& from, BufferId in, const Buffer& to,
                                         BufferId out);
 
-/// A float image with the zero border that the convolution `conv` wants.
+/// A float image with the border that the convolution `conv` wants.
 std::unique_ptr<Step> make_pad_step(const Node& conv, BufferId in, BufferId out);
 
 /// Max pooling of codes, planes to planes.

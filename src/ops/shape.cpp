@@ -138,14 +138,14 @@ Tensor concat(const std::vector<Tensor>& parts, int dim) {
   });
 }
 
-Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after) {
+Tensor pad(const Tensor& x, int dim, std::int64_t before, std::int64_t after, double value) {
   ops::check_floating("pad", x);
   const int d = ops::checked_dim("pad", x, dim);
   if (before < 0 || after < 0) {
     ops::throw_value("pad", "before and after >= 0", std::to_string(before) + " and " + std::to_string(after));
   }
   const i64 extent = x.size(d);
-  Tensor y = Tensor::zeros(x.shape().with(d, before + extent + after), x.dtype());
+  Tensor y = Tensor::full(x.shape().with(d, before + extent + after), value, x.dtype());
   part_of(y, d, before, before + extent).copy_from(x);
   return record("pad", std::move(y), {x}, [=](const Tensor& dy) {
     return std::vector<Tensor>{part_of(dy, d, before, before + extent).contiguous()};

@@ -67,7 +67,7 @@ const std::string kHead = "tern-graph 1\nimage = input() shape=3x10x10 mean=0.5,
 
 TEST_CASE("pack: folded chains equal the network on every path", "[convert]") {
   for (const std::string weights : {"twn", "twn:group=filter", "bwn", "heq:n=5"}) {
-    for (const std::string acts : {"ternary", "heaviside", "dorefa:bits=2", "fatnn:mode=unsigned", "lsq:bits=2"}) {
+    for (const std::string acts : {"ternary", "heaviside", "dorefa:bits=2", "fatnn:mode=unsigned", "lsq:bits=2", "sign"}) {
       INFO(weights << " x " << acts);
       check_identical(kHead +
                           "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=" + acts +
@@ -79,6 +79,51 @@ TEST_CASE("pack: folded chains equal the network on every path", "[convert]") {
                       3, 10);
     }
   }
+}
+
+TEST_CASE("pack: padded pixels behind a sign are +1, in training, evaluation and packed", "[convert]") {
+  // One pixel under nine weights: a weight of +0.5 each makes 0.5 (x + 8) with x = sgn(pixel).
+  const std::string text = "tern-graph 1\nimage = input() shape=1x1x1 mean=0.5 std=1\nq = quantize(image) acts=sign\nc = conv2d(q) out=1 kernel=3 pad=1";
+  for (const std::string weights : {"", " weights=bwn", " weights=ttq"}) {
+    INFO(weights);
+    Network net(Graph::parse(text + weights + "\n"), 1);
+    for (const auto& p : net.parameters()) {
+      for (float& x : p.value.span<float>()) x = 0.5f;
+    }
+    const Tensor images = Tensor::from(std::vector<float>{0.25f, -0.25f}, Shape{2, 1, 1, 1});
+    for (const bool training : {true, false}) {
+      net.set_training(training);
+      const Tensor y = net.forward(images);
+      CHECK(y.data<float>()[0] == 4.5f);
+      CHECK(y.data<float>()[1] == 3.5f);
+    }
+    for (const tern::Isa isa : tern::available_isas()) {
+      tern::infer::Options how;
+      how.isa = isa;
+      tern::infer::Session session(tern::packed::decode(tern::packed::encode(tern::pack(net))), how);
+      CHECK(session.run(std::vector<std::uint8_t>{192, 64}, 2) == std::vector<float>{4.5f, 3.5f});
+    }
+  }
+}
+
+TEST_CASE("pack: sign activations through pools, joins, float layers and groups", "[convert]") {
+  for (const std::string weights : {"bwn", "twn", "ttq", "none"}) {
+    INFO(weights);
+    check_identical(kHead +
+                        "c1 = conv2d(image) out=16 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=sign"
+                        "\nd1 = dropout(q1) p=0.5\nn1 = act(d1) kind=none\nc2 = conv2d(n1) out=16 kernel=5 pad=2 groups=2 weights=" + weights +
+                        "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=sign\np1 = max_pool(q1) kernel=2\np2 = max_pool(q2) kernel=3 stride=2 pad=1"
+                        "\nj = concat(p1, p2)\nc3 = conv2d(j) out=12 kernel=3 pad=1 stride=2 dilation=2 weights=" + weights +
+                        "\nc4 = conv2d(p2) out=6 kernel=5 pad=2 groups=2 stride=2 weights=" + weights +
+                        "\nb3 = batch_norm(c3)\nq3 = quantize(b3) acts=sign\nf = flatten(q3)\nfc = linear(f) out=5\ng = flatten(c4)"
+                        "\ng2 = linear(g) out=5\nsum = add(fc, g2)\n",
+                    3, 10);
+  }
+}
+
+TEST_CASE("pack: inputs that are padded differently are not joined", "[convert]") {
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=1x4x4\na = quantize(image) acts=sign\nb = quantize(image) acts=ternary\nj = concat(a, b)\n"), 1);
+  CHECK_THROWS_WITH(net.forward(Tensor::zeros(Shape{1, 1, 4, 4})), ContainsSubstring("padded with one value"));
 }
 
 TEST_CASE("pack: two scales, residual sums and concatenation stay exact in floats", "[convert]") {

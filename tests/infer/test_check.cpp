@@ -75,6 +75,7 @@ TEST_CASE("check: graphs that make no sense") {
   refused(text("x = input() shape=1x4x4\ny = conv2d(x) out=1 kernel=1 pad=9999999999\n"), "pad");
   refused(text("x = input() shape=1x4x4\ny = conv2d(x) out=1 kernel=1 pad=16000000\n"), "large");
   refused(text("x = input() shape=1x4x4\ny = conv2d(x) out=2 kernel=1 groups=2\n"), "divide");
+  refused(text("x = input() shape=1x4x4\ny = conv2d(x) out=1 kernel=1 pad_code=0\n"), "pad_code");
   refused(text("x = input() shape=1x4x4\ny = linear(x) out=2\n"), "flatten");
   refused(text("x = input() shape=1x4x4\ny = flatten(x)\nz = add(x, y)\n"), "equal shapes");
   refused(text("x = input() shape=1x4x4\ny = or(x, x)\n"), "codes");
@@ -82,6 +83,15 @@ TEST_CASE("check: graphs that make no sense") {
   refused(text("x = input() shape=1x4x4\ny = quantize(x) lo=0 hi=1 step=0\n"), "step");
   refused(text("x = input() shape=1x4x4\ny = quantize(x) lo=0 hi=one step=1\n"), "hi");
   refused(text("x = input() shape=1x4x4\ny = conv2d(x) out=1 kernel=1 weights=codes epilogue=threshold\n"), "weight");
+}
+
+TEST_CASE("check: padded pixels hold a code of the input") {
+  for (const auto& [code, good_one] : {std::pair{"-1", true}, {"1", true}, {"2", false}, {"-2", false}, {"99999999999", false}}) {
+    auto m = good();
+    m.graph.nodes()[2].set("pad_code", code);
+    if (good_one) CHECK(infer::check_model(m)[2].pad_code == std::stoi(code));
+    else refused(m, "pad_code");
+  }
 }
 
 TEST_CASE("check: sums that could overflow 32 bits are refused") {

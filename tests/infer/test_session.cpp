@@ -120,6 +120,26 @@ TEST_CASE("session: residual network, shortcuts with padding and with a convolut
   check_everywhere(b);
 }
 
+TEST_CASE("session: padded pixels of several codes around one value, and of none") {
+  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 3}, {1, 2}}) {
+    Builder b(17);
+    const std::string x = b.quantize(b.affine(b.conv(b.input("2x9x7"), 16, 3, 3, {}, kPad1)), lo, hi, "0.5");
+    std::vector<std::string> parts;
+    for (const std::string& code : {std::to_string(lo), std::to_string(hi), std::string()}) {
+      test::Attrs extra = {{"pad", "1"}};
+      if (!code.empty()) extra.emplace_back("pad_code", code);
+      parts.push_back(b.conv(x, 8, 3, 3, {.max_code = 1}, extra));
+      parts.push_back(b.conv(x, 8, 3, 3, {.max_code = 1, .scales = 2, .bias = true}, extra));
+      parts.push_back(b.conv(x, 8, 3, 3, {.bias = true}, extra));
+      parts.push_back(b.conv(b.conv(x, 8, 3, 3, {.max_code = 1, .lo = 0, .hi = 1}, extra), 8, 1, 1, {.max_code = 1}));
+      extra.emplace_back("groups", "4");
+      parts.push_back(b.conv(x, 8, 3, 3, {.max_code = 1}, extra));
+    }
+    b.linear(b.plain("flatten", {b.plain("add", parts)}), 5, {});
+    check_everywhere(b);
+  }
+}
+
 TEST_CASE("session: logic-gated residuals") {
   Builder b(13);
   std::string x = b.input("2x12x12");

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "border.hpp"
 #include "catch.hpp"
 #include "guard_pages.hpp"
 #include "kernels/bitsliced/conv.hpp"
@@ -39,7 +40,9 @@ struct Problem {
 std::vector<std::int8_t> definition(const Problem& p) {
   const i64 pixels = p.d.out_height() * p.d.out_width();
   std::vector<std::int32_t> acc(static_cast<std::size_t>(p.d.outputs * pixels));
-  reference::conv_codes(p.d, p.x.data(), p.w.data(), acc.data());
+  ConvShape whole = p.d;
+  const auto bordered = testing::with_border(whole, p.x, p.in.border);
+  reference::conv_codes(whole, bordered.data(), p.w.data(), acc.data());
   std::vector<std::int8_t> codes;
   const auto levels = static_cast<std::size_t>(p.out.levels());
   for (i64 i = 0; i < p.d.outputs * pixels; ++i) {
@@ -81,7 +84,10 @@ std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro,
 }
 
 Problem random_problem(Rng& rng, const ConvShape& d, std::pair<int, int> in, std::pair<int, int> out, int max_weight) {
-  Problem p{d, {in.first, in.second}, {out.first, out.second}, {}, {}, {}, {}};
+  const auto border = [&](const std::pair<int, int>& range) {
+    return static_cast<int>(pick(rng, 0, 2) == 0 ? pick(rng, range.first, range.second) : 0);
+  };
+  Problem p{d, {in.first, in.second, border(in)}, {out.first, out.second, border(out)}, {}, {}, {}, {}};
   p.x = random_codes(rng, d.channels * d.height * d.width, in.first, in.second);
   p.w = random_codes(rng, d.outputs * d.k(), -max_weight, max_weight);
   for (i64 o = 0; o < d.outputs; ++o) {

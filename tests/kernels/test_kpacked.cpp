@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "border.hpp"
 #include "catch.hpp"
 #include "guard_pages.hpp"
 #include "kernels/exact.hpp"
@@ -59,13 +60,16 @@ std::vector<std::int32_t> convolve(const kpacked::Micro& micro, const ConvShape&
 void check(const ConvShape& d, int lo, int hi, int max_weight, Rng& rng) {
   const auto x = random_codes(rng, d.channels * d.height * d.width, lo, hi);
   const auto w = random_codes(rng, d.outputs * d.k(), -max_weight, max_weight);
-  const PlaneLayout layout{{lo, hi}, d.channels, d.height, d.width, d.pad_h + pick(rng, 0, 1), d.pad_w + pick(rng, 0, 1)};
+  const int border = static_cast<int>(pick(rng, 0, 2) == 0 ? pick(rng, lo, hi) : 0);
+  const PlaneLayout layout{{lo, hi, border}, d.channels, d.height, d.width, d.pad_h + pick(rng, 0, 1), d.pad_w + pick(rng, 0, 1)};
   REQUIRE(kpacked::Conv::supports(d, layout.code));
   std::vector<std::int32_t> want(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width()));
-  reference::conv_codes(d, x.data(), w.data(), want.data());
+  ConvShape whole = d;
+  const auto bordered = testing::with_border(whole, x, border);
+  reference::conv_codes(whole, bordered.data(), w.data(), want.data());
   for (const Isa isa : available_isas()) {
     const kpacked::Micro& micro = kpacked::micro_for(isa);
-    INFO("isa " << name_of(isa) << " codes " << lo << ".." << hi << " weights " << max_weight << " C " << d.channels
+    INFO("isa " << name_of(isa) << " codes " << lo << ".." << hi << " border " << border << " weights " << max_weight << " C " << d.channels
                 << " H " << d.height << " W " << d.width << " O " << d.outputs << " R " << d.kernel_h << " S "
                 << d.kernel_w << " stride " << d.stride_h << " pad " << d.pad_h << " dilation " << d.dilation_h
                 << " groups " << d.groups);

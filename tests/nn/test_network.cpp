@@ -45,6 +45,26 @@ TEST_CASE("network: same seed, same weights; another seed, others", "[nn]") {
   CHECK(a.output_shape() == Shape{3});
 }
 
+TEST_CASE("network: padding behind a quantizer is padding in front of it", "[nn]") {
+  const auto text = [](const std::string& acts, int side, int pad) {
+    return "tern-graph 1\nimage = input() shape=2x" + std::to_string(side) + "x" + std::to_string(side) + "\nq = quantize(image) acts=" +
+           acts + "\nc = conv2d(q) out=3 kernel=3 pad=" + std::to_string(pad) + " weights=twn\n";
+  };
+  const Tensor images = random_images(Shape{4, 2, 6, 6}, 5);
+  const Tensor wide = tern::pad(tern::pad(images, 2, 1, 1), 3, 1, 1);
+  for (const std::string acts : {"sign", "heaviside", "ternary", "dorefa", "fatnn:mode=unsigned"}) {
+    for (const bool training : {true, false}) {
+      INFO(acts << ", training " << training);
+      Network inner(Graph::parse(text(acts, 6, 1)), 7), outer(Graph::parse(text(acts, 8, 0)), 7);
+      inner.set_training(training);
+      outer.set_training(training);
+      const auto a = inner.forward(images).to_vector(), b = outer.forward(wide).to_vector();
+      REQUIRE(a.size() == b.size());
+      for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).margin(1e-6));
+    }
+  }
+}
+
 TEST_CASE("network: a training step moves every weight and reduces the loss", "[nn]") {
   Network net(Graph::parse(kSmall), 1);
   net.set_training(true);

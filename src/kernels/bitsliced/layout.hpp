@@ -33,8 +33,8 @@ struct SlicedLayout {
   i64 stream_bytes() const { return (stream_bits() + 8 * kMaxVectorBytes - 1) / (8 * kMaxVectorBytes) * kMaxVectorBytes; }
   i64 plane_bytes() const { return 2 * front_bytes() + stream_bytes() + 64; }
   i64 total_bytes() const { return planes() * plane_bytes(); }
-  /// Value of the border bits of plane k (the lowest code's if code 0 does not exist).
-  bool border_bit(int k) const { return code.bit(code.lo <= 0 && code.hi >= 0 ? 0 : code.lo, k); }
+  /// Value of the border bits of plane k.
+  bool border_bit(int k) const { return code.bit(code.border_or_lowest(), k); }
 };
 
 /// Fills everything with border bits.

@@ -40,7 +40,7 @@ class Thresholds {
 
 class Conv {
  public:
-  /// Whether these kernels can run it: groups must start on whole bytes, and a border needs code 0.
+  /// Whether these kernels can run it: groups must start on whole bytes, and the border's code must be one.
   static bool supports(const ConvShape& shape, const PlaneCode& input);
   /// `input`: layout of the activations, with a border of at least the convolution's padding.
   /// `w`: codes [outputs][channels/groups][kernel_h][kernel_w]. Sums must fit 32 bits.

@@ -13,7 +13,7 @@ int PlaneCode::planes() const {
 }
 
 void clear(const PlaneLayout& d, u8* planes) {
-  const int border = d.code.lo <= 0 && d.code.hi >= 0 ? 0 : d.code.lo;
+  const int border = d.code.border_or_lowest();
   for (int k = 0; k < d.code.planes(); ++k, planes += d.plane_bytes()) {
     std::fill_n(planes, d.plane_bytes(), d.code.bit(border, k) ? u8{0xff} : u8{0});
     for (i64 y = 0; y < d.height; ++y) std::fill_n(planes + d.at(y, 0), d.width * d.pixel_bytes(), u8{0});

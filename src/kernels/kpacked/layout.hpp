@@ -5,7 +5,7 @@
 //
 //   [height + 2 pad_h][width + 2 pad_w][bytes]      bytes = ceil(channels / 8), channel c is bit c % 8 of byte c / 8
 //
-// with a border that holds code 0, and some slack after it, so that a kernel may read 8 bytes at any pixel.
+// with a border that holds one code, 0 unless said otherwise, and some slack after it, so that a kernel may read 8 bytes at any pixel.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,10 @@ using u8 = std::uint8_t;
 
 struct PlaneCode {
   int lo = 0, hi = 1;
+  int border = 0;  ///< code of the pixels around the image, which convolutions pad with
+
+  bool has_border() const { return lo <= border && border <= hi; }
+  int border_or_lowest() const { return has_border() ? border : lo; }
 
   int levels() const { return hi - lo; }  ///< thresholds between the codes
   bool thermometer() const { return levels() <= 2; }
@@ -38,7 +42,7 @@ struct PlaneLayout {
   i64 at(i64 y, i64 x) const { return (y + pad_h) * row_bytes() + (x + pad_w) * pixel_bytes(); }
 };
 
-/// Sets every byte: the border to code 0 (lowest code if 0 is none), everything else to the lowest code.
+/// Sets every byte: the border to its code (the lowest one if that is none), everything else to the lowest code.
 /// Kernels write pixels only, so this is needed once for a buffer that keeps its layout.
 void clear(const PlaneLayout& layout, u8* planes);
 /// Dense codes [C][H][W] to planes and back. The border is not touched.

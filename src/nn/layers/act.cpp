@@ -14,13 +14,13 @@ class ActLayer final : public Layer {
     else if (kind_ == "hardtanh") function_ = hardtanh;
     else if (kind_ == "tanh") function_ = tern::tanh;
     else if (kind_ == "sigmoid") function_ = sigmoid;
-    else if (kind_ == "none") function_ = [](const Tensor& x) { return x; };
     else if (kind_ == "prelu") slope_ = Tensor::full(Shape{shape_[0]}, 0.25).set_requires_grad(true);
-    else throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
+    else if (kind_ != "none") throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
                           "\"; known: relu, prelu, hardtanh, tanh, sigmoid, none");
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext&) override {
+    if (kind_ == "none") return in[0];
     const Tensor x = in[0].real();
     return {slope_.defined() ? prelu(x, slope_) : function_(x)};
   }

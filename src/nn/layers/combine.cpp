@@ -53,10 +53,15 @@ class ConcatLayer final : public Layer {
     const bool codes = std::all_of(in.begin(), in.end(), [&](const Value& v) {
       return v.is_codes() && v.step == first.step && v.lo == first.lo && v.hi == first.hi;
     });
+    for (const Value& v : in) {
+      if (v.pad != first.pad || (first.pad != 0 && first.is_codes() && !codes)) {
+        throw ValueError("[concat] expected inputs that are padded with one value; join them in front of their quantizers");
+      }
+    }
     std::vector<Tensor> parts;
     for (const Value& v : in) parts.push_back(codes ? v.t : v.real());
     const Tensor joined = concat(parts, 1);
-    return codes ? Value{joined, first.step, first.lo, first.hi} : Value{joined};
+    return codes ? Value{joined, first.step, first.lo, first.hi, first.pad} : Value{joined, 0, 0, 0, first.pad};
   }
   Shape output_shape() const override { return shape_; }
 

@@ -44,13 +44,15 @@ class Conv2dLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (!context.exact) return {conv2d(in[0].real(), weight_.for_training(), bias_, options_)};
-    if (!weight_.quantizer()) return {conv2d_in_order(in[0].real(), weight_.latent(), bias_, options_)};
+    const Conv2dOptions o = options_without_border(in[0]);
+    if (!context.exact) return {conv2d(real_with_border(in[0]), weight_.for_training(), bias_, o)};
+    if (!weight_.quantizer()) return {conv2d_in_order(real_with_border(in[0]), weight_.latent(), bias_, o)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();
     if (codes) check_exact_sums(w.all.numel() / w.all.size(0), w.max_code, in[0]);
+    const Tensor x = with_border(in[0].t, in[0].pad);
     const auto multiply = [&](const Tensor& weights) {
-      return codes ? conv2d(in[0].t, weights, {}, options_) : conv2d_in_order(in[0].t, weights, {}, options_);
+      return codes ? conv2d(x, weights, {}, o) : conv2d_in_order(x, weights, {}, o);
     };
     const Tensor positive = multiply(w.all);
     const Tensor negative = w.negative.defined() ? multiply(w.negative) : Tensor();
@@ -76,6 +78,18 @@ class Conv2dLayer final : public Layer {
   void set_relaxed(const Tensor& mask) override { weight_.set_relaxed(mask); }
 
  private:
+  // A border of zeros is the convolution's own affair; any other value is written around the image first.
+  Tensor with_border(const Tensor& x, float value) const {
+    if (value == 0) return x;
+    return pad(pad(x, 2, options_.pad_h, options_.pad_h, value), 3, options_.pad_w, options_.pad_w, value);
+  }
+  Tensor real_with_border(const Value& x) const { return with_border(x.real(), x.real_pad()); }
+  Conv2dOptions options_without_border(const Value& x) const {
+    Conv2dOptions o = options_;
+    if (x.pad != 0) o.pad_h = o.pad_w = 0;
+    return o;
+  }
+
   Conv2dOptions options_;
   LayerWeight weight_;
   Tensor bias_;

@@ -17,7 +17,9 @@ class DropoutLayer final : public Layer {
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     const double p = whole_samples_ ? context.drop_path : p_;
     if (!context.training || p == 0 || context.calibrating) return in[0];
-    return {whole_samples_ ? drop_path(in[0].t, p, *context.rng) : dropout(in[0].t, p, *context.rng)};
+    Value out = in[0];
+    out.t = whole_samples_ ? drop_path(in[0].t, p, *context.rng) : dropout(in[0].t, p, *context.rng);
+    return out;
   }
   Shape output_shape() const override { return shape_; }
 

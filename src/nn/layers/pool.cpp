@@ -29,7 +29,7 @@ class Pool2dLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (max_) return {max_pool2d(in[0].t, options_), in[0].step, in[0].lo, in[0].hi};
+    if (max_) return {max_pool2d(in[0].t, options_), in[0].step, in[0].lo, in[0].hi, in[0].pad};
     if (context.training) return {avg_pool2d(in[0].t, options_)};
     return {avg_pool2d_in_order(in[0], options_)};
   }

@@ -1,5 +1,6 @@
 // quantize: an activation quantizer. Training emits real values step * code; evaluation emits the codes themselves,
 // found by comparing with the quantizer's thresholds: code = lo + #{j : v >= t_j}.
+// Zero padding counts as done before the quantizer, so what is padded later takes the code of 0 (specification, D-03).
 #include "nn/layer_util.hpp"
 #include "tern/parallel.hpp"
 
@@ -18,11 +19,14 @@ class QuantizeLayer final : public Layer {
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     if (context.training) {
       if (context.calibrating) quantizer_->init(in[0].t);
-      return {quantizer_->forward(in[0].t, true)};
+      Value out{quantizer_->forward(in[0].t, true)};
+      out.pad = quantizer_->step() * static_cast<float>(quantizer_->code(0.0f));
+      return out;
     }
     if (thresholds_.empty()) thresholds_ = quantizer_->thresholds();
     const Tensor v = in[0].real().contiguous();
-    Value out{Tensor::empty(v.shape()), quantizer_->step(), quantizer_->lo(), quantizer_->hi()};
+    Value out{Tensor::empty(v.shape()), quantizer_->step(), quantizer_->lo(), quantizer_->hi(),
+              static_cast<float>(quantizer_->code(0.0f))};
     const float* from = v.data<float>();
     float* to = out.t.data<float>();
     const auto lowest = static_cast<float>(out.lo);

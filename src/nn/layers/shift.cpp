@@ -1,4 +1,4 @@
-// shift: y[n,c,h,w] = x[n,c,h+by,w+by], zero outside. The odd pixels of a factorized reduce.
+// shift: y[n,c,h,w] = x[n,c,h+by,w+by], zero outside (what a convolution would pad with, behind a quantizer). The odd pixels of a factorized reduce.
 #include "nn/layer_util.hpp"
 
 namespace tern {
@@ -16,8 +16,7 @@ class ShiftLayer final : public Layer {
   }
   Value forward(const std::vector<Value>& in, const ForwardContext&) override {
     Value out = in[0];
-    for (const int dim : {2, 3}) out.t = pad(slice(out.t, dim, by_, out.t.size(dim)), dim, 0, by_);
-    if (out.is_codes() && (out.lo > 0 || out.hi < 0)) throw ValueError("[shift] expected codes that include 0");
+    for (const int dim : {2, 3}) out.t = pad(slice(out.t, dim, by_, out.t.size(dim)), dim, 0, by_, out.pad);
     return out;
   }
   Shape output_shape() const override { return shape_; }
