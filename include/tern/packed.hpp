@@ -32,6 +32,7 @@
 //   global_avg_pool(x)                            C H W -> C 1 1
 //   flatten(x), add(a, b, ..), concat(a, b, ..)
 //   pad_channels(x) front= back= [stride=]        float; every stride-th pixel, zero channels in front and behind
+//   shift(x) by= [pad_code=]                      y[c][h][w] = x[c][h+by][w+by]; outside 0, on codes pad_code (default 0)
 //   zero(x) [stride=]                             float zeros
 //   or(a, b), tgap(x), mux(y, x, t)               on {0,1} codes; tgap: C H W -> C 1 1 with 2 * count > H * W;
 //                                                 mux: t ? y : y or x

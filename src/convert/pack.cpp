@@ -52,6 +52,7 @@ class Packer {
     if (node.op == "quantize") return pack_quantize(i);
     if (node.op == "act") return pack_act(i);
     if (node.op == "dropout" || node.op == "drop_path") return pass_through(i);
+    if (node.op == "shift") return pack_shift(i);
     if (node.op == "or" || node.op == "mux" || node.op == "tgap") return pack_gate(i);
     static const std::vector<std::string> same{"input",   "max_pool", "avg_pool", "global_avg_pool", "flatten",
                                                "add",     "concat",   "pad_channels", "zero"};
@@ -67,6 +68,14 @@ class Packer {
       throw ValueError("[pack] node \"" + nodes_[i].name + "\": a gate of real values (real=1) has no packed form");
     }
     emit(i, nodes_[i].op, {});
+  }
+
+  void pack_shift(std::size_t i) {
+    std::vector<std::pair<std::string, std::string>> attrs{{"by", nodes_[i].text("by")}};
+    const std::optional<Range> in = range_of_input(i);
+    if (in && in->pad != 0) attrs.emplace_back("pad_code", std::to_string(in->pad));
+    emit(i, "shift", std::move(attrs));
+    note_range(i, in);
   }
 
   void pass_through(std::size_t i) {

@@ -39,6 +39,7 @@ constexpr OpRow kOps[] = {
     {"add", Op::kAdd, -1, " "},
     {"concat", Op::kConcat, -1, " "},
     {"pad_channels", Op::kPadChannels, 1, " front back stride "},
+    {"shift", Op::kShift, 1, " by pad_code "},
     {"zero", Op::kZero, 1, " stride "},
     {"or", Op::kOr, 2, " "},
     {"tgap", Op::kTgap, 1, " "},
@@ -173,6 +174,7 @@ class Checker {
       case Op::kAdd: return add_values(n);
       case Op::kConcat: return concat(n);
       case Op::kPadChannels: return pad_channels(n);
+      case Op::kShift: return shift(n);
       case Op::kZero: return zero(n);
       case Op::kOr:
       case Op::kTgap:
@@ -356,6 +358,15 @@ class Checker {
     n.stride = attribute("stride", 1, 1);
     const i64 channels = n.front + in(n).channels() + attribute("back", 0);
     n.type.shape = {channels, (in(n).height() + n.stride - 1) / n.stride, (in(n).width() + n.stride - 1) / n.stride};
+  }
+
+  void shift(Node& n) {
+    image(n);
+    n.by = attribute("by", 0);
+    expect(n.by <= in(n).height() && n.by <= in(n).width(), "expected by within the image of " + in(n).shape.str());
+    if (g_->has("pad_code")) pad_code(n);
+    expect(!in(n).is_codes() || (n.pad_code >= in(n).lo && n.pad_code <= in(n).hi), "expected a pad_code, since 0 is no code of the input");
+    n.type = in(n);
   }
 
   void zero(Node& n) {

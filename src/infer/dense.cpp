@@ -113,6 +113,15 @@ void pad_channels(const Node& n, const ValueType& type, const float* x, float* y
   }
 }
 
+template <class T>
+void shift(const Node& n, const T* x, T outside, T* y) {
+  const i64 rows = n.type.height(), cols = n.type.width();
+  std::fill_n(y, n.type.numel(), outside);
+  for (i64 c = 0; c < n.type.channels(); ++c) {
+    for (i64 i = n.by; i < rows; ++i) std::copy_n(x + (c * rows + i) * cols + n.by, cols - n.by, y + (c * rows + i - n.by) * cols);
+  }
+}
+
 void global_avg_pool(const ValueType& type, const Dense& x, float* y) {
   const i64 pixels = type.pixels();
   for (i64 c = 0; c < type.channels(); ++c) {
@@ -214,6 +223,9 @@ void run_dense(const Node& n, const DenseWeights& weights, std::span<const Value
       return;
     }
     case Op::kPadChannels: return pad_channels(n, x, real(x, in[0], s.real_a), out.floats);
+    case Op::kShift:
+      if (x.is_codes()) return shift(n, in[0].codes, static_cast<std::int8_t>(n.pad_code), out.codes);
+      return shift(n, in[0].floats, 0.0f, out.floats);
     case Op::kZero: std::fill_n(out.floats, n.type.numel(), 0.0f); return;
     case Op::kOr:
       for (i64 i = 0; i < n.type.numel(); ++i) out.codes[i] = in[0].codes[i] | in[1].codes[i];

@@ -16,7 +16,7 @@ using i64 = std::int64_t;
 
 enum class Op {
   kInput, kConv, kLinear, kAffine, kQuantize, kRelu, kHardtanh, kPrelu, kMaxPool, kAvgPool, kGlobalAvgPool, kFlatten,
-  kAdd, kConcat, kPadChannels, kZero, kOr, kTgap, kMux
+  kAdd, kConcat, kPadChannels, kShift, kZero, kOr, kTgap, kMux
 };
 
 /// What travels along an edge, for one image.
@@ -40,10 +40,11 @@ struct Node {
   ValueType type;
 
   kernels::ConvShape conv;  ///< kConv; kLinear as a 1x1 convolution of K channels
-  int pad_code = 0;         ///< kConv: what padded pixels hold; 0 if the input is real
+  int pad_code = 0;         ///< kConv, kShift: what pixels outside the image hold; 0 if the input is real
   float pad_value = 0;      ///< fl(step * pad_code)
   kernels::PoolShape pool;  ///< pools
   i64 front = 0, stride = 1;  ///< kPadChannels; kZero
+  i64 by = 0;                 ///< kShift
 
   std::vector<float> mean, std;  ///< kInput
   // Blobs; empty where there is none. They live in the model.

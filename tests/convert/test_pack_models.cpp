@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "tern/convert.hpp"
 #include "tern/freeze.hpp"
+#include "tern/nas.hpp"
 
 using tern::Network;
 using tern::Rng;
@@ -13,6 +14,23 @@ namespace {
 constexpr int kSide = 32, kImages = 5;
 
 /// Batch norms that have seen data, with gains of both signs.
+Network trained(tern::Graph graph) {
+  Network net(std::move(graph), 3);
+  Rng rng(4);
+  for (const auto& p : net.parameters()) {
+    if (!p.name.ends_with("gamma")) continue;
+    for (float& x : p.value.span<float>()) x = rng.normal();
+  }
+  const Shape in = net.input_shape();
+  const Tensor images = Tensor::empty(Shape{8, in[0], in[1], in[2]});
+  for (float& x : images.span<float>()) x = rng.normal();
+  net.set_training(true);
+  net.init_quantizers(images);
+  net.forward(images);
+  net.set_training(false);
+  return net;
+}
+
 Network trained(const std::string& model, const std::string& weights, const std::string& acts,
                 const std::map<std::string, std::string>& extra) {
   tern::ModelOptions o;
@@ -23,25 +41,13 @@ Network trained(const std::string& model, const std::string& weights, const std:
   o.extra = extra;
   tern::Graph graph = tern::make_model(model, o);
   graph.nodes()[0].set("mean", "0.5,0.4,0.3").set("std", "0.2,0.25,0.3");
-  Network net(std::move(graph), 3);
-  Rng rng(4);
-  for (const auto& p : net.parameters()) {
-    if (!p.name.ends_with("gamma")) continue;
-    for (float& x : p.value.span<float>()) x = rng.normal();
-  }
-  const Tensor images = Tensor::empty(Shape{8, 3, kSide, kSide});
-  for (float& x : images.span<float>()) x = rng.normal();
-  net.set_training(true);
-  net.init_quantizers(images);
-  net.forward(images);
-  net.set_training(false);
-  return net;
+  return trained(std::move(graph));
 }
 
-tern::Images random_bytes() {
+tern::Images random_bytes(int side = kSide) {
   tern::Images images;
   images.channels = 3;
-  images.height = images.width = kSide;
+  images.height = images.width = side;
   images.labels.assign(kImages, 0);
   images.pixels.resize(std::size_t{kImages} * images.shape().numel());
   Rng rng(6);
@@ -49,17 +55,27 @@ tern::Images random_bytes() {
   return images;
 }
 
+// On every instruction set that this machine has, code by code.
+void check_packed(Network& net, const tern::Images& images) {
+  const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
+  for (const tern::Isa isa : tern::available_isas()) {
+    INFO(tern::name_of(isa));
+    tern::infer::Options how;
+    how.isa = isa;
+    const auto r = tern::verify(net, packed, how, images, images.count());
+    for (const auto& n : r.nodes) {
+      INFO(n.name);
+      CHECK(n.different == 0);
+    }
+    CHECK(r.identical());
+  }
+}
+
 void check_identical(const std::string& model, const std::string& weights, const std::string& acts,
                      const std::map<std::string, std::string>& extra = {}) {
   INFO(model << ", weights " << weights << ", acts " << acts);
   Network net = trained(model, weights, acts, extra);
-  const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
-  const auto r = tern::verify(net, packed, {}, random_bytes(), kImages);
-  for (const auto& n : r.nodes) {
-    INFO(n.name);
-    CHECK(n.different == 0);
-  }
-  CHECK(r.identical());
+  check_packed(net, random_bytes());
 }
 
 }  // namespace
@@ -70,7 +86,47 @@ TEST_CASE("pack: every topology infers what evaluation computes", "[convert]") {
     if (m.key == "ornet_11" || m.key == "muxornet_11") continue;  // they want {0,1}
     check_identical(m.key, "twn", "ternary");
     check_identical(m.key, "fatnn", "fatnn:mode=unsigned");
+    check_identical(m.key, "bwn", "sign");
   }
+}
+
+TEST_CASE("pack: the quantizers of the registry in turn, one topology after the other", "[convert]") {
+  const auto weights = tern::weight_quantizers();
+  const auto acts = tern::act_quantizers();
+  std::size_t i = 0;
+  for (const auto& m : tern::models()) {
+    const bool gates = m.key == "ornet_11" || m.key == "muxornet_11";
+    check_identical(m.key, weights[i % weights.size()].key, gates ? "tas:mode=relu01" : acts[i * 3 % acts.size()].key);
+    ++i;
+  }
+}
+
+// Networks of random cells, as an architecture search leaves them.
+TEST_CASE("pack: cells of every search space, template and reduction", "[convert]") {
+  std::uint64_t seed = 0;
+  int shifts = 0;
+  for (const auto& space : tern::nas::spaces()) {
+    for (const auto& cell_template : tern::nas::cell_templates()) {
+      for (const auto& skip : tern::nas::reduction_skips()) {
+        tern::nas::CellOptions o;
+        o.space = space.key;
+        o.cell_template = cell_template;
+        o.reduction_skip = skip;
+        o.cells = 3;
+        o.width = 4;
+        o.input = Shape{3, 8, 8};
+        o.mean = "0.5,0.4,0.3";
+        o.std = "0.2,0.25,0.3";
+        Rng rng(++seed);
+        const tern::nas::Genotype genotype = tern::nas::random_genotype(o, rng);
+        INFO(genotype.json() << ", reduction " << skip);
+        Network net = trained(tern::nas::final_graph(genotype, o));
+        check_packed(net, random_bytes(8));
+        for (const auto& node : net.graph().nodes()) shifts += node.op == "shift";
+      }
+    }
+  }
+  CHECK(shifts > 0);  // of factorized reductions
 }
 
 TEST_CASE("pack: options of topologies that change the packed graph", "[convert]") {
@@ -79,6 +135,24 @@ TEST_CASE("pack: options of topologies that change the packed graph", "[convert]
   check_identical("resnet18", "lsq", "lsq", {{"stem", "imagenet"}});
   check_identical("vgg_small", "twn", "ternary", {{"order", "bn_act_conv"}});
   check_identical("googlenet", "lsq", "lsq");  // branches with steps of their own: joined as real values
+}
+
+TEST_CASE("pack: quantized first and last layers, shortcuts in full precision", "[convert]") {
+  for (const std::string model : {"vgg_small", "resnet20"}) {
+    for (const auto& [weights, acts] : {std::pair{"twn", "ternary"}, {"bwn", "sign"}, {"tas", "lsq:bits=2"}}) {
+      tern::ModelOptions o;
+      o.input = Shape{3, 16, 16};
+      o.weights = weights;
+      o.acts = acts;
+      o.width = 8;
+      o.quantize_first_last = true;
+      o.fp_shortcut = true;
+      if (model == "resnet20") o.extra = {{"shortcut", "B"}};
+      INFO(model << ", weights " << weights << ", acts " << acts);
+      Network net = trained(tern::make_model(model, o));
+      check_packed(net, random_bytes(16));
+    }
+  }
 }
 
 TEST_CASE("pack: rescaled weights on real activations are codes without a scale", "[convert]") {

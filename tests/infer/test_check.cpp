@@ -85,6 +85,18 @@ TEST_CASE("check: graphs that make no sense") {
   refused(text("x = input() shape=1x4x4\ny = conv2d(x) out=1 kernel=1 weights=codes epilogue=threshold\n"), "weight");
 }
 
+TEST_CASE("check: a shift stays within the image, and its outside is a code") {
+  const std::string head = "x = input() shape=1x4x4\n";
+  CHECK(infer::check_model(text(head + "y = shift(x) by=4\n"))[1].type.shape == Shape{1, 4, 4});
+  refused(text(head + "y = shift(x) by=5\n"), "within the image");
+  refused(text(head + "y = shift(x) by=-1\n"), "by");
+  refused(text(head + "y = shift(x) by=1 pad_code=0\n"), "pad_code");
+  Builder b(3);
+  const std::string q = b.quantize(b.input("1x4x4"), 1, 2);
+  b.plain("shift", {q}, {{"by", "1"}});
+  refused(b.model, "pad_code");
+}
+
 TEST_CASE("check: padded pixels hold a code of the input") {
   for (const auto& [code, good_one] : {std::pair{"-1", true}, {"1", true}, {"2", false}, {"-2", false}, {"99999999999", false}}) {
     auto m = good();

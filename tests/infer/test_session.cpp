@@ -140,6 +140,17 @@ TEST_CASE("session: padded pixels of several codes around one value, and of none
   }
 }
 
+TEST_CASE("session: shifts of real values and of codes") {
+  Builder b(18);
+  const std::string x = b.affine(b.conv(b.input("2x9x7"), 8, 3, 3, {}, kPad1));
+  const std::string q = b.quantize(x, -1, 1), y = b.plain("shift", {q}, {{"by", "2"}, {"pad_code", "1"}});
+  std::vector<std::string> parts{b.conv(b.plain("shift", {x}, {{"by", "1"}}), 8, 3, 3, {}, kPad1),
+                                 b.conv(y, 8, 3, 3, {.max_code = 1}, {{"pad", "1"}, {"pad_code", "-1"}}),
+                                 b.conv(b.plain("shift", {q}, {{"by", "7"}}), 8, 3, 3, {.max_code = 1}, kPad1)};
+  b.linear(b.plain("flatten", {b.plain("add", parts)}), 5, {});
+  check_everywhere(b);
+}
+
 TEST_CASE("session: logic-gated residuals") {
   Builder b(13);
   std::string x = b.input("2x12x12");
