@@ -95,7 +95,7 @@ struct BlobInfo {
   std::string name;
   Blob::Kind kind = Blob::Kind::kF32;
   Shape shape;
-  std::string encoding;     ///< "f32", "i32", "2-bit" (1 to 8), "base-3", "masked 1-bit"
+  std::string encoding;     ///< "f32", "i32", "2-bit" (1 to 8), "base-3", "masked 1-bit", "rans"
   std::uint64_t bytes = 0;  ///< of its data section, without alignment
 };
 struct FileInfo {

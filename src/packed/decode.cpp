@@ -161,7 +161,7 @@ Blob read_blob(const Reader& in, const Entry& e, Bytes data) {
   const auto n = static_cast<std::size_t>(e.shape.numel());
   const std::string field = "blob \"" + e.name + "\"";
   if (b.kind == Blob::Kind::kCodes) {
-    if (n / 8 > data.size()) in.fail(e.offset, field, "too few bytes for shape " + e.shape.str());
+    if (n / max_elements_per_byte(e.book) > data.size()) in.fail(e.offset, field, "too few bytes for shape " + e.shape.str());
     const DecodeProblem problem = decode_codes(e.book, data, n, b.codes);
     if (!problem.what.empty()) in.fail(e.offset + problem.offset, field, problem.what);
     return b;

@@ -4,6 +4,8 @@
 #include <bit>
 #include <optional>
 
+#include "packed/rans.hpp"
+
 namespace tern::packed {
 namespace {
 
@@ -16,6 +18,13 @@ std::optional<int> zero_index(const CodeBook& book) {
 }
 
 int index_of(const CodeBook& book, std::int8_t code) { return (code - book.lo) / book.stride; }
+
+std::vector<std::byte> encode_rans(const CodeBook& book, std::span<const std::int8_t> codes) {
+  std::vector<std::uint8_t> indices;
+  indices.reserve(codes.size());
+  for (const std::int8_t c : codes) indices.push_back(static_cast<std::uint8_t>(index_of(book, c)));
+  return rans::encode(indices, book.levels);
+}
 
 class BitWriter {
  public:
@@ -68,6 +77,7 @@ std::string name_of(const CodeBook& book) {
   switch (book.encoding) {
     case Encoding::kRaw: return "raw";
     case Encoding::kBase3: return "base-3";
+    case Encoding::kRans: return "rans";
     case Encoding::kMasked: return "masked " + std::to_string(book.bits) + "-bit";
     case Encoding::kBits: break;
   }
@@ -96,10 +106,18 @@ CodeBook choose(std::span<const std::int8_t> codes) {
   if (book.levels > 2 && zero_index(book)) {
     const auto nonzero = n - static_cast<std::size_t>(std::count(codes.begin(), codes.end(), std::int8_t{0}));
     const int bits = bits_for(book.levels - 1);
-    if (bytes_of_bits(n + nonzero * static_cast<std::size_t>(bits)) < best) {
+    const std::size_t bytes = bytes_of_bits(n + nonzero * static_cast<std::size_t>(bits));
+    if (bytes < best) {
       chosen.encoding = Encoding::kMasked;
       chosen.bits = static_cast<std::uint8_t>(bits);
+      best = bytes;
     }
+  }
+  const std::size_t bytes = encode_rans(book, codes).size();
+  if (bytes < best && n / rans::kMaxElementsPerByte <= bytes) {
+    chosen = book;
+    chosen.encoding = Encoding::kRans;
+    chosen.bits = 0;
   }
   return chosen;
 }
@@ -108,6 +126,7 @@ std::vector<std::byte> encode_codes(const CodeBook& book, std::span<const std::i
   BitWriter out;
   switch (book.encoding) {
     case Encoding::kRaw: break;
+    case Encoding::kRans: return encode_rans(book, codes);
     case Encoding::kBits:
       for (const std::int8_t c : codes) out.put(static_cast<unsigned>(index_of(book, c)), book.bits);
       break;
@@ -144,6 +163,7 @@ std::string check(const CodeBook& book) {
     case Encoding::kBase3:
       if (book.levels > 3 || book.bits != 0) return "expected at most 3 levels and 0 bits for base-3 codes";
       return "";
+    case Encoding::kRans: return book.bits == 0 ? "" : "expected 0 bits for rans codes";
     case Encoding::kMasked:
       if (book.bits < 1 || book.bits > 8 || book.levels < 2 || !zero_index(book)) {
         return "expected 1 to 8 bits, 2 levels and a zero among them for masked codes";
@@ -154,6 +174,8 @@ std::string check(const CodeBook& book) {
   return "expected an encoding of codes; got " + std::to_string(static_cast<int>(book.encoding));
 }
 
+std::size_t max_elements_per_byte(const CodeBook& book) { return book.encoding == Encoding::kRans ? rans::kMaxElementsPerByte : 8; }
+
 DecodeProblem decode_codes(const CodeBook& book, std::span<const std::byte> bytes, std::size_t n,
                            std::vector<std::int8_t>& codes) {
   const auto code_at = [&](unsigned index) { return static_cast<std::int8_t>(book.lo + static_cast<int>(index) * book.stride); };
@@ -161,6 +183,12 @@ DecodeProblem decode_codes(const CodeBook& book, std::span<const std::byte> byte
     return DecodeProblem{at, "expected an index below " + std::to_string(book.levels) + "; got " + std::to_string(index)};
   };
   codes.assign(n, 0);
+  if (book.encoding == Encoding::kRans) {
+    std::vector<std::uint8_t> indices(n);
+    const DecodeProblem problem = rans::decode(bytes, book.levels, indices);
+    if (problem.what.empty()) std::transform(indices.begin(), indices.end(), codes.begin(), code_at);
+    return problem;
+  }
   BitReader in(bytes);
   if (book.encoding == Encoding::kBase3) {
     if (bytes.size() != n / 5 + (n % 5 != 0)) return {0, expected_size(n / 5 + (n % 5 != 0), bytes.size())};

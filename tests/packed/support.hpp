@@ -30,6 +30,9 @@ inline tern::packed::Model small_model() {
     v[30] = -1;
     return v;
   }());
+  std::vector<std::int8_t> peaked = pick_codes(rng, 60, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, -1});
+  peaked.resize(400, 0);
+  m.blobs["c.peaked"] = Blob::of_codes({400}, peaked);
   m.blobs["c.constant"] = Blob::of_codes({5}, {4, 4, 4, 4, 4});
   m.blobs["c.empty"] = Blob::of_codes({0, 4}, {});
   m.blobs["c.flags"] = Blob::of_codes({3}, {0, 1, 0});
