@@ -1,75 +1,94 @@
-// libFuzzer target: bytes that claim to be a packed model. The checksums are repaired first, else nothing gets past them.
-// Whatever decodes is encoded again, checked, and, if it is small, run.
-//   fuzz_packed -max_len=4096 CORPUS
+// libFuzzer target: bytes that claim to be a packed model. The mutator knows the format, so that what it changes gets past
+// the checksums: mostly it changes one section, or one entry of the table, and puts the file together again.
+// Whatever decodes is encoded again, checked, and, if it is small, run on the reference and the fast path.
+//   tests/fuzz/run.sh packed
 #include <algorithm>
 #include <cstdint>
-#include <exception>
-#include <vector>
+#include <random>
 
+#include "forge.hpp"
 #include "infer/node.hpp"
-#include "packed/crc32.hpp"
 #include "tern/error.hpp"
 #include "tern/infer.hpp"
 #include "tern/parallel.hpp"
 
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
+
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using tern::testing::Bytes;
+using tern::testing::Parts;
 
-std::uint64_t get(const Bytes& f, std::size_t at, std::size_t n) {
-  std::uint64_t v = 0;
-  for (std::size_t i = n; i-- > 0;) v = v << 8 | static_cast<std::uint64_t>(f[at + i]);
-  return v;
-}
-void put(Bytes& f, std::size_t at, std::uint64_t v, std::size_t n = 4) {
-  for (std::size_t i = 0; i < n; ++i) f[at + i] = static_cast<std::byte>(v >> (8 * i) & 0xff);
+constexpr std::int64_t kMostWork = 20'000;  // operations of a network that is run
+
+Bytes to_bytes(const std::uint8_t* data, std::size_t size) {
+  const auto* begin = reinterpret_cast<const std::byte*>(data);
+  return {begin, begin + size};
 }
 
-void repair(Bytes& f) {
-  put(f, 16, f.size(), 8);
-  const std::span<const std::byte> all(f);
-  const std::uint64_t table = std::min<std::uint64_t>(get(f, 24, 8), f.size() - 48);
-  std::size_t at = 48;
-  for (std::uint64_t i = 0, n = get(f, 12, 4); i < n && at + 21 <= 48 + table; ++i) {
-    const std::uint64_t offset = get(f, at + 1, 8), size = get(f, at + 9, 8);
-    if (offset <= f.size() && size <= f.size() - offset) put(f, at + 17, tern::packed::crc32(all.subspan(offset, size)));
-    const std::uint64_t kind = get(f, at, 1);
-    at += 21;
-    if (kind != 3) continue;
-    if (at + 8 > 48 + table) break;
-    at += 8 + 8 * get(f, at + 7, 1);
-    if (at + 2 > 48 + table) break;
-    at += 2 + get(f, at, 2);
+void mutate(Bytes& bytes, std::size_t begin, std::size_t room) {
+  Bytes part(bytes.begin() + static_cast<std::ptrdiff_t>(begin), bytes.end());
+  const std::size_t old = part.size();
+  part.resize(std::max<std::size_t>(old + room, 1));
+  part.resize(LLVMFuzzerMutate(reinterpret_cast<std::uint8_t*>(part.data()), old, part.size()));
+  bytes.resize(begin);
+  bytes.insert(bytes.end(), part.begin(), part.end());
+}
+
+void run(tern::packed::Model model) {
+  const auto nodes = tern::infer::check_model(model);
+  std::int64_t work = 0;
+  for (const tern::infer::Node& n : nodes) work += n.type.numel() + n.macs() / 4;
+  if (work > kMostWork) return;
+  const std::vector<std::uint8_t> image(static_cast<std::size_t>(nodes.front().type.numel()), 100);
+  tern::infer::Session reference(model, {.isa = tern::Isa::kReference}), fast(std::move(model));
+  const auto a = reference.run(image, 1), b = fast.run(image, 1);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!(a[i] == b[i]) && (a[i] == a[i] || b[i] == b[i])) __builtin_trap();
   }
-  put(f, 32, tern::packed::crc32(all.subspan(48, table)));
-  put(f, 44, tern::packed::crc32(all.first(44)));
-  put(f, f.size() - 4, tern::packed::crc32(all.first(f.size() - 4)));
 }
 
 }  // namespace
 
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned int seed) {
+  std::minstd_rand random(seed);
+  Bytes bytes = to_bytes(data, size);
+  auto parts = Parts::of(bytes);
+  const std::size_t room = max_size > size + 16 ? std::min<std::size_t>(max_size - size - 16, 64) : 0;
+  if (!parts || parts->parts.empty() || random() % 8 == 0) {
+    mutate(bytes, 0, room);
+    if (bytes.size() >= 52 && random() % 4 != 0) tern::testing::repair(bytes);
+  } else {
+    // The graph and the blobs of the smaller half deserve most of the attention.
+    auto& all = parts->parts;
+    Parts::Part& part = random() % 3 == 0 ? all[0] : all[random() % all.size()];
+    switch (random() % 8) {
+      case 0:  // the table entry behind kind, offset, size and checksum
+        mutate(part.entry, part.entry.size() > 21 ? 21 : 0, 8);
+        if (part.entry.size() < 21) part.entry.resize(21);
+        break;
+      case 1:
+        if (all.size() > 2) all.erase(all.begin() + 2 + static_cast<std::ptrdiff_t>(random() % (all.size() - 2)));
+        break;
+      case 2: part.data = all[random() % all.size()].data; break;
+      default: mutate(part.data, 0, room);
+    }
+    bytes = parts->file();
+  }
+  const std::size_t n = std::min(bytes.size(), max_size);
+  std::transform(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n), data, [](std::byte b) { return static_cast<std::uint8_t>(b); });
+  return n;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   tern::set_num_threads(1);
-  Bytes bytes(size);
-  std::transform(data, data + size, bytes.begin(), [](std::uint8_t b) { return static_cast<std::byte>(b); });
-  for (int round = 0; round < 2; ++round) {
-    try {
-      tern::packed::Model model = tern::packed::decode(bytes);
-      if (tern::packed::encode(tern::packed::decode(tern::packed::encode(model))) != tern::packed::encode(model)) __builtin_trap();
-      std::int64_t work = 0;
-      for (const tern::infer::Node& n : tern::infer::check_model(model)) work += n.type.numel() + n.macs() / 4;
-      if (work > 200'000) return 0;
-      const auto pixels = static_cast<std::size_t>(tern::infer::check_model(model).front().type.numel());
-      const std::vector<std::uint8_t> image(pixels, 100);
-      tern::infer::Session reference(model, {.isa = tern::Isa::kReference}), fast(std::move(model));
-      const auto a = reference.run(image, 1), b = fast.run(image, 1);
-      for (std::size_t i = 0; i < a.size(); ++i) {
-        if (!(a[i] == b[i]) && a[i] == a[i]) __builtin_trap();
-      }
-    } catch (const tern::Error&) {
-    }
-    if (size < 52) return 0;
-    repair(bytes);
+  try {
+    tern::packed::Model model = tern::packed::decode(to_bytes(data, size));
+    const auto bytes = tern::packed::encode(model);
+    const tern::packed::Model again = tern::packed::decode(bytes);
+    if (again.meta != model.meta || again.graph.format() != model.graph.format() || tern::packed::encode(again) != bytes) __builtin_trap();
+    run(std::move(model));
+  } catch (const tern::Error&) {
   }
   return 0;
 }

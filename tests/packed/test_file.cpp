@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "forge.hpp"
 #include "packed/crc32.hpp"
 #include "packed/encoding.hpp"
 #include "support.hpp"
@@ -10,6 +11,7 @@
 
 using namespace tern;
 using packed::Blob;
+using testing::repair;
 
 namespace {
 
@@ -36,36 +38,6 @@ std::string slurp(const std::string& path) {
 
 bool equal(const packed::Model& a, const packed::Model& b) {
   return a.graph.format() == b.graph.format() && a.meta == b.meta && a.blobs == b.blobs;
-}
-
-// Makes every checksum fit again, as an attacker would.
-void repair(std::vector<std::byte>& f) {
-  const auto put = [&](std::size_t at, std::uint32_t v) {
-    for (std::size_t i = 0; i < 4; ++i) f[at + i] = static_cast<std::byte>(v >> (8 * i) & 0xff);
-  };
-  const auto get = [&](std::size_t at, int n) {
-    std::uint64_t v = 0;
-    for (int i = n; i-- > 0;) v = v << 8 | static_cast<std::uint64_t>(f[at + static_cast<std::size_t>(i)]);
-    return v;
-  };
-  const std::span<const std::byte> all(f);
-  const std::uint64_t table = std::min<std::uint64_t>(get(24, 8), f.size() - 48);
-  // The section checksums of the first entries, as far as they can be found.
-  std::size_t at = 48;
-  for (std::uint64_t i = 0; i < get(12, 4) && at + 21 <= 48 + table; ++i) {
-    const std::uint64_t offset = get(at + 1, 8), size = get(at + 9, 8);
-    if (offset <= f.size() && size <= f.size() - offset) put(at + 17, packed::crc32(all.subspan(offset, size)));
-    const auto kind = get(at, 1);
-    at += 21;
-    if (kind != 3) continue;
-    if (at + 8 > 48 + table) break;
-    at += 8 + 8 * get(at + 7, 1);
-    if (at + 2 > 48 + table) break;
-    at += 2 + get(at, 2);
-  }
-  put(32, packed::crc32(all.subspan(48, table)));
-  put(44, packed::crc32(all.first(44)));
-  put(f.size() - 4, packed::crc32(all.first(f.size() - 4)));
 }
 
 }  // namespace

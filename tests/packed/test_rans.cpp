@@ -71,9 +71,9 @@ TEST_CASE("rans: frequencies sum up to 4096, and none that is needed is 0") {
 
 TEST_CASE("rans: round trips, within a hundredth of the entropy") {
   Rng rng(2);
-  for (const std::size_t levels : {1, 2, 3, 5, 16, 255, 256}) {
+  for (const std::size_t levels : std::vector<std::size_t>{1, 2, 3, 5, 16, 255, 256}) {
     for (const double decay : {0.02, 0.3, 0.6, 0.97}) {
-      for (const std::size_t n : {1, 2, 63, 1000, 20'000}) {
+      for (const std::size_t n : std::vector<std::size_t>{1, 2, 63, 1000, 20'000}) {
         INFO("levels " << levels << ", decay " << decay << ", n " << n);
         const Indices indices = skewed(rng, n, levels, decay);
         const Bytes bytes = rans::encode(indices, levels);
