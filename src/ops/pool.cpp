@@ -61,15 +61,35 @@ struct Geometry {
     });
   }
 
-  // Calls f(output index in the plane, rows, columns) for each window.
-  template <class F>
-  void for_windows(F f) const {
-    for (i64 i = 0; i < p; ++i) {
-      const Range rows = range(i, h);
-      for (i64 j = 0; j < q; ++j) f(i * q + j, rows, range(j, w));
-    }
+  // Outputs of one row whose windows hang over no edge, [begin, end); [0, begin) and [end, q) do.
+  struct Inner {
+    i64 begin, end;
+  };
+  Inner inner() const {
+    const i64 begin = std::min(q, (o.pad + o.stride - 1) / o.stride);
+    const i64 last = w + o.pad - o.kernel;
+    return {begin, std::clamp(last < 0 ? i64{0} : last / o.stride + 1, begin, q)};
+  }
+
+  // A row of windows: f(j, columns) for those that hang over an edge, g(first, count, column) for runs of inner ones, of at
+  // most kRun; window j begins at pixel column + (j - first) * stride of its rows.
+  static constexpr i64 kRun = 64;
+  template <class F, class G>
+  void for_row(F f, G g) const {
+    const Inner in = inner();
+    for (i64 j = 0; j < in.begin; ++j) f(j, range(j, w));
+    for (i64 j = in.begin; j < in.end; j += kRun) g(j, std::min(kRun, in.end - j), j * o.stride - o.pad);
+    for (i64 j = in.end; j < q; ++j) f(j, range(j, w));
   }
 };
+
+// f(std::integral_constant) for the usual strides, so that loops over a row of windows become vectors.
+template <class F>
+void with_stride(i64 stride, F f) {
+  if (stride == 1) return f(std::integral_constant<i64, 1>{});
+  if (stride == 2) return f(std::integral_constant<i64, 2>{});
+  f(stride);
+}
 
 // Pixel numbers within a plane, four bytes each, in memory that backward reads again. The address is looked up once: in
 // the inner loops that would cost more than the pooling.
@@ -92,7 +112,7 @@ struct Winners {
 // Branch-free, since which pixel wins is as good as random.
 template <class T>
 void keep_larger(T v, std::uint32_t pixel, T& top, std::uint32_t& best) {
-  const bool wins = static_cast<bool>(static_cast<int>(v > top) | static_cast<int>(v != v));
+  const bool wins = (v > top) | (v != v);
   top = wins ? v : top;
   best = wins ? pixel : best;
 }
@@ -128,6 +148,46 @@ void max_row_2x2_backward(const T* dy, View winners, i64 out, i64 first, i64 w, 
   }
 }
 
+// Row i of a plane's windows of any shape. The pixels of a window come in the order of memory.
+template <class T, class View>
+void max_row(const Geometry& g, const T* image, i64 i, T* y, bool recording, View winners, i64 out) {
+  const Geometry::Range rows = g.range(i, g.h);
+  const auto at_edge = [&](i64 j, Geometry::Range columns) {
+    auto best = static_cast<std::uint32_t>(rows.begin * g.w + columns.begin);
+    T top = image[best];
+    for (i64 r = rows.begin; r < rows.end; ++r) {
+      for (i64 c = columns.begin; c < columns.end; ++c) {
+        const i64 pixel = r * g.w + c;
+        keep_larger(image[pixel], static_cast<std::uint32_t>(pixel), top, best);
+      }
+    }
+    y[j] = top;
+    if (recording) winners.put(out + j, best);
+  };
+  with_stride(g.o.stride, [&](auto stride) {
+    g.for_row(at_edge, [&](i64 first, i64 count, i64 column) {
+      T top[Geometry::kRun];
+      std::uint32_t best[Geometry::kRun];
+      const i64 corner = rows.begin * g.w + column;
+      for (i64 n = 0; n < count; ++n) {
+        top[n] = image[corner + n * stride];
+        best[n] = static_cast<std::uint32_t>(corner + n * stride);
+      }
+      for (i64 r = rows.begin; r < rows.end; ++r) {
+        for (i64 k = 0; k < g.o.kernel; ++k) {
+          const i64 pixel = r * g.w + column + k;
+          const T* from = image + pixel;
+          for (i64 n = 0; n < count; ++n) {
+            keep_larger(from[n * stride], static_cast<std::uint32_t>(pixel) + static_cast<std::uint32_t>(n * stride), top[n], best[n]);
+          }
+        }
+      }
+      std::copy_n(top, count, y + first);
+      for (i64 n = 0; recording && n < count; ++n) winners.put(out + first + n, best[n]);
+    });
+  });
+}
+
 }  // namespace
 
 // y = x at the first largest pixel of the window; NaN wins, so that it is seen. dx = dy there.
@@ -153,18 +213,7 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
         }
         return;
       }
-      g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
-        auto best = static_cast<std::uint32_t>(rows.begin * g.w + columns.begin);
-        T top = image[best];
-        for (i64 r = rows.begin; r < rows.end; ++r) {
-          for (i64 c = columns.begin; c < columns.end; ++c) {
-            const i64 pixel = r * g.w + c;
-            keep_larger(image[pixel], static_cast<std::uint32_t>(pixel), top, best);
-          }
-        }
-        to[plane * g.p * g.q + out] = top;
-        if (recording) seats.put(plane * g.p * g.q + out, best);
-      });
+      for (i64 i = 0; i < g.p; ++i) max_row(g, image, i, to + (plane * g.p + i) * g.q, recording, seats, (plane * g.p + i) * g.q);
     });
   });
   return record("max_pool2d", std::move(y), {x}, [g, winners](const Tensor& dy) {
@@ -206,13 +255,30 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
     T* to = y.data<T>();
     g.for_planes([&](i64 plane) {
       const T* image = from + plane * g.h * g.w;
-      g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
-        T total = 0;
-        for (i64 r = rows.begin; r < rows.end; ++r) {
-          for (i64 c = columns.begin; c < columns.end; ++c) total += image[r * g.w + c];
-        }
-        to[plane * g.p * g.q + out] = total / static_cast<T>(cells(rows, columns));
-      });
+      for (i64 i = 0; i < g.p; ++i) {
+        T* row = to + (plane * g.p + i) * g.q;
+        const Geometry::Range rows = g.range(i, g.h);
+        const auto at_edge = [&](i64 j, Geometry::Range columns) {
+          T total = 0;
+          for (i64 r = rows.begin; r < rows.end; ++r) {
+            for (i64 c = columns.begin; c < columns.end; ++c) total += image[r * g.w + c];
+          }
+          row[j] = total / static_cast<T>(cells(rows, columns));
+        };
+        with_stride(g.o.stride, [&](auto stride) {
+          g.for_row(at_edge, [&](i64 first, i64 count, i64 column) {
+            T total[Geometry::kRun] = {};
+            for (i64 r = rows.begin; r < rows.end; ++r) {
+              for (i64 k = 0; k < g.o.kernel; ++k) {
+                const T* pixels = image + r * g.w + column + k;
+                for (i64 n = 0; n < count; ++n) total[n] += pixels[n * stride];
+              }
+            }
+            const T size = static_cast<T>(cells(rows, {0, g.o.kernel, g.o.kernel}));
+            for (i64 n = 0; n < count; ++n) row[first + n] = total[n] / size;
+          });
+        });
+      }
     });
   });
   return record("avg_pool2d", std::move(y), {x}, [g, cells](const Tensor& dy) {
@@ -224,12 +290,29 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
       g.for_planes([&](i64 plane) {
         T* image = to + plane * g.h * g.w;
         std::fill_n(image, g.h * g.w, T(0));
-        g.for_windows([&](i64 out, Geometry::Range rows, Geometry::Range columns) {
-          const T share = from[plane * g.p * g.q + out] / static_cast<T>(cells(rows, columns));
-          for (i64 r = rows.begin; r < rows.end; ++r) {
-            for (i64 c = columns.begin; c < columns.end; ++c) image[r * g.w + c] += share;
-          }
-        });
+        for (i64 i = 0; i < g.p; ++i) {
+          const T* row = from + (plane * g.p + i) * g.q;
+          const Geometry::Range rows = g.range(i, g.h);
+          const auto at_edge = [&](i64 j, Geometry::Range columns) {
+            const T share = row[j] / static_cast<T>(cells(rows, columns));
+            for (i64 r = rows.begin; r < rows.end; ++r) {
+              for (i64 c = columns.begin; c < columns.end; ++c) image[r * g.w + c] += share;
+            }
+          };
+          with_stride(g.o.stride, [&](auto stride) {
+            g.for_row(at_edge, [&](i64 first, i64 count, i64 column) {
+              T share[Geometry::kRun];
+              const T size = static_cast<T>(cells(rows, {0, g.o.kernel, g.o.kernel}));
+              for (i64 n = 0; n < count; ++n) share[n] = row[first + n] / size;
+              for (i64 r = rows.begin; r < rows.end; ++r) {
+                for (i64 k = 0; k < g.o.kernel; ++k) {
+                  T* pixels = image + r * g.w + column + k;
+                  for (i64 n = 0; n < count; ++n) pixels[n * stride] += share[n];
+                }
+              }
+            });
+          });
+        }
       });
     });
     return std::vector<Tensor>{dx};
