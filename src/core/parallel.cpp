@@ -1,6 +1,7 @@
 // The thread team behind parallel_for: workers take chunk indices from one atomic counter, and the caller works too. One
 // job runs at a time; a second caller waits for its turn. Jobs of a network follow each other within microseconds, and
-// waking a sleeping thread takes tens of them, so both sides look for a while before they sleep.
+// waking a sleeping thread takes tens of them, so both sides look for a while before they sleep. A job ends when all its
+// chunks are done: a worker that the system gave no core meanwhile joins no longer, and nobody waits for it.
 #include "tern/parallel.hpp"
 
 #include <algorithm>
@@ -68,14 +69,18 @@ class Team {
       next_ = 0;
       failed_chunk_ = std::numeric_limits<std::int64_t>::max();
       failure_ = nullptr;
-      busy_ = static_cast<int>(workers_.size());
+      open_ = true;
       ++job_;
     }
     wake_.notify_all();
     take_chunks();
-    look_for([this] { return busy_ == 0; });
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = false;
+    }
+    look_for([this] { return helping_ == 0; });
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    done_.wait(lock, [this] { return helping_ == 0; });
     if (failure_) std::rethrow_exception(failure_);
   }
 
@@ -105,11 +110,13 @@ class Team {
         wake_.wait(lock, [&] { return stop_ || job_ != seen; });
         if (stop_) return;
         seen = job_;
+        if (!open_) continue;
+        ++helping_;
       }
       take_chunks();
       {
         const std::lock_guard lock(mutex_);
-        --busy_;
+        --helping_;
       }
       done_.notify_one();
     }
@@ -123,7 +130,8 @@ class Team {
   std::atomic<std::int64_t> next_{0};
   std::int64_t failed_chunk_ = 0;
   std::exception_ptr failure_;
-  std::atomic<int> busy_{0};  // changed under mutex_, looked at without
+  bool open_ = false;            // workers may still join the job
+  std::atomic<int> helping_{0};  // workers in the job; changed under mutex_, looked at without
   std::atomic<std::uint64_t> job_{0};
   std::atomic<bool> stop_{false};
 };
