@@ -30,7 +30,7 @@ class Bwn final : public WeightQuantizer {
       return record("bwn", values(*l, w.shape()), {w}, [l, u, factor = gradient_factor(w.shape())](const Tensor& dq) {
         const Tensor dw = Tensor::empty(u.shape(), u.dtype()), dense = dq.contiguous();
         const std::int64_t n = l->groups.size;
-        for (std::int64_t f = 0; f < l->groups.count; ++f) {
+        for_groups(l->groups, [&](std::int64_t f) {
           const std::int8_t* sign = l->group(f);
           const T* x = u.data<T>() + f * n;
           const T* g = dense.data<T>() + f * n;
@@ -41,7 +41,7 @@ class Bwn final : public WeightQuantizer {
           for (std::int64_t i = 0; i < n; ++i) {
             to[i] = c * ((within_one(x[i]) ? a * g[i] : T(0)) + static_cast<T>(sign[i]) * mean);
           }
-        }
+        });
         return std::vector<Tensor>{dw};
       });
     });
@@ -76,12 +76,12 @@ class Bwn final : public WeightQuantizer {
     Levels<T> l(groups_of(u.shape(), true));
     const std::int64_t n = l.groups.size;
     const T bound = clamp_ ? T(1) : std::numeric_limits<T>::max();
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const T* p = u.data<T>() + f * n;
       const double sum = sum_of(n, [=](std::int64_t i) { return std::min(std::abs(p[i]), bound); });
       l.set_scale(f, narrow<T>(sum / static_cast<double>(n)));
       assign_codes(p, n, l.group(f), [](T x) { return x >= 0 ? 1 : -1; });
-    }
+    });
     return l;
   }
 

@@ -33,13 +33,13 @@ class Grid final : public WeightQuantizer {
         const Tensor dw = Tensor::empty(dense.shape(), dense.dtype());
         const T *p = dense.data<T>(), *from = g.data<T>();
         T* to = dw.data<T>();
-        for (std::int64_t f = 0; f < l->groups.count; ++f) {
+        for_groups(l->groups, [&](std::int64_t f) {
           const T window = reach * l->scale_pos(f);
           const std::int64_t first = f * l->groups.size;
           parallel_ranges(l->groups.size, kChunk, [=](std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = first + begin; i < first + end; ++i) to[i] = only(std::abs(p[i]) <= window, from[i]);
           });
-        }
+        });
         return std::vector<Tensor>{dw};
       });
     });
@@ -53,11 +53,11 @@ class Grid final : public WeightQuantizer {
   template <class T>
   Levels<T> on_levels(const Tensor& w) const {
     Levels<T> l(groups_of(w.shape(), true));
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const T s = static_cast<T>(at(scale_, f));
       l.set_scale(f, s);
       assign_codes(w.data<T>() + f * l.groups.size, l.groups.size, l.group(f), [&](T x) { return levels_.nearest(x / s); });
-    }
+    });
     return l;
   }
 

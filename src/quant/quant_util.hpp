@@ -189,6 +189,15 @@ inline Groups groups_of(const Shape& shape, bool filters) {
   return {count, count > 0 ? shape.numel() / count : 0};
 }
 
+/// f(group) for each group, on all threads: groups are many and small, or few and worked on in chunks by f itself.
+template <class F>
+void for_groups(const Groups& groups, const F& f) {
+  const std::int64_t grain = std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(groups.size, 1));
+  parallel_ranges(groups.count, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t g = begin; g < end; ++g) f(g);
+  });
+}
+
 /// Integer codes and, a group, what +1 and -1 are worth: values() is what forward() returns, packed() what deploy() does.
 template <class T>
 struct Levels {
@@ -212,14 +221,14 @@ struct Levels {
 template <class T>
 Tensor values(const Levels<T>& l, const Shape& shape) {
   const Tensor q = Tensor::empty(shape, DTypeOf<T>::value);
-  for (std::int64_t g = 0; g < l.groups.count; ++g) {
+  for_groups(l.groups, [&](std::int64_t g) {
     const std::int8_t* code = l.group(g);
     T* to = q.data<T>() + g * l.groups.size;
     const T pos = l.scale_pos(g), neg = l.scale_neg(g);
     parallel_ranges(l.groups.size, kChunk, [code, to, pos, neg](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) to[i] = static_cast<T>(code[i]) * (code[i] > 0 ? pos : neg);
     });
-  }
+  });
   return q;
 }
 

@@ -17,12 +17,12 @@ class Sttn final : public WeightQuantizer {
   void init(const Tensor& w) override {
     const Tensor dense = dense_float(w);
     const Groups groups = groups_of(w.shape(), true);
-    for (std::int64_t f = 0; f < groups.count; ++f) {
+    for_groups(groups, [&](std::int64_t f) {
       const float* from = dense.data<float>() + f * groups.size;
       float* to = w2_.data<float>() + f * groups.size;
       const float d = 0.7f * narrow<float>(mean_abs(from, groups.size));
       for (std::int64_t i = 0; i < groups.size; ++i) to[i] = std::abs(from[i]) > d ? from[i] : -from[i];
-    }
+    });
   }
 
   Tensor forward(const Tensor& w) override {
@@ -44,12 +44,12 @@ class Sttn final : public WeightQuantizer {
   static Levels<T> levels(const Tensor& w1, const Tensor& w2) {
     Levels<T> l(groups_of(w1.shape(), true));
     const std::int64_t n = l.groups.size;
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const T *p = w1.data<T>() + f * n, *q = w2.data<T>() + f * n;
       l.set_scale(f, narrow<T>(mean_abs(p, n) + mean_abs(q, n)));  // 2a
       std::int8_t* code = l.group(f);
       for (std::int64_t i = 0; i < n; ++i) code[i] = static_cast<std::int8_t>((p[i] >= 0) - !(q[i] >= 0));
-    }
+    });
     return l;
   }
 
@@ -57,7 +57,7 @@ class Sttn final : public WeightQuantizer {
   static Tensor latent_gradient(const Levels<T>& l, const Tensor& w, const Tensor& dq) {
     const Tensor dw = Tensor::empty(w.shape(), w.dtype());
     const std::int64_t n = l.groups.size;
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const std::int8_t* code = l.group(f);
       const T *x = w.data<T>() + f * n, *g = dq.data<T>() + f * n;
       T* to = dw.data<T>() + f * n;
@@ -67,7 +67,7 @@ class Sttn final : public WeightQuantizer {
       for (std::int64_t i = 0; i < n; ++i) {
         to[i] = (within_one(x[i]) ? a * g[i] : T(0)) + (x[i] >= 0 ? through_scale : -through_scale);
       }
-    }
+    });
     return dw;
   }
 

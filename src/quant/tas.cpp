@@ -76,12 +76,12 @@ class TasWeights final : public WeightQuantizer {
     const Tensor dense = dense_float(w);
     const Groups groups = groups_of(w.shape(), true);
     delta_.fill(initial_delta_);
-    for (std::int64_t f = 0; f < groups.count; ++f) {
+    for_groups(groups, [&](std::int64_t f) {
       const float* p = dense.data<float>() + f * groups.size;
       const float threshold = at(delta_, f) * narrow<float>(mean_abs(p, groups.size));
       at(ap_, f) = side_scale(p, groups.size, threshold, 1.0f);
       at(an_, f) = side_scale(p, groups.size, threshold, -1.0f);
-    }
+    });
   }
 
   Tensor forward(const Tensor& w) override {
@@ -115,7 +115,7 @@ class TasWeights final : public WeightQuantizer {
   Levels<T> levels(const Tensor& w) const {
     Levels<T> l(groups_of(w.shape(), true));
     const std::int64_t n = l.groups.size;
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const T* p = w.data<T>() + f * n;
       const T d = threshold<T>(p, n, at(delta_, f));
       std::int8_t* codes = l.group(f);
@@ -126,7 +126,7 @@ class TasWeights final : public WeightQuantizer {
       }
       l.pos[static_cast<std::size_t>(f)] = static_cast<T>(at(ap_, f));
       l.neg[static_cast<std::size_t>(f)] = static_cast<T>(at(an_, f));
-    }
+    });
     return l;
   }
 
@@ -141,7 +141,7 @@ class TasWeights final : public WeightQuantizer {
     if (!rule.learn) return {};
     const Tensor out = Tensor::empty(delta.shape());
     const std::int64_t n = l.groups.size;
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const T* p = w.data<T>() + f * n;
       const T* g = dq.data<T>() + f * n;
       const T pos = l.scale_pos(f), neg = l.scale_neg(f);
@@ -157,7 +157,7 @@ class TasWeights final : public WeightQuantizer {
         slope = (dpos - dneg) * mean_abs(p, n);
       }
       at(out, f) = static_cast<float>(slope);
-    }
+    });
     return out;
   }
 

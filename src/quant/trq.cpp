@@ -17,9 +17,9 @@ class Trq final : public WeightQuantizer {
   void init(const Tensor& w) override {
     const Tensor dense = dense_float(w);
     const Groups groups = groups_of(w.shape(), true);
-    for (std::int64_t f = 0; f < groups.count; ++f) {
+    for_groups(groups, [&](std::int64_t f) {
       at(a_, f) = narrow<float>(mean_abs(dense.data<float>() + f * groups.size, groups.size));
-    }
+    });
     after_step();
   }
   void after_step() override { project(a_, 1e-4f, kLargestScale); }
@@ -31,12 +31,12 @@ class Trq final : public WeightQuantizer {
       const auto l = std::make_shared<const Levels<T>>(levels<T>(dense));
       return record("trq", values(*l, w.shape()), {w, a_}, [l, dense](const Tensor& dq) {
         const Tensor da = Tensor::empty(Shape{l->groups.count}), dy = dq.contiguous();
-        for (std::int64_t f = 0; f < l->groups.count; ++f) {
+        for_groups(l->groups, [&](std::int64_t f) {
           const std::int8_t* code = l->group(f);
           const T* g = dy.data<T>() + f * l->groups.size;
           const double sum = sum_of(l->groups.size, [=](std::int64_t i) { return g[i] * static_cast<T>(code[i]); });
           at(da, f) = static_cast<float>(2 * sum);
-        }
+        });
         return std::vector<Tensor>{gradients<T>(dense, dy, [](T x, T g) { return only(within_one(x), g); }).dx, da};
       });
     });
@@ -48,7 +48,7 @@ class Trq final : public WeightQuantizer {
   template <class T>
   Levels<T> levels(const Tensor& w) const {
     Levels<T> l(groups_of(w.shape(), true));
-    for (std::int64_t f = 0; f < l.groups.count; ++f) {
+    for_groups(l.groups, [&](std::int64_t f) {
       const T a = static_cast<T>(at(a_, f));
       l.set_scale(f, 2 * a);
       assign_codes(w.data<T>() + f * l.groups.size, l.groups.size, l.group(f), [a](T x) {
@@ -56,7 +56,7 @@ class Trq final : public WeightQuantizer {
         const T b1 = r == 0 ? -b0 : (r > 0 ? T(1) : T(-1));
         return (b0 + b1) / 2;
       });
-    }
+    });
     return l;
   }
 

@@ -66,12 +66,12 @@ class Twn final : public WeightQuantizer {
   Levels<T> levels(const Tensor& w) const {
     Levels<T> l(groups_of(w.shape(), filters_));
     const std::int64_t n = l.groups.size;
-    for (std::int64_t g = 0; g < l.groups.count; ++g) {
+    for_groups(l.groups, [&](std::int64_t g) {
       const T* p = w.data<T>() + g * n;
       const Fit f = exact_ ? fit_exact(p, n) : fit_mean(p, n);
       l.set_scale(g, narrow<T>(f.scale));
       assign_codes(p, n, l.group(g), [d = static_cast<T>(f.threshold)](T x) { return ternary_sign(x, d); });
-    }
+    });
     return l;
   }
 

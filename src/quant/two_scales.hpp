@@ -14,18 +14,19 @@ struct TwoScaleGradients {
 
 template <class T>
 TwoScaleGradients two_scale_gradients(const Levels<T>& l, const Tensor& dq, const Shape& shape) {
-  TwoScaleGradients out{Tensor::empty(shape, DTypeOf<T>::value), {}, {}};
+  const auto groups = static_cast<std::size_t>(l.groups.count);
+  TwoScaleGradients out{Tensor::empty(shape, DTypeOf<T>::value), std::vector<double>(groups), std::vector<double>(groups)};
   const Tensor dense = dq.contiguous();
   const std::int64_t n = l.groups.size;
-  for (std::int64_t k = 0; k < l.groups.count; ++k) {
+  for_groups(l.groups, [&](std::int64_t k) {
     const std::int8_t* code = l.group(k);
     const T* g = dense.data<T>() + k * n;
     T* to = out.dw.template data<T>() + k * n;
-    out.dpos.push_back(sum_of(n, [=](std::int64_t i) { return code[i] > 0 ? g[i] : T(0); }));
-    out.dneg.push_back(-sum_of(n, [=](std::int64_t i) { return code[i] < 0 ? g[i] : T(0); }));
+    out.dpos[static_cast<std::size_t>(k)] = sum_of(n, [=](std::int64_t i) { return only(code[i] > 0, g[i]); });
+    out.dneg[static_cast<std::size_t>(k)] = -sum_of(n, [=](std::int64_t i) { return only(code[i] < 0, g[i]); });
     const T pos = l.scale_pos(k), neg = l.scale_neg(k);
-    for (std::int64_t i = 0; i < n; ++i) to[i] = g[i] * (code[i] > 0 ? pos : (code[i] < 0 ? neg : T(1)));
-  }
+    for (std::int64_t i = 0; i < n; ++i) to[i] = g[i] * (only(code[i] > 0, pos) + only(code[i] < 0, neg) + only(code[i] == 0, T(1)));
+  });
   return out;
 }
 
