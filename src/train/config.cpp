@@ -43,6 +43,7 @@ void TrainConfig::check() const {
   require(momentum >= 0 && momentum < 1, "momentum", "in [0, 1)");
   require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "beta1 and beta2", "in [0, 1)");
   require(quantizer_lr >= 0, "quantizer_lr", ">= 0");
+  require(weight_lr >= 0, "weight_lr", ">= 0");
   require(ema >= 0 && ema < 1, "ema", "in [0, 1)");
   require(guard == "warn" || guard == "stop" || guard == "off", "guard", "warn, stop or off");
   require(weight_decay >= 0, "weight_decay", ">= 0");

@@ -1,4 +1,5 @@
 // Training runs with a freezing policy: report, certificate, resume, threads, packed form.
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -183,4 +184,27 @@ TEST_CASE("freezing run: settings that do not fit are refused", "[train]") {
   c.weights = "none";
   const TempDir dir;
   CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("quantized weights"));
+}
+
+TEST_CASE("freezing run: weight_lr is a factor on the rate of the weights that freeze, and on no other", "[train]") {
+  const TempDir dir;
+  TrainConfig c = tiny();
+  c.phases = "0.75:1x1e-3";
+  const auto weights_of = [&](double factor, const std::string& name) {
+    c.weight_lr = factor;
+    const std::string at = dir / std::to_string(factor);
+    if (!std::filesystem::exists(at)) run(c, at);
+    return tern::read_safetensors(at + "/last.safetensors").find("net." + name).to_vector();
+  };
+  // One epoch with the rate 0 leaves the weights where rescaling put them: the same wherever training went.
+  c.seed = 4;
+  const auto still = weights_of(0, "conv2.weight"), moved = weights_of(1, "conv2.weight");
+  CHECK(still != moved);
+  c.phases = "0.75:1x5e-3";
+  const auto elsewhere = dir / "elsewhere";
+  c.weight_lr = 0;
+  run(c, elsewhere);
+  const auto file = tern::read_safetensors(elsewhere + "/last.safetensors");
+  CHECK(file.find("net.conv2.weight").to_vector() == still);
+  CHECK(file.find("net.conv1.weight").to_vector() != weights_of(0, "conv1.weight"));
 }
