@@ -27,8 +27,12 @@ struct Options {
   std::optional<Isa> isa = {};
   /// Threads used at most; 0: num_threads() of tern/parallel.hpp. Never more than that.
   int threads = 0;
-  /// Only kernels of this family where it can run: "reference", "kpacked"; empty: the planner's choice.
+  /// Only kernels of this family where it can run: "reference", "kpacked", "bitsliced"; empty: the planner's choice, by the
+  /// time that it predicts for each step and for the conversions between them.
   std::string kernel = {};
+  /// Predict by what the kernels take here and now instead of by the built-in table; measured once a process and
+  /// instruction set, for about a tenth of a second. Results are the same bits whatever is chosen.
+  bool calibrate = false;
 };
 
 /// The result of one node, in the same dense layout whatever ran it: [N C H W] or [N K], row-major.
@@ -46,9 +50,10 @@ using Tap = std::function<void(const TapValue& value)>;
 struct StepInfo {
   std::string nodes;        ///< "conv2+bn2+q2": the nodes that this step computes
   std::string kernel;       ///< "reference", "kpacked/avx512vpopcnt", ...
-  std::string layout;       ///< of the result: "f32", "i8", "planes", ...
+  std::string layout;       ///< of the result: "f32", "i8", "k-packed", "bit-sliced", "prepared" (for the next step only)
   std::int64_t macs = 0;    ///< for one image
   std::int64_t bytes = 0;   ///< of the result, for one image
+  double predicted_seconds = 0;  ///< for one image on one thread
 };
 
 /// Time of one step.

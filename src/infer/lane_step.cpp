@@ -10,6 +10,8 @@
 #include "kernels/exact.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "kernels/ordered/packing.hpp"
+#include "kernels/planes/turn.hpp"
+#include "kernels/planes/words.hpp"
 
 namespace tern::infer {
 namespace {
@@ -184,34 +186,44 @@ class LaneStep final : public Step {
            const Buffer& out, BufferId out_id)
       : source_(std::move(source)), chain_(std::move(chain)), quantize_(quantize), type_(result),
         micro_(kpacked::micro_for(isa)), out_(out) {
-    if (out.layout == Layout::kPlanes) pixels_ = kpacked::pixel_bytes(out.planes);
+    if (out.layout == Layout::kKpacked) pixels_ = kpacked::pixel_bytes(out.kpacked);
     output = out_id;
     kernel = std::string(source_->name()) + "/" + std::string(name_of(isa));
   }
 
+  // Bit-sliced results are shared out by channels, as neighbouring pixels of one channel share a byte.
   i64 units() const override {
-    return source_->by_rows() ? type_.height() : (type_.pixels() + kUnitPixels - 1) / kUnitPixels;
+    if (out_.layout == Layout::kSliced) return source_->blocks();
+    return pixel_units();
   }
   void run(Workspace& w, i64 begin, i64 end) const override {
+    if (out_.layout == Layout::kSliced) run(w, begin, end, 0, pixel_units());
+    else run(w, 0, source_->blocks(), begin, end);
+  }
+
+ private:
+  i64 pixel_units() const {
+    return source_->by_rows() ? type_.height() : (type_.pixels() + kUnitPixels - 1) / kUnitPixels;
+  }
+  void run(Workspace& w, i64 first_block, i64 last_block, i64 begin, i64 end) const {
     alignas(64) std::array<float, kTilePixels * kTileLanes> tile;
     const i64 unit = source_->by_rows() ? type_.width() : kUnitPixels;
     const i64 run = source_->by_rows() ? type_.width() : type_.pixels();
     const i64 last = std::min(end * unit, type_.pixels());
-    for (i64 b = 0; b < source_->blocks(); ++b) {
+    for (i64 b = first_block; b < last_block; ++b) {
       const auto [first, channels] = source_->channels(b);
       for (i64 i = begin * unit; i < last;) {
         const TileAt at{first, channels, i, std::min({kTilePixels, last - i, run - i % run})};
         source_->fill(w, b, at, tile.data());
         chain_.apply(tile.data(), at.pixels, at.first);
         if (!quantize_) store_floats(w, at, tile.data());
-        else if (out_.layout == Layout::kPlanes) store_planes(w, at, tile.data());
+        else if (is_planes(out_.layout)) store_planes(w, at, tile.data());
         else store_codes(w, at, tile.data());
         i += at.pixels;
       }
     }
   }
 
- private:
   void store_floats(Workspace& w, const TileAt& at, const float* v) const {
     float* to = w.at<float>(output) + at.first * type_.pixels() + at.index;
     for (i64 c = 0; c < at.channels; ++c, to += type_.pixels()) {
@@ -235,23 +247,51 @@ class LaneStep final : public Step {
         std::fill(v + i * kTileLanes + at.channels, v + (i + 1) * kTileLanes, std::numeric_limits<float>::quiet_NaN());
       }
     }
-    const kpacked::PlaneLayout& d = out_.planes;
-    const int levels = d.code.levels(), bytes = at.channels > 8 ? 2 : 1;
-    std::uint8_t* to = w.at<std::uint8_t>(output) + at.first / 8;
-    const std::int32_t* where = pixels_.data() + at.index;
+    const kpacked::PlaneCode code = out_.layout == Layout::kSliced ? out_.sliced.code : out_.kpacked.code;
+    const int levels = code.levels(), bytes = at.channels > 8 ? 2 : 1;
     const float* t = quantize_->float_thresholds.data();
-    if (d.code.thermometer()) {
-      micro_.threshold_floats(v, at.pixels, t, levels, bytes, to, where, d.plane_bytes());
+    if (out_.layout == Layout::kKpacked && code.thermometer()) {
+      micro_.threshold_floats(v, at.pixels, t, levels, bytes, w.at<std::uint8_t>(output) + at.first / 8, pixels_.data() + at.index,
+                              out_.kpacked.plane_bytes());
       return;
     }
     // First the masks of all levels, one array of pixels for each half of the lanes, then their binary digits.
     std::array<std::uint8_t, kTilePixels * 255> masks;
+    std::array<std::uint8_t, kTilePixels * 8> digits;
     std::array<std::int32_t, kTilePixels> dense;
     for (i64 i = 0; i < at.pixels; ++i) dense[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i);
     for (int b = 0; b < bytes; ++b) {
       micro_.threshold_floats(v + 8 * b, at.pixels, t, levels, 1, masks.data(), dense.data(), kTilePixels);
-      kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, to + b, where, d.plane_bytes(),
-                               d.code.planes());
+      if (out_.layout == Layout::kKpacked) {
+        kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, w.at<std::uint8_t>(output) + at.first / 8 + b,
+                                 pixels_.data() + at.index, out_.kpacked.plane_bytes(), code.planes());
+        continue;
+      }
+      const std::uint8_t* planes = masks.data();
+      if (!code.thermometer()) {
+        kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, digits.data(), dense.data(), kTilePixels, code.planes());
+        planes = digits.data();
+      }
+      store_sliced(w, at, 8 * b, planes);
+    }
+  }
+
+  // planes: bytes [plane][kTilePixels] of channels at.first + lane ..
+  void store_sliced(Workspace& w, const TileAt& at, i64 lane, const std::uint8_t* planes) const {
+    const kernels::bitsliced::SlicedLayout& d = out_.sliced;
+    const int count = d.code.planes();
+    for (int k = 0; k < count; ++k) {
+      std::uint64_t words[8];
+      kernels::planes::channel_words(planes + k * kTilePixels, 1, at.pixels, words);
+      for (i64 c = 0; c < std::min<i64>(8, at.channels - lane); ++c) {
+        std::uint8_t* stream = w.at<std::uint8_t>(output) + ((at.first + lane + c) * count + k) * d.plane_bytes() + d.front_bytes();
+        // A tile may run over the ends of rows, between which the stream has its border.
+        for (i64 i = 0; i < at.pixels;) {
+          const i64 row = (at.index + i) / d.width, col = (at.index + i) % d.width, n = std::min(at.pixels - i, d.width - col);
+          kernels::planes::put_word(stream, row * d.pitch + col, n, words[c] >> i & kernels::planes::low_mask(n));
+          i += n;
+        }
+      }
     }
   }
 
@@ -268,7 +308,7 @@ class LaneStep final : public Step {
 class ThresholdConvStep final : public Step {
  public:
   ThresholdConvStep(const PlaneConvSpec& spec, Isa isa, const Buffer& out, BufferId out_id)
-      : in_(spec.in), micro_(kpacked::micro_for(isa)), out_(out.planes),
+      : in_(spec.in), micro_(kpacked::micro_for(isa)), out_(out.kpacked),
         conv_(spec.shape, spec.in_layout,
               kpacked::Thresholds::negate(spec.node->weight_codes.data(), spec.shape.outputs, spec.shape.k(), flips(*spec.node)).data()),
         thresholds_(spec.shape.outputs, spec.node->type.hi - spec.node->type.lo, spec.node->thresholds.data(), flips(*spec.node)) {
@@ -303,7 +343,7 @@ std::unique_ptr<Step> make_threshold_conv_step(const PlaneConvSpec& spec, Isa is
   auto step = std::make_unique<ThresholdConvStep>(spec, isa, out, out_id);
   step->nodes = spec.node->graph->name;
   step->macs = spec.node->macs();
-  step->cost = step->macs / 32;
+  step->work = kpacked_conv_work(spec.shape, spec.node->weight_codes, spec.in_layout.code);
   return step;
 }
 
@@ -325,7 +365,11 @@ std::unique_ptr<Step> make_lane_step(const LaneSource& source, std::span<const N
   for (const Node* link : chain) append(link);
   if (quantize) append(quantize);
   step->macs = n ? n->macs() : 0;
-  step->cost = result.numel() * 4 + step->macs / (source.planes ? 32 : 2);
+  if (source.planes) step->work = kpacked_conv_work(source.planes->shape, n->weight_codes, source.planes->in_layout.code);
+  else if (conv) step->work = {{WorkKind::kOrderedMac, static_cast<double>(step->macs)}};
+  if (source.planes && n->two_scales()) step->work.insert(step->work.end(), step->work.begin(), step->work.end());
+  step->work.push_back({WorkKind::kFloat, static_cast<double>(result.numel()) * static_cast<double>(2 + chain.size() + source.inputs.size())});
+  if (out.layout == Layout::kSliced) step->work.push_back(turn_work(result).front());
   return step;
 }
 

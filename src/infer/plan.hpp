@@ -16,6 +16,7 @@ struct Plan {
   std::vector<Buffer> buffers;
   /// For each node the buffer that a tap reads, or -1: the node lives inside a fused step.
   std::vector<std::ptrdiff_t> visible;
+  std::vector<double> seconds;  ///< predicted for each step
   BufferId output = 0;          ///< kF32, the logits
   std::size_t arena_bytes = 0;
 
@@ -24,6 +25,6 @@ struct Plan {
 };
 
 /// `kernel`: see Options. Errors: none, the nodes are checked.
-Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel);
+Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates);
 
 }  // namespace tern::infer

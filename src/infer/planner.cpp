@@ -1,5 +1,8 @@
-// The planner. One walk from the last node to the first decides what runs each node and which layouts its consumers want;
-// one walk forward makes the steps, converting where a producer's own layout is not the one that is wanted.
+// The planner, in four walks.
+//   1. Chains: elementwise nodes join the step of the node that they read.
+//   2. From the last node to the first: which nodes run on planes of bits, because what they read or feed is planes.
+//   3. In which of the two plane layouts, by predicted time (work.hpp, families.hpp), or as Options::kernel says.
+//   4. Forward: the steps, with conversions where a value is not made in the layout that is wanted.
 //
 // kReference plans are the same with every choice switched off: one dense step a node.
 #include <algorithm>
@@ -7,28 +10,39 @@
 #include <numeric>
 #include <optional>
 
+#include "infer/families.hpp"
 #include "infer/plan.hpp"
+#include "infer/sliced_geometry.hpp"
 #include "infer/steps.hpp"
+#include "kernels/bitsliced/conv.hpp"
 #include "kernels/kpacked/conv.hpp"
 
 namespace tern::infer {
 namespace {
 
+namespace bitsliced = kernels::bitsliced;
 namespace kpacked = kernels::kpacked;
+
+// Bits of more than 7 planes do not fit the steps that work on them; and bit-sliced planes have a size for each channel that
+// no image should need.
+constexpr int kMostPlanes = 7;
+constexpr i64 kMostSlicedBytes = i64{1} << 30;
 
 enum class How {
   kInput,
   kAlias,          // flatten: the same memory
   kDense,          // run_dense
-  kThresholdConv,  // planes to planes
+  kThresholdConv,  // planes to planes, in the family's layout
   kLane,           // head of a fused step: source, chain, sink
   kInside,         // computed by the fused step that it belongs to
-  kPlanePool,
+  kPlanes,         // pooling and gates, in the family's layout
 };
 
 struct Wish {
-  bool f32 = false, i8 = false, planes = false;
-  i64 pad_h = 0, pad_w = 0;  // border that some consumer of the planes needs
+  bool f32 = false, i8 = false;
+  bool kpacked = false;      // by a step that works on nothing else
+  bool planes = false;       // in some layout
+  i64 pad_h = 0, pad_w = 0;  // border that some consumer of K-packed planes needs
   std::optional<int> border; // and the code there
 };
 
@@ -37,13 +51,16 @@ struct Choice {
   std::vector<std::size_t> chain;  // kLane: elementwise nodes after the head
   std::ptrdiff_t quantize = -1;    // kLane: the quantizer at its end
   bool plane_source = false;       // kLane
+  Family family = Family::kKpacked;
 };
 
 class Planner {
  public:
-  Planner(const std::vector<Node>& nodes, Isa isa, const std::string& kernel)
-      : nodes_(nodes), isa_(isa), fused_(isa != Isa::kReference && kernel != "reference"), choice_(nodes.size()),
-        wish_(nodes.size()), root_(nodes.size()), consumers_(nodes.size(), 0), buffer_(nodes.size(), {-1, -1, -1}) {}
+  Planner(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates)
+      : nodes_(nodes), isa_(isa), kernel_(kernel), fused_(isa != Isa::kReference && kernel != "reference"), rates_(rates),
+        choice_(nodes.size()), wish_(nodes.size()), root_(nodes.size()), consumers_(nodes.size(), 0),
+        plane_conv_(nodes.size(), false), sliced_conv_(nodes.size(), false),
+        buffer_(nodes.size(), {-1, -1, -1, -1}) {}
 
   Plan run() {
     std::iota(root_.begin(), root_.end(), std::size_t{0});
@@ -52,13 +69,18 @@ class Planner {
       for (const std::size_t in : nodes_[i].inputs) ++consumers_[in];
     }
     settle_borders();
-    if (fused_) find_chains();
+    if (fused_) {
+      settle_geometry();
+      find_chains();
+    }
     wish_[root_.back()].f32 = true;
     for (std::size_t i = nodes_.size(); i-- > 0;) choose(i);
+    if (fused_) settle_families();
     plan_.visible.assign(nodes_.size(), -1);
     for (std::size_t i = 0; i < nodes_.size(); ++i) build(i);
     plan_.output = get(nodes_.size() - 1, Layout::kF32);
     touch(plan_.output);
+    for (const auto& step : plan_.steps) plan_.seconds.push_back(rates_.seconds(step->work));
     for (std::size_t i = 0; i < nodes_.size(); ++i) plan_.visible[i] = native(root_[i]);
     place();
     return std::move(plan_);
@@ -78,7 +100,7 @@ class Planner {
     const Node& n = nodes_[i];
     switch (n.op) {
       case Op::kConv:
-      case Op::kLinear: return !n.has_epilogue() && (plane_conv(i) || !codes_by_codes(i));
+      case Op::kLinear: return !n.has_epilogue() && (plane_conv_[i] || !codes_by_codes(i));
       case Op::kAdd:
       case Op::kQuantize: return true;
       default: return LaneChain::takes(n.op);
@@ -95,7 +117,7 @@ class Planner {
       Choice& c = choice_[i];
       if (c.how == How::kInside || !can_head(i)) continue;
       c.how = How::kLane;
-      c.plane_source = (nodes_[i].op == Op::kConv || nodes_[i].op == Op::kLinear) && plane_conv(i);
+      c.plane_source = (nodes_[i].op == Op::kConv || nodes_[i].op == Op::kLinear) && plane_conv_[i];
       if (nodes_[i].op == Op::kQuantize) {
         c.quantize = static_cast<std::ptrdiff_t>(i);
         continue;
@@ -142,18 +164,41 @@ class Planner {
     }
     return d;
   }
-  bool plane_conv(std::size_t i) const {
-    if (!codes_by_codes(i)) return false;
-    const kpacked::PlaneCode in = plane_code(nodes_[i].inputs[0]);
-    if (nodes_[i].padded() && in.border != nodes_[i].pad_code) return false;
-    if (!kpacked::Conv::supports(plane_shape(i), in)) return false;
-    return !nodes_[i].has_epilogue() || kpacked::PlaneCode{type(i).lo, type(i).hi}.planes() <= 7;
+  // Which convolutions each family can run, and the extents of bit-sliced values if all of them are.
+  void settle_geometry() {
+    std::vector<i64> widths;
+    for (const Node& n : nodes_) widths.push_back(n.type.width());
+    geometry_.emplace(std::move(widths));
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const Node& n = nodes_[i];
+      if (n.op == Op::kOr || n.op == Op::kMux) {
+        for (const std::size_t in : {n.inputs[0], n.inputs[1]}) geometry_->same(root_[in], i);
+      }
+      if (!codes_by_codes(i)) continue;
+      const kpacked::PlaneCode in = plane_code(n.inputs[0]);
+      const bool border = !n.padded() || in.border == n.pad_code;
+      const bool results = !n.has_epilogue() || plane_code(i).planes() <= kMostPlanes;
+      plane_conv_[i] = border && results && kpacked::Conv::supports(plane_shape(i), in);
+      sliced_conv_[i] = border && results && n.has_epilogue() && bitsliced::Conv::supports(plane_shape(i), in, plane_code(i));
+      if (sliced_conv_[i]) geometry_->add_conv(root_[n.inputs[0]], i, plane_shape(i));
+    }
+    geometry_->settle();
   }
+  bitsliced::SlicedLayout sliced_layout(std::size_t node) const {
+    const ValueType& t = type(node);
+    return {plane_code(node), t.channels(), t.height(), t.width(), geometry_->pitch(node), geometry_->margin_bits(node)};
+  }
+  bool can_be_sliced(std::size_t node) const {
+    const bitsliced::SlicedLayout d = sliced_layout(root_[node]);
+    return d.code.planes() <= kMostPlanes && d.total_bytes() <= kMostSlicedBytes;
+  }
+  bool threshold_conv(std::size_t i) const { return nodes_[i].has_epilogue() && (plane_conv_[i] || sliced_conv_[i]); }
 
   // Whether the value comes as planes anyway, so that pooling there and unpacking the smaller result costs less.
   bool made_as_planes(std::size_t node) const {
-    const std::size_t i = root_[node];
-    return nodes_[i].has_epilogue() ? plane_conv(i) : nodes_[i].op == Op::kMaxPool && made_as_planes(nodes_[i].inputs[0]);
+    std::size_t i = root_[node];
+    while (runs_on_planes(nodes_[i].op) && nodes_[i].type.is_codes()) i = root_[nodes_[i].inputs[0]];
+    return threshold_conv(i);
   }
 
   void wish_natural(std::size_t node) {
@@ -176,16 +221,105 @@ class Planner {
     } else if (n.op == Op::kFlatten) {
       c.how = How::kAlias;
     } else if (c.how == How::kLane) {
-      if (c.plane_source) wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
-      else for (const std::size_t in : n.inputs) wish_[root_[in]].f32 = true;
-    } else if (fused_ && n.has_epilogue() && plane_conv(i)) {
+      if (c.plane_source) {
+        wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
+        wish_[root_[n.inputs[0]]].kpacked = true;
+      } else {
+        for (const std::size_t in : n.inputs) wish_[root_[in]].f32 = true;
+      }
+    } else if (fused_ && threshold_conv(i)) {
       c.how = How::kThresholdConv;
       wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
-    } else if (fused_ && n.op == Op::kMaxPool && type(i).is_codes() && (wish_[i].planes || made_as_planes(n.inputs[0]))) {
-      c.how = How::kPlanePool;
-      wish_planes(n.inputs[0], 0, 0);
+    } else if (fused_ && runs_on_planes(n.op) && type(i).is_codes() && plane_code(n.inputs[0]).planes() <= kMostPlanes &&
+               (wish_[i].planes || made_as_planes(n.inputs[0]))) {
+      c.how = How::kPlanes;
+      for (const std::size_t in : n.inputs) wish_planes(in, 0, 0);
     } else {
       for (const std::size_t in : n.inputs) wish_natural(in);
+    }
+  }
+
+  // ---- K-packed or bit-sliced ----
+
+  bool is_sink(std::size_t i) const {
+    return choice_[i].how == How::kLane && choice_[i].quantize >= 0 && wish_[end_of(i)].planes &&
+           plane_code(end_of(i)).planes() <= kMostPlanes;
+  }
+  // Bytes of K-packed planes belong to one block of channels each, unless small groups cut them elsewhere.
+  bool whole_bytes(std::size_t i) const {
+    const Node& n = nodes_[i];
+    return (n.op != Op::kConv && n.op != Op::kLinear) || n.conv.groups == 1 || n.conv.outputs / n.conv.groups % 8 == 0;
+  }
+  bool has_family(std::size_t i) const {
+    return choice_[i].how == How::kThresholdConv || choice_[i].how == How::kPlanes || is_sink(i);
+  }
+  // Predicted time in each family.
+  std::array<double, 2> family_seconds(std::size_t i) const {
+    const Node& n = nodes_[i];
+    std::array<double, 2> out{};
+    bool sliced = can_be_sliced(end_of(i));
+    for (const std::size_t in : n.inputs) sliced = sliced && (choice_[i].how == How::kLane || can_be_sliced(in));
+    if (choice_[i].how == How::kThresholdConv) {
+      const kpacked::PlaneCode in = plane_code(n.inputs[0]);
+      const kernels::ConvShape shape = plane_shape(i);
+      const i64 pitch = geometry_->pitch(i);
+      const bool moved = pitch != geometry_->pitch(root_[n.inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
+      out = {rates_.seconds(kpacked_conv_work(shape, n.weight_codes, in)),
+             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, pitch, moved, bitsliced::micro_for(isa_).vector_bytes))};
+      if (!plane_conv_[i]) out[0] = kCannot;
+      sliced = sliced && sliced_conv_[i];
+    } else if (choice_[i].how == How::kPlanes) {
+      const ValueType& in = type(n.inputs[0]);
+      out = {rates_.seconds(plane_work(n, in, Layout::kKpacked)), rates_.seconds(plane_work(n, in, Layout::kSliced))};
+    } else {
+      out[1] = rates_.seconds(turn_work(type(end_of(i))));
+    }
+    if (!sliced) out[1] = kCannot;
+    return out;
+  }
+
+  void settle_families() {
+    FamilyProblem p;
+    p.values.resize(nodes_.size());
+    std::vector<std::size_t> owner;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (!has_family(i)) continue;
+      FamilyProblem::Variable v;
+      v.seconds = family_seconds(i);
+      // A sink that cannot write whole bytes, or whose value nobody wants in such bits, writes numbers.
+      if (is_sink(i) && !whole_bytes(i)) v.makes[0] = Layout::kI8;
+      if (v.seconds[0] >= kCannot && v.seconds[1] >= kCannot) v.seconds[0] = 0;
+      const std::size_t made = end_of(i);
+      v.values.push_back(made);
+      p.values[made].maker = static_cast<std::ptrdiff_t>(owner.size());
+      if (!is_sink(i)) {
+        for (const std::size_t in : nodes_[i].inputs) {
+          v.values.push_back(root_[in]);
+          p.values[root_[in]].readers.push_back(owner.size());
+        }
+      }
+      p.variables.push_back(std::move(v));
+      owner.push_back(i);
+    }
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (!type(i).is_codes()) continue;
+      FamilyProblem::Value& v = p.values[i];
+      v.wanted = {wish_[i].f32, wish_[i].i8, wish_[i].kpacked, false};
+      constexpr std::array<Layout, kValueLayouts> kLayouts = {Layout::kF32, Layout::kI8, Layout::kKpacked, Layout::kSliced};
+      for (const Layout from : kLayouts) {
+        for (const Layout to : kLayouts) {
+          v.convert[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)] = rates_.seconds(convert_work(type(i), from, to));
+        }
+      }
+    }
+    if (kernel_.empty()) {
+      const std::vector<Family> families = choose_families(p);
+      for (std::size_t k = 0; k < owner.size(); ++k) choice_[owner[k]].family = families[k];
+      return;
+    }
+    const auto want = static_cast<std::size_t>(kernel_ == "bitsliced" ? Family::kSliced : Family::kKpacked);
+    for (std::size_t k = 0; k < owner.size(); ++k) {
+      choice_[owner[k]].family = static_cast<Family>(p.variables[k].seconds[want] < kCannot ? want : 1 - want);
     }
   }
 
@@ -196,9 +330,12 @@ class Planner {
     b.node = node;
     b.layout = layout;
     const ValueType& t = type(node);
-    if (layout == Layout::kPlanes) {
-      b.planes = {plane_code(node), t.channels(), t.height(), t.width(), wish_[node].pad_h, wish_[node].pad_w};
-      b.bytes = static_cast<std::size_t>(b.planes.total_bytes());
+    if (layout == Layout::kKpacked) {
+      b.kpacked = {plane_code(node), t.channels(), t.height(), t.width(), wish_[node].pad_h, wish_[node].pad_w};
+      b.bytes = static_cast<std::size_t>(b.kpacked.total_bytes());
+    } else if (layout == Layout::kSliced) {
+      b.sliced = sliced_layout(node);
+      b.bytes = static_cast<std::size_t>(b.sliced.total_bytes());
     } else {
       b.bytes = static_cast<std::size_t>(t.numel()) * (layout == Layout::kF32 ? sizeof(float) : 1);
     }
@@ -211,7 +348,7 @@ class Planner {
     return id;
   }
   std::ptrdiff_t native(std::size_t node) const {
-    for (const Layout l : {type(node).is_codes() ? Layout::kI8 : Layout::kF32, Layout::kPlanes}) {
+    for (const Layout l : {type(node).is_codes() ? Layout::kI8 : Layout::kF32, Layout::kKpacked, Layout::kSliced}) {
       if (const std::ptrdiff_t id = buffer_[node][static_cast<std::size_t>(l)]; id >= 0) return id;
     }
     return -1;
@@ -228,7 +365,10 @@ class Planner {
     const std::size_t node = root_[node_index];
     const auto have = [&](Layout l) { return buffer_[node][static_cast<std::size_t>(l)]; };
     if (have(layout) >= 0) return static_cast<BufferId>(have(layout));
-    const Layout source = layout != Layout::kPlanes && have(Layout::kPlanes) >= 0 ? Layout::kPlanes : Layout::kI8;
+    Layout source = Layout::kI8;
+    for (const Layout l : {Layout::kSliced, Layout::kKpacked}) {
+      if (have(l) >= 0) source = l;
+    }
     const auto from = static_cast<BufferId>(have(source));
     const BufferId to = own(node, layout);
     touch(from);
@@ -245,19 +385,8 @@ class Planner {
       case How::kInside: return;
       case How::kInput: push(make_input_step(n, own(i, Layout::kF32))); return;
       case How::kDense: return build_dense(i);
-      case How::kThresholdConv: {
-        const PlaneConvSpec spec = plane_spec(i);
-        const BufferId out = own(i, Layout::kPlanes);
-        push(make_threshold_conv_step(spec, isa_, plan_.buffers[out], out));
-        return;
-      }
-      case How::kPlanePool: {
-        const BufferId in = get(n.inputs[0], Layout::kPlanes);
-        touch(in);
-        const BufferId out = own(i, Layout::kPlanes);
-        push(make_max_pool_step(n, plan_.buffers[in], in, plan_.buffers[out], out));
-        return;
-      }
+      case How::kThresholdConv: return choice_[i].family == Family::kSliced ? build_sliced_conv(i) : build_kpacked_conv(i);
+      case How::kPlanes: return build_planes(i);
       case How::kLane: return build_lane(i);
     }
   }
@@ -275,15 +404,55 @@ class Planner {
     push(make_dense_step(n, std::move(types), std::move(inputs), out));
   }
 
-  PlaneConvSpec plane_spec(std::size_t i) {
+  PlaneConvSpec plane_spec(std::size_t i, Layout layout) {
     PlaneConvSpec spec;
     spec.node = &nodes_[i];
     spec.shape = plane_shape(i);
     spec.input = &type(nodes_[i].inputs[0]);
-    spec.in = get(nodes_[i].inputs[0], Layout::kPlanes);
-    spec.in_layout = plan_.buffers[spec.in].planes;
+    spec.in = get(nodes_[i].inputs[0], layout);
+    spec.in_layout = plan_.buffers[spec.in].kpacked;
     touch(spec.in);
     return spec;
+  }
+
+  void build_kpacked_conv(std::size_t i) {
+    const PlaneConvSpec spec = plane_spec(i, Layout::kKpacked);
+    const BufferId out = own(i, Layout::kKpacked);
+    push(make_threshold_conv_step(spec, isa_, plan_.buffers[out], out));
+  }
+
+  void build_sliced_conv(std::size_t i) {
+    const PlaneConvSpec spec = plane_spec(i, Layout::kSliced);
+    const BufferId out = own(i, Layout::kSliced);
+    const SlicedConv conv = make_sliced_conv(spec, isa_, plan_.buffers[spec.in], plan_.buffers[out]);
+    BufferId from = spec.in;
+    WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]), geometry_->pitch(i),
+                                     conv.prepared_bytes() > 0, bitsliced::micro_for(isa_).vector_bytes);
+    if (conv.prepared_bytes() > 0) {
+      plan_.buffers.push_back({});
+      from = plan_.buffers.size() - 1;
+      plan_.buffers[from].node = spec.in;
+      plan_.buffers[from].layout = Layout::kOpaque;
+      plan_.buffers[from].bytes = static_cast<std::size_t>(conv.prepared_bytes());
+      push(make_prepare_step(conv, spec, from));
+      plan_.steps.back()->work = {work.back()};
+      work.pop_back();
+      touch(from);
+    }
+    push(make_sliced_conv_step(conv, spec, from, out));
+    plan_.steps.back()->work = std::move(work);
+  }
+
+  void build_planes(std::size_t i) {
+    const Layout layout = layout_of(choice_[i].family);
+    std::vector<PlaneInput> inputs;
+    for (const std::size_t in : nodes_[i].inputs) inputs.push_back({&type(in), {}, get(in, layout)});
+    for (PlaneInput& in : inputs) {
+      in.buffer = plan_.buffers[in.id];
+      touch(in.id);
+    }
+    const BufferId out = own(i, layout);
+    push(make_plane_step(nodes_[i], std::move(inputs), plan_.buffers[out], out));
   }
 
   void build_lane(std::size_t i) {
@@ -293,7 +462,7 @@ class Planner {
     const bool conv = n.op == Op::kConv || n.op == Op::kLinear;
     if (conv || n.op == Op::kAdd) source.node = &n;
     if (c.plane_source) {
-      source.planes = plane_spec(i);
+      source.planes = plane_spec(i, Layout::kKpacked);
     } else {
       for (const std::size_t in : n.inputs) source.inputs.push_back(get(in, Layout::kF32));
       for (const BufferId in : source.inputs) touch(in);
@@ -303,10 +472,8 @@ class Planner {
     for (const std::size_t link : c.chain) chain.push_back(&nodes_[link]);
     const std::size_t end = end_of(i);
     const Node* quantize = c.quantize >= 0 ? &nodes_[end] : nullptr;
-    // Bytes of planes belong to one block of channels each, unless small groups cut them elsewhere.
-    const bool whole_bytes = !conv || n.conv.groups == 1 || n.conv.outputs / n.conv.groups % 8 == 0;
-    const bool fits = kpacked::PlaneCode{type(end).lo, type(end).hi}.planes() <= 7;
-    const Layout layout = !quantize ? Layout::kF32 : wish_[end].planes && whole_bytes && fits ? Layout::kPlanes : Layout::kI8;
+    Layout layout = !quantize ? Layout::kF32 : Layout::kI8;
+    if (is_sink(i) && (c.family == Family::kSliced || whole_bytes(i))) layout = layout_of(c.family);
     const BufferId out = own(end, layout);
     push(make_lane_step(source, chain, quantize, type(end), isa_, plan_.buffers[out], out));
   }
@@ -321,21 +488,22 @@ class Planner {
     return out;
   }
 
-  // Planes keep a place of their own, since their borders are written once. The others share memory: first fit, in the
+  // What is_lasting() keeps a place of its own, since its borders are written once. The others share memory: first fit, in the
   // order in which they come to life.
+  static bool is_lasting(const Buffer& b) { return is_planes(b.layout) || b.layout == Layout::kOpaque; }
   void place() {
     constexpr std::size_t kAlign = 64;
     std::size_t end = 0;
     const auto aligned = [](std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; };
     for (Buffer& b : plan_.buffers) {
-      if (b.layout != Layout::kPlanes) continue;
+      if (!is_lasting(b)) continue;
       b.offset = end;
       end += aligned(b.bytes);
     }
     const std::size_t base = end;
     std::vector<Buffer*> placed;
     for (Buffer& b : plan_.buffers) {
-      if (b.layout == Layout::kPlanes) continue;
+      if (is_lasting(b)) continue;
       std::vector<const Buffer*> alive;
       for (const Buffer* o : placed) {
         if (o->last_step >= b.first_step && b.last_step >= o->first_step) alive.push_back(o);
@@ -355,18 +523,22 @@ class Planner {
 
   const std::vector<Node>& nodes_;
   Isa isa_;
+  std::string kernel_;
   bool fused_;
+  Rates rates_;
   std::vector<Choice> choice_;
   std::vector<Wish> wish_;
   std::vector<std::size_t> root_, consumers_;
-  std::vector<std::array<std::ptrdiff_t, 3>> buffer_;  // [node][layout]
+  std::vector<bool> plane_conv_, sliced_conv_;
+  std::optional<SlicedGeometry> geometry_;
+  std::vector<std::array<std::ptrdiff_t, kValueLayouts>> buffer_;  // [node][layout]
   Plan plan_;
 };
 
 }  // namespace
 
-Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel) {
-  return Planner(nodes, isa, kernel).run();
+Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates) {
+  return Planner(nodes, isa, kernel, rates).run();
 }
 
 Workspace Plan::make_workspace() const {
@@ -374,8 +546,10 @@ Workspace Plan::make_workspace() const {
   w.arena.resize(arena_bytes);
   w.buffers = &buffers;
   for (BufferId id = 0; id < buffers.size(); ++id) {
-    if (buffers[id].layout == Layout::kPlanes) kpacked::clear(buffers[id].planes, w.at<std::uint8_t>(id));
+    if (buffers[id].layout == Layout::kKpacked) kpacked::clear(buffers[id].kpacked, w.at<std::uint8_t>(id));
+    if (buffers[id].layout == Layout::kSliced) bitsliced::clear(buffers[id].sliced, w.at<std::uint8_t>(id));
   }
+  for (const auto& step : steps) step->init(w);
   return w;
 }
 

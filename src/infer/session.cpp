@@ -7,6 +7,7 @@
 #include <map>
 
 #include "infer/plan.hpp"
+#include "kernels/bitsliced/layout.hpp"
 #include "kernels/kpacked/layout.hpp"
 #include "tern/error.hpp"
 #include "tern/infer.hpp"
@@ -15,15 +16,15 @@
 namespace tern::infer {
 namespace {
 
-// Below this many elementary operations a step is done before another thread has woken up.
-constexpr i64 kWorthThreads = 60'000;
+// Below this prediction a step is done before another thread has woken up.
+constexpr double kWorthThreads = 15e-6;  // seconds
 
 void check_options(const Options& o) {
   if (o.threads < 0) throw ValueError("[session] expected threads >= 0; got " + std::to_string(o.threads));
   if (o.isa && !is_available(*o.isa)) (void)isa_from_name(name_of(*o.isa));  // throws, listing the available ones
-  constexpr std::string_view known[] = {"", "reference", "kpacked"};
+  constexpr std::string_view known[] = {"", "reference", "kpacked", "bitsliced"};
   if (std::find(std::begin(known), std::end(known), o.kernel) == std::end(known)) {
-    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: reference, kpacked");
+    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: reference, kpacked, bitsliced");
   }
 }
 
@@ -31,9 +32,11 @@ std::string_view layout_name(Layout layout) {
   switch (layout) {
     case Layout::kF32: return "f32";
     case Layout::kI8: return "i8";
-    case Layout::kPlanes: break;
+    case Layout::kKpacked: return "k-packed";
+    case Layout::kSliced: return "bit-sliced";
+    case Layout::kOpaque: break;
   }
-  return "planes";
+  return "prepared";
 }
 
 }  // namespace
@@ -54,7 +57,7 @@ struct Session::Impl {
     check_options(o);
     isa = o.isa ? *o.isa : active_isa();
     nodes = check_model(model);
-    plan = make_plan(nodes, isa, o.kernel);
+    plan = make_plan(nodes, isa, o.kernel, o.calibrate ? measure_rates(isa) : built_in_rates(isa));
   }
   Impl(const Impl&) = delete;
 
@@ -72,15 +75,16 @@ struct Session::Impl {
 
   void run_image(Workspace& w, const std::uint8_t* image, float* logits, int split, i64 index, i64 n) {
     w.image = image;
-    for (const auto& step : plan.steps) {
+    for (std::size_t at = 0; at < plan.steps.size(); ++at) {
+      const Step* step = plan.steps[at].get();
       const i64 units = step->units();
-      if (split > 1 && units > 1 && step->cost > kWorthThreads) {
+      if (split > 1 && units > 1 && plan.seconds[at] > kWorthThreads) {
         const i64 parts = std::min<i64>(split, units);
         struct Job {
           const Step* step;
           Workspace* w;
           i64 units, parts;
-        } job{step.get(), &w, units, parts};
+        } job{step, &w, units, parts};
         parallel_for(parts, [&job](i64 i) {
           job.step->run(*job.w, job.units * i / job.parts, job.units * (i + 1) / job.parts);
         });
@@ -166,8 +170,10 @@ struct Session::Impl {
         std::copy_n(w.at<float>(id), size, tap_floats.at(i).data() + index * size);
       } else if (b.layout == Layout::kI8) {
         std::copy_n(w.at<std::int8_t>(id), size, tap_codes.at(i).data() + index * size);
+      } else if (b.layout == Layout::kKpacked) {
+        kernels::kpacked::unpack(b.kpacked, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
       } else {
-        kernels::kpacked::unpack(b.planes, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
+        kernels::bitsliced::unpack(b.sliced, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
       }
     }
   }
@@ -207,10 +213,11 @@ Isa Session::isa() const { return impl_->isa; }
 
 std::vector<StepInfo> Session::plan() const {
   std::vector<StepInfo> rows;
-  for (const auto& step : impl_->plan.steps) {
-    const Buffer& out = impl_->plan.buffers[step->output];
-    rows.push_back({step->nodes, step->kernel, std::string(layout_name(out.layout)), step->macs,
-                    static_cast<std::int64_t>(out.bytes)});
+  for (std::size_t i = 0; i < impl_->plan.steps.size(); ++i) {
+    const Step& step = *impl_->plan.steps[i];
+    const Buffer& out = impl_->plan.buffers[step.output];
+    rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs, static_cast<std::int64_t>(out.bytes),
+                    impl_->plan.seconds[i]});
   }
   return rows;
 }

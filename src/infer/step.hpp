@@ -11,23 +11,30 @@
 #include "core/aligned.hpp"
 #include "infer/dense.hpp"
 #include "infer/node.hpp"
+#include "infer/work.hpp"
+#include "kernels/bitsliced/layout.hpp"
 #include "kernels/kpacked/layout.hpp"
 
 namespace tern::infer {
 
 /// How a value lies in memory.
 enum class Layout {
-  kF32,     ///< float [C][H][W], real values
-  kI8,      ///< int8 [C][H][W], codes
-  kPlanes,  ///< bits, kernels/kpacked/layout.hpp
+  kF32,      ///< float [C][H][W], real values
+  kI8,       ///< int8 [C][H][W], codes
+  kKpacked,  ///< bits, 8 channels of a pixel in a byte: kernels/kpacked/layout.hpp
+  kSliced,   ///< bits, 64 positions of a channel in a word: kernels/bitsliced/layout.hpp
+  kOpaque,   ///< what a kernel has prepared for itself
 };
+inline constexpr std::size_t kValueLayouts = 4;  ///< those that a value of the graph can have
+inline bool is_planes(Layout l) { return l == Layout::kKpacked || l == Layout::kSliced; }
 
 using BufferId = std::size_t;
 
 struct Buffer {
   std::size_t node = 0;  ///< whose value it is
   Layout layout = Layout::kF32;
-  kernels::kpacked::PlaneLayout planes;  ///< kPlanes
+  kernels::kpacked::PlaneLayout kpacked;     ///< kKpacked
+  kernels::bitsliced::SlicedLayout sliced;   ///< kSliced
   std::size_t bytes = 0;
   // Set by the planner: steps that write it first and read it last, and its place in the arena.
   std::size_t first_step = 0, last_step = 0;
@@ -49,6 +56,8 @@ struct Workspace {
 class Step {
  public:
   virtual ~Step() = default;
+  /// Called once for a workspace: writes what run() expects to find and never changes.
+  virtual void init(Workspace&) const {}
   /// Independent parts of the work on one image; run() may be called for disjoint ranges at the same time.
   virtual i64 units() const { return 1; }
   virtual void run(Workspace& w, i64 begin, i64 end) const = 0;
@@ -56,7 +65,7 @@ class Step {
   std::string nodes;    ///< what it computes, for StepInfo
   std::string kernel;
   i64 macs = 0;
-  i64 cost = 0;         ///< rough number of elementary operations, to decide whether threads are worth waking
+  WorkList work;        ///< for a prediction of its time
   BufferId output = 0;
 };
 

@@ -10,6 +10,10 @@
 #include "kernels/conv_shape.hpp"
 #include "tern/cpu.hpp"
 
+namespace tern::kernels::bitsliced {
+class Conv;
+}
+
 namespace tern::infer {
 
 /// Bytes to normalised floats.
@@ -19,26 +23,45 @@ std::unique_ptr<Step> make_input_step(const Node& node, BufferId out);
 std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueType*> types,
                                       std::vector<BufferId> inputs, BufferId out);
 
-/// The same value in another layout: i8 to planes, planes to i8, i8 to f32. `from` and `to` say which.
+/// The same value in another layout: i8 to f32, planes to i8 and f32 and back to planes, one kind of planes to the other.
 std::unique_ptr<Step> make_convert_step(const ValueType& type, const Buffer& from, BufferId in, const Buffer& to,
                                         BufferId out);
+WorkList convert_work(const ValueType& type, Layout from, Layout to);
 
 /// A float image with the border that the convolution `conv` wants.
 std::unique_ptr<Step> make_pad_step(const Node& conv, BufferId in, BufferId out);
 
-/// Max pooling of codes, planes to planes.
-std::unique_ptr<Step> make_max_pool_step(const Node& node, const Buffer& in, BufferId in_id, const Buffer& out,
-                                         BufferId out_id);
+/// Max pooling, or, mux, tgap: planes to planes of the same layout, that of `out`.
+struct PlaneInput {
+  const ValueType* type = nullptr;
+  Buffer buffer;
+  BufferId id = 0;
+};
+bool runs_on_planes(Op op);
+std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out, BufferId out_id);
+WorkList plane_work(const Node& node, const ValueType& in, Layout layout);
 
-/// Convolution on planes whose epilogue is integer thresholds, planes out.
+/// Convolution on planes.
 struct PlaneConvSpec {
   const Node* node = nullptr;
   kernels::ConvShape shape;  ///< a dense layer after a flattened image: the kernel covers the image
   const ValueType* input = nullptr;
   BufferId in = 0;
-  kernels::kpacked::PlaneLayout in_layout;
+  kernels::kpacked::PlaneLayout in_layout;  ///< K-packed ones
 };
+/// With integer thresholds, K-packed planes to K-packed planes.
 std::unique_ptr<Step> make_threshold_conv_step(const PlaneConvSpec& spec, Isa isa, const Buffer& out, BufferId out_id);
+
+/// The same, bit-sliced planes to bit-sliced planes. If prepared_bytes() is not 0, a prepare step writes so many and the
+/// convolution reads them.
+struct SlicedConv {
+  std::shared_ptr<const kernels::bitsliced::Conv> conv;
+  std::string name;
+  i64 prepared_bytes() const;
+};
+SlicedConv make_sliced_conv(const PlaneConvSpec& spec, Isa isa, const Buffer& in, const Buffer& out);
+std::unique_ptr<Step> make_prepare_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId out);
+std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId from, BufferId out);
 
 /// Where the floats of a lane step come from, before the chain.
 struct LaneSource {

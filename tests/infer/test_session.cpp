@@ -46,27 +46,29 @@ std::size_t check_everywhere(Builder& b, std::int64_t n = 3) {
   std::size_t visible = 0;
   for (const Isa isa : available_isas()) {
     if (isa == Isa::kReference) continue;
-    infer::Session fast(b.model, {.isa = isa});
-    INFO("isa " << name_of(isa) << "\n" << b.model.graph.format());
-    REQUIRE(fast.isa() == isa);
-    REQUIRE(same_bits(fast.run(images, n), want));
-    std::vector<float> logits;
-    const Recorded got = record(fast, images, n, logits);
-    REQUIRE(same_bits(logits, want));
-    for (const auto& [node, codes] : got.codes) {
-      INFO("node " << node);
-      REQUIRE(codes == truth.codes.at(node));
-    }
-    for (const auto& [node, floats] : got.floats) {
-      INFO("node " << node);
-      REQUIRE(same_bits(floats, truth.floats.at(node)));
-    }
-    visible = got.codes.size() + got.floats.size();
-    for (std::int64_t i = 0; i < n; ++i) {  // one image at a time
-      const auto one = fast.run(std::span(images).subspan(static_cast<std::size_t>(i) * images.size() / static_cast<std::size_t>(n),
-                                                          images.size() / static_cast<std::size_t>(n)), 1);
-      const auto width = static_cast<std::size_t>(fast.classes());
-      REQUIRE(same_bits(one, {want.begin() + i * fast.classes(), want.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(i) + 1) * width)}));
+    for (const std::string kernel : {"kpacked", "bitsliced", ""}) {
+      infer::Session fast(b.model, {.isa = isa, .kernel = kernel});
+      INFO("isa " << name_of(isa) << " kernel " << kernel << "\n" << b.model.graph.format());
+      REQUIRE(fast.isa() == isa);
+      REQUIRE(same_bits(fast.run(images, n), want));
+      std::vector<float> logits;
+      const Recorded got = record(fast, images, n, logits);
+      REQUIRE(same_bits(logits, want));
+      for (const auto& [node, codes] : got.codes) {
+        INFO("node " << node);
+        REQUIRE(codes == truth.codes.at(node));
+      }
+      for (const auto& [node, floats] : got.floats) {
+        INFO("node " << node);
+        REQUIRE(same_bits(floats, truth.floats.at(node)));
+      }
+      visible = got.codes.size() + got.floats.size();
+      for (std::int64_t i = 0; i < n; ++i) {  // one image at a time
+        const auto one = fast.run(std::span(images).subspan(static_cast<std::size_t>(i) * images.size() / static_cast<std::size_t>(n),
+                                                            images.size() / static_cast<std::size_t>(n)), 1);
+        const auto width = static_cast<std::size_t>(fast.classes());
+        REQUIRE(same_bits(one, {want.begin() + i * fast.classes(), want.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(i) + 1) * width)}));
+      }
     }
   }
   return visible;
@@ -259,10 +261,12 @@ TEST_CASE("session: results do not depend on the number of threads or on the bat
   for (const int threads : {1, 2, 3}) {
     set_num_threads(threads);
     for (const int limit : {0, 1, 2}) {
-      infer::Session s(b.model, {.threads = limit});
-      if (want.empty()) want = s.run(images, 7);
-      CHECK(same_bits(s.run(images, 7), want));
-      CHECK(same_bits(s.run(std::span(images).first(1600), 1), {want.begin(), want.begin() + 10}));
+      for (const std::string kernel : {"kpacked", "bitsliced", ""}) {
+        infer::Session s(b.model, {.threads = limit, .kernel = kernel});
+        if (want.empty()) want = s.run(images, 7);
+        CHECK(same_bits(s.run(images, 7), want));
+        CHECK(same_bits(s.run(std::span(images).first(1600), 1), {want.begin(), want.begin() + 10}));
+      }
     }
   }
   set_num_threads(before);

@@ -1,7 +1,10 @@
 #include "kernels/bitsliced/layout.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+
+#include "kernels/exact.hpp"
 
 namespace tern::kernels::bitsliced {
 namespace {
@@ -57,20 +60,41 @@ void pack(const SlicedLayout& d, const std::int8_t* codes, u8* planes) {
   }
 }
 
-void unpack(const SlicedLayout& d, const u8* planes, std::int8_t* codes) {
+namespace {
+
+// Calls store(index, code) for every code, a word of positions after the other.
+template <class F>
+void for_each_code(const SlicedLayout& d, const u8* planes, F&& store) {
   const int count = d.code.planes();
-  std::fill_n(codes, d.channels * d.height * d.width, static_cast<std::int8_t>(d.code.lo));
-  for (i64 i = 0; i < d.planes(); ++i) {
-    const int weight = d.code.weight(static_cast<int>(i % count));
-    const u8* stream = planes + i * d.plane_bytes() + d.front_bytes();
+  i64 index = 0;
+  for (i64 c = 0; c < d.channels; ++c, planes += count * d.plane_bytes()) {
     for (i64 y = 0; y < d.height; ++y) {
-      std::int8_t* row = codes + (i / count * d.height + y) * d.width;
-      for (i64 x = 0; x < d.width; ++x) {
-        const i64 at = y * d.pitch + x;
-        row[x] = static_cast<std::int8_t>(row[x] + (stream[at >> 3] >> (at & 7) & 1) * weight);
+      for (i64 x = 0; x < d.width; x += 64) {
+        const i64 n = std::min<i64>(64, d.width - x);
+        std::array<u64, 8> words{};
+        for (int k = 0; k < count; ++k) {
+          words[static_cast<std::size_t>(k)] = get_bits(planes + k * d.plane_bytes() + d.front_bytes(), y * d.pitch + x, n);
+        }
+        for (i64 j = 0; j < n; ++j) {
+          int code = d.code.lo;
+          for (int k = 0; k < count; ++k) code += static_cast<int>(words[static_cast<std::size_t>(k)] >> j & 1) * d.code.weight(k);
+          store(index++, code);
+        }
       }
     }
   }
+}
+
+}  // namespace
+
+void unpack(const SlicedLayout& d, const u8* planes, std::int8_t* codes) {
+  for_each_code(d, planes, [=](i64 i, int code) { codes[i] = static_cast<std::int8_t>(code); });
+}
+
+void unpack(const SlicedLayout& d, const u8* planes, float step, float* values) {
+  std::array<float, 256> value{};
+  for (int code = d.code.lo; code <= d.code.hi; ++code) value[static_cast<std::size_t>(code - d.code.lo)] = exact::dequantize(code, step);
+  for_each_code(d, planes, [&](i64 i, int code) { values[i] = value[static_cast<std::size_t>(code - d.code.lo)]; });
 }
 
 }  // namespace tern::kernels::bitsliced

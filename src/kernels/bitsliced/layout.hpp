@@ -42,6 +42,8 @@ void clear(const SlicedLayout& layout, u8* planes);
 /// Dense codes [C][H][W] to planes and back. The border is not touched.
 void pack(const SlicedLayout& layout, const std::int8_t* codes, u8* planes);
 void unpack(const SlicedLayout& layout, const u8* planes, std::int8_t* codes);
+/// To real values, step * code.
+void unpack(const SlicedLayout& layout, const u8* planes, float step, float* values);
 
 /// `n` <= 64 bits of a stream from bit `at`, which may be negative; higher bits of the result are junk-free (0).
 u64 get_bits(const u8* stream, i64 at, i64 n);
