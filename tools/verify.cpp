@@ -16,7 +16,7 @@ struct Options {
 };
 
 nlohmann::ordered_json to_json(const VerifyResult& r) {
-  nlohmann::ordered_json j{{"isa", r.isa}, {"images", r.images}, {"same_predictions", r.same_predictions},
+  nlohmann::ordered_json j{{"isa", r.isa}, {"kernel", r.kernel}, {"images", r.images}, {"same_predictions", r.same_predictions},
                            {"codes", r.codes}, {"different_codes", r.different_codes}, {"identical", r.identical()}};
   for (const VerifyResult::Node& n : r.nodes) {
     j["nodes"].push_back({{"name", n.name}, {"kind", n.codes ? "codes" : "real"}, {"values", n.values}, {"different", n.different}});
@@ -33,25 +33,24 @@ void verify_all(const Options& o) {
   std::vector<std::vector<std::string>> rows;
   bool identical = true;
   std::string first_difference;
-  for (const Isa isa : available_isas()) {
+  for (const infer::Options& how : infer::every_path()) {
     Progress progress(o.common);
-    infer::Options how;
-    how.isa = isa;
+    const std::string path = std::string(name_of(*how.isa)) + (how.kernel.empty() ? "" : "/" + how.kernel);
     const VerifyResult r = verify(run.network, model, how, images, o.run.batch, [&](std::int64_t done, std::int64_t all) {
-      progress.count("verifying " + std::string(name_of(isa)), done, all);
+      progress.count("verifying " + path, done, all);
     });
     progress.clear();
     identical = identical && r.identical();
     for (const VerifyResult::Node& n : r.nodes) {
       if (n.different && first_difference.empty()) {
-        first_difference = fmt::format("path {}, node {}: {} of {} values differ", r.isa, n.name, n.different, n.values);
+        first_difference = fmt::format("path {}, node {}: {} of {} values differ", path, n.name, n.different, n.values);
       }
     }
     if (first_difference.empty() && !r.identical()) {
-      first_difference = fmt::format("path {}: {} of {} predictions differ", r.isa, r.images - r.same_predictions, r.images);
+      first_difference = fmt::format("path {}: {} of {} predictions differ", path, r.images - r.same_predictions, r.images);
     }
     json.push_back(to_json(r));
-    rows.push_back({r.isa, fmt::format("{} of {}", r.same_predictions, r.images),
+    rows.push_back({path, fmt::format("{} of {}", r.same_predictions, r.images),
                     fmt::format("{} of {}", r.codes - r.different_codes, r.codes), std::to_string(r.nodes.size()),
                     r.identical() ? "yes" : "NO"});
   }

@@ -21,7 +21,13 @@ struct Timing {
 /// Runs the candidates in turn, at least `min_rounds` rounds and until `seconds` have passed, after one round to warm up.
 std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds, int min_rounds = 5);
 
-/// Images per second of the trained network's float evaluation and of the packed one, on the same images.
+/// A network that was never trained: random weights, quantizers and batch norms that have seen one batch of random images, in
+/// evaluation mode. For measuring topologies. Errors: those of make_model().
+Network fresh_network(const std::string& model, const ModelOptions& options);
+/// `count` images of random bytes in the shape C H W.
+Images random_images(const Shape& shape, std::int64_t count);
+
+/// Images per second of a network's float evaluation, if there is one, and of a packed one, on the same images.
 struct ModelSpeed {
   std::int64_t batch = 0;
   int threads = 0;
@@ -29,8 +35,8 @@ struct ModelSpeed {
   double packed_images_per_second = 0;
   double ratio() const { return packed_images_per_second / float_images_per_second; }
 };
-/// Errors: ShapeError if the shapes differ; ValueError if there are fewer than `batch` images.
-ModelSpeed compare_speed(Network& network, infer::Session& session, const Images& images, std::int64_t batch, double seconds);
+/// `network`: of the session's input shape, or null. Errors: ValueError if there are fewer than `batch` images.
+ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch, double seconds);
 
 /// Time of a training step of a topology on random images, by phase; medians over the steps.
 struct TrainSpeed {

@@ -35,6 +35,21 @@ struct Options {
   bool calibrate = false;
 };
 
+/// What Options::kernel may name besides nothing.
+std::vector<std::string> kernel_families();
+
+/// Every way of running a model on this machine: reference, and each other instruction set with the planner's choice and
+/// with each family forced.
+std::vector<Options> every_path();
+
+/// What the planner's predictions are made of: nanoseconds for a unit of each kind of work, built in and measured here.
+struct WorkRate {
+  std::string kind, unit;  ///< "kKpackedWord" and what one unit is
+  double built_in_ns = 0, measured_ns = 0;
+};
+/// Measures as Options::calibrate does.
+std::vector<WorkRate> work_rates(Isa isa);
+
 /// The result of one node, in the same dense layout whatever ran it: [N C H W] or [N K], row-major.
 struct TapValue {
   const GraphNode& node;
@@ -54,6 +69,7 @@ struct StepInfo {
   std::int64_t macs = 0;    ///< for one image
   std::int64_t bytes = 0;   ///< of the result, for one image
   double predicted_seconds = 0;  ///< for one image on one thread
+  std::string shape;        ///< of a square convolution, as tern/layer_bench.hpp names it: "64x56x128s2"; else empty
 };
 
 /// Time of one step.

@@ -18,9 +18,10 @@ class InputStep final : public Step {
   void run(Workspace& w, i64, i64) const override {
     const std::uint8_t* from = w.image;
     float* to = w.at<float>(output);
-    for (i64 c = 0; c < type_.channels(); ++c) {
+    const i64 channels = type_.channels(), pixels = type_.pixels();
+    for (i64 c = 0; c < channels; ++c, from += pixels, to += pixels) {
       const float* table = table_.data() + 256 * c;
-      for (i64 i = 0; i < type_.pixels(); ++i) *to++ = table[*from++];
+      for (i64 i = 0; i < pixels; ++i) to[i] = table[from[i]];
     }
   }
 
@@ -37,6 +38,7 @@ class DenseStep final : public Step {
     nodes = node.graph->name;
     kernel = "reference";
     macs = node.macs();
+    shape = layer_shape(node);
     work = {{WorkKind::kElement, static_cast<double>(node.type.numel())}, {WorkKind::kReferenceMac, static_cast<double>(macs)}};
   }
   void run(Workspace& w, i64, i64) const override {

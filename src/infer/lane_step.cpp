@@ -343,6 +343,7 @@ std::unique_ptr<Step> make_threshold_conv_step(const PlaneConvSpec& spec, Isa is
   auto step = std::make_unique<ThresholdConvStep>(spec, isa, out, out_id);
   step->nodes = spec.node->graph->name;
   step->macs = spec.node->macs();
+  step->shape = layer_shape(*spec.node);
   step->work = kpacked_conv_work(spec.shape, spec.node->weight_codes, spec.in_layout.code);
   return step;
 }
@@ -365,6 +366,7 @@ std::unique_ptr<Step> make_lane_step(const LaneSource& source, std::span<const N
   for (const Node* link : chain) append(link);
   if (quantize) append(quantize);
   step->macs = n ? n->macs() : 0;
+  if (conv) step->shape = layer_shape(*n);
   if (source.planes) step->work = kpacked_conv_work(source.planes->shape, n->weight_codes, source.planes->in_layout.code);
   else if (conv) step->work = {{WorkKind::kOrderedMac, static_cast<double>(step->macs)}};
   if (source.planes && n->two_scales()) step->work.insert(step->work.end(), step->work.begin(), step->work.end());

@@ -1,6 +1,7 @@
 // Shapes of the layer benchmark and their names.
 #include <charconv>
 
+#include "infer/steps.hpp"
 #include "tern/error.hpp"
 #include "tern/layer_bench.hpp"
 
@@ -68,6 +69,20 @@ std::string name_of(const LayerProblem& p) {
   if (p.pad != p.dilation * (p.kernel - 1) / 2) s += "p" + std::to_string(p.pad);
   if (p.dilation != 1) s += "d" + std::to_string(p.dilation);
   return s;
+}
+
+std::string layer_shape(const Node& node) {
+  const kernels::ConvShape& d = node.conv;
+  if (node.op != Op::kConv || d.groups != 1 || d.height != d.width || d.kernel_h != d.kernel_w) return {};
+  LayerProblem p;
+  p.channels = d.channels;
+  p.outputs = d.outputs;
+  p.size = d.height;
+  p.kernel = d.kernel_h;
+  p.stride = d.stride_h;
+  p.pad = d.pad_h;
+  p.dilation = d.dilation_h;
+  return name_of(p);
 }
 
 }  // namespace tern::infer

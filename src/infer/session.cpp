@@ -22,9 +22,11 @@ constexpr double kWorthThreads = 15e-6;  // seconds
 void check_options(const Options& o) {
   if (o.threads < 0) throw ValueError("[session] expected threads >= 0; got " + std::to_string(o.threads));
   if (o.isa && !is_available(*o.isa)) (void)isa_from_name(name_of(*o.isa));  // throws, listing the available ones
-  constexpr std::string_view known[] = {"", "reference", "kpacked", "bitsliced"};
-  if (std::find(std::begin(known), std::end(known), o.kernel) == std::end(known)) {
-    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: reference, kpacked, bitsliced");
+  const std::vector<std::string> known = kernel_families();
+  if (!o.kernel.empty() && std::find(known.begin(), known.end(), o.kernel) == known.end()) {
+    std::string list;
+    for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: " + list);
   }
 }
 
@@ -40,6 +42,30 @@ std::string_view layout_name(Layout layout) {
 }
 
 }  // namespace
+
+std::vector<std::string> kernel_families() { return {"reference", "kpacked", "bitsliced"}; }
+
+std::vector<WorkRate> work_rates(Isa isa) {
+  const Rates table = built_in_rates(isa);
+  const Rates& here = measure_rates(isa);
+  std::vector<WorkRate> out;
+  for (std::size_t i = 0; i < kWorkKinds; ++i) {
+    const auto kind = static_cast<WorkKind>(i);
+    out.push_back({describe(kind).first, describe(kind).second, table[kind], here[kind]});
+  }
+  return out;
+}
+
+std::vector<Options> every_path() {
+  std::vector<Options> out;
+  for (const Isa isa : available_isas()) {
+    for (const char* kernel : {"", "kpacked", "bitsliced"}) {
+      out.push_back({.isa = isa, .kernel = kernel});
+      if (isa == Isa::kReference) break;
+    }
+  }
+  return out;
+}
 
 struct Session::Impl {
   packed::Model model;
@@ -217,7 +243,7 @@ std::vector<StepInfo> Session::plan() const {
     const Step& step = *impl_->plan.steps[i];
     const Buffer& out = impl_->plan.buffers[step.output];
     rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs, static_cast<std::int64_t>(out.bytes),
-                    impl_->plan.seconds[i]});
+                    impl_->plan.seconds[i], step.shape});
   }
   return rows;
 }

@@ -71,6 +71,7 @@ std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneC
   auto step = std::make_unique<SlicedConvStep>(conv.conv, from, out);
   step->nodes = spec.node->graph->name;
   step->macs = spec.node->macs();
+  step->shape = layer_shape(*spec.node);
   step->kernel = conv.name;
   return step;
 }

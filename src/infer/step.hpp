@@ -65,6 +65,7 @@ class Step {
   std::string nodes;    ///< what it computes, for StepInfo
   std::string kernel;
   i64 macs = 0;
+  std::string shape;    ///< see StepInfo
   WorkList work;        ///< for a prediction of its time
   BufferId output = 0;
 };

@@ -16,6 +16,9 @@ class Conv;
 
 namespace tern::infer {
 
+/// StepInfo::shape of a convolution; empty for anything else, groups and extents that are not square.
+std::string layer_shape(const Node& node);
+
 /// Bytes to normalised floats.
 std::unique_ptr<Step> make_input_step(const Node& node, BufferId out);
 

@@ -106,9 +106,4 @@ WorkList turn_work(const ValueType& type) {
   return {{WorkKind::kTurn, product({up(type.channels(), 8), code.planes(), type.height(), up(type.width(), 8)})}};
 }
 
-const Rates& measure_rates(Isa isa) {
-  static const Rates r = built_in_rates(isa);
-  return r;
-}
-
 }  // namespace tern::infer

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
@@ -33,14 +34,38 @@ std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& c
   return out;
 }
 
-ModelSpeed compare_speed(Network& network, infer::Session& session, const Images& images, std::int64_t batch, double seconds) {
-  if (images.count() < batch) {
-    throw ValueError("[compare_speed] expected at least " + std::to_string(batch) + " images; got " + std::to_string(images.count()));
-  }
+Images random_images(const Shape& shape, std::int64_t count) {
+  Images images;
+  images.channels = static_cast<int>(shape[0]);
+  images.height = static_cast<int>(shape[1]);
+  images.width = static_cast<int>(shape[2]);
+  images.labels.assign(static_cast<std::size_t>(count), 0);
+  images.pixels.resize(static_cast<std::size_t>(count) * images.shape().numel());
+  Rng rng(1);
+  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.next_u32());
+  return images;
+}
+
+Network fresh_network(const std::string& model, const ModelOptions& options) {
+  Network network(make_model(model, options), 1);
+  const Shape& in = options.input;
+  const Tensor x = Tensor::empty(Shape{2, in[0], in[1], in[2]});
+  Rng rng(2);
+  for (float& v : x.span<float>()) v = rng.normal();
+  const NoGrad off;
+  network.set_training(true);
+  network.init_quantizers(x);
+  network.forward(x);
   network.set_training(false);
-  const Shape shape = network.input_shape();
+  return network;
+}
+
+ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch, double seconds) {
+  if (images.count() < batch) {
+    throw ValueError("[measure_speed] expected at least " + std::to_string(batch) + " images; got " + std::to_string(images.count()));
+  }
+  const Shape shape = session.input_shape();
   const auto size = static_cast<std::size_t>(shape.numel());
-  const Normalizer normalizer = normalizer_of(network.graph());
   const ImageShape image_shape{static_cast<int>(shape[0]), static_cast<int>(shape[1]), static_cast<int>(shape[2])};
   // Both start from bytes; each round takes the next images of the set.
   std::int64_t at_float = 0, at_packed = 0;
@@ -49,36 +74,36 @@ ModelSpeed compare_speed(Network& network, infer::Session& session, const Images
     at = first + batch;
     return std::span(images.pixels).subspan(static_cast<std::size_t>(first) * size, static_cast<std::size_t>(batch) * size);
   };
-  const Tensor input = Tensor::empty(Shape{batch, shape[0], shape[1], shape[2]});
   std::vector<float> logits(static_cast<std::size_t>(batch * session.classes()));
-  const std::vector<Timing> t = time_alternately(
-      {[&] {
-         const auto pixels = next(at_float);
-         parallel_for(batch, [&](std::int64_t i) {
-           const auto k = static_cast<std::size_t>(i);
-           normalizer.apply(pixels.subspan(k * size, size), image_shape, input.span<float>().subspan(k * size, size));
-         });
-         network.forward(input);
-       },
-       [&] { session.run(next(at_packed), batch, logits); }},
-      seconds);
+  std::vector<std::function<void()>> candidates{[&] { session.run(next(at_packed), batch, logits); }};
+  Tensor input;
+  std::optional<Normalizer> normalizer;
+  if (network) {
+    network->set_training(false);
+    normalizer.emplace(normalizer_of(network->graph()));
+    input = Tensor::empty(Shape{batch, shape[0], shape[1], shape[2]});
+    candidates.push_back([&] {
+      const auto pixels = next(at_float);
+      parallel_for(batch, [&](std::int64_t i) {
+        const auto k = static_cast<std::size_t>(i);
+        normalizer->apply(pixels.subspan(k * size, size), image_shape, input.span<float>().subspan(k * size, size));
+      });
+      const NoGrad off;
+      network->forward(input);
+    });
+  }
+  const std::vector<Timing> t = time_alternately(candidates, seconds, 3);
   const auto rate = [&](const Timing& x) { return static_cast<double>(batch) / x.median_seconds; };
-  return {batch, num_threads(), rate(t[0]), rate(t[1])};
+  return {batch, num_threads(), network ? rate(t[1]) : 0, rate(t[0])};
 }
 
 TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
                             const std::string& augment) {
   using Clock = std::chrono::steady_clock;
   if (batch < 1 || steps < 1) throw ValueError("[measure_training] expected batch and steps >= 1");
-  Images images;
-  images.channels = static_cast<int>(options.input[0]);
-  images.height = static_cast<int>(options.input[1]);
-  images.width = static_cast<int>(options.input[2]);
+  Images images = random_images(options.input, batch * 4);
   Rng rng(1);
-  const std::int64_t count = batch * 4;
-  for (std::int64_t i = 0; i < count; ++i) images.labels.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.classes))));
-  images.pixels.resize(static_cast<std::size_t>(count) * images.shape().numel());
-  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.next_u32());
+  for (std::int32_t& label : images.labels) label = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.classes)));
 
   Network network(make_model(model, options), 1);
   LoaderOptions loading;

@@ -46,10 +46,8 @@ void check_identical(const std::string& text, int channels, int side, bool expec
   const auto bytes = tern::packed::encode(model);
   const auto again = tern::packed::decode(bytes);
   const tern::Images images = random_bytes(channels, side, 23, 5);
-  for (const tern::Isa isa : tern::available_isas()) {
-    INFO(tern::name_of(isa));
-    tern::infer::Options how;
-    how.isa = isa;
+  for (const tern::infer::Options& how : tern::infer::every_path()) {
+    INFO(tern::name_of(*how.isa) << " " << how.kernel);
     const auto r = tern::verify(net, again, how, images, 10);
     for (const auto& n : r.nodes) {
       INFO(n.name);
@@ -97,9 +95,7 @@ TEST_CASE("pack: padded pixels behind a sign are +1, in training, evaluation and
       CHECK(y.data<float>()[0] == 4.5f);
       CHECK(y.data<float>()[1] == 3.5f);
     }
-    for (const tern::Isa isa : tern::available_isas()) {
-      tern::infer::Options how;
-      how.isa = isa;
+    for (const tern::infer::Options& how : tern::infer::every_path()) {
       tern::infer::Session session(tern::packed::decode(tern::packed::encode(tern::pack(net))), how);
       CHECK(session.run(std::vector<std::uint8_t>{192, 64}, 2) == std::vector<float>{4.5f, 3.5f});
     }

@@ -1,4 +1,6 @@
 // Every topology, quantized: packs, survives the file format, and infers bit for bit what evaluation computes.
+#include <algorithm>
+
 #include "catch.hpp"
 #include "tern/convert.hpp"
 #include "tern/freeze.hpp"
@@ -58,10 +60,8 @@ tern::Images random_bytes(int side = kSide) {
 // On every instruction set that this machine has, code by code.
 void check_packed(Network& net, const tern::Images& images) {
   const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
-  for (const tern::Isa isa : tern::available_isas()) {
-    INFO(tern::name_of(isa));
-    tern::infer::Options how;
-    how.isa = isa;
+  for (const tern::infer::Options& how : tern::infer::every_path()) {
+    INFO(tern::name_of(*how.isa) << " " << how.kernel);
     const auto r = tern::verify(net, packed, how, images, images.count());
     for (const auto& n : r.nodes) {
       INFO(n.name);
@@ -175,4 +175,45 @@ TEST_CASE("pack: rescaled weights on real activations are codes without a scale"
 TEST_CASE("pack: the full-precision twin of a logic network has no packed form", "[convert]") {
   const Network net = trained("ornet_11", "none", "none", {});
   CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("node \"or1\": a gate of real values"));
+}
+
+// The first layer's floats become bits in its own step; nothing but the head's average reads anything else than bits after it.
+TEST_CASE("pack: logic-gated networks stay in planes of bits between their first and last layer", "[convert]") {
+  for (const std::string model : {"ornet_11", "muxornet_11"}) {
+    const Network net = trained(model, "heq", "heaviside", {});
+    const auto packed = tern::pack(net);
+    for (const std::string kernel : {"", "kpacked", "bitsliced"}) {
+      tern::infer::Options how;
+      how.kernel = kernel;
+      const tern::infer::Session session(packed, how);
+      const auto plan = session.plan();
+      const auto in_planes = [](const tern::infer::StepInfo& s) {
+        return s.layout == "k-packed" || s.layout == "bit-sliced" || s.layout == "prepared";
+      };
+      const auto first = std::find_if(plan.begin(), plan.end(), in_planes);
+      const auto last = std::find_if_not(first, plan.end(), in_planes);
+      INFO(model << " " << kernel);
+      CHECK(std::none_of(last, plan.end(), in_planes));
+      std::size_t in_bits = 0, gates = 0;
+      bool first_layer = true;
+      for (const tern::GraphNode& node : packed.graph.nodes()) {
+        const bool gate = node.op == "or" || node.op == "mux" || node.op == "tgap";
+        const bool pool = node.op == "max_pool", layer = node.op == "conv2d" && !first_layer;
+        if (node.op == "conv2d") first_layer = false;
+        if (!gate && !pool && !layer) continue;
+        INFO(node.name);
+        CHECK(std::any_of(first, last, [&](const auto& s) { return s.nodes == node.name && s.kernel != "turn" && s.kernel != "prepare"; }));
+        ++in_bits;
+        gates += gate;
+      }
+      CHECK(in_bits == (model == "ornet_11" ? 10 + 4 + 3 : 10 + 4 + 6));
+      CHECK(gates == (model == "ornet_11" ? 3 : 6));
+      if (kernel == "bitsliced") {
+        for (auto s = first; s != last; ++s) CHECK(s->layout != "k-packed");
+      }
+      if (kernel == "kpacked") {
+        for (auto s = first; s != last; ++s) CHECK(s->layout == "k-packed");
+      }
+    }
+  }
 }

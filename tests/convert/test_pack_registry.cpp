@@ -69,10 +69,8 @@ TEST_CASE("pack: every weight quantizer with every activation quantizer", "[conv
       INFO("weights " << weights << ", acts " << acts);
       Network net = tiny(weights, acts);
       const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
-      for (const tern::Isa isa : tern::available_isas()) {
-        INFO(tern::name_of(isa));
-        tern::infer::Options how;
-        how.isa = isa;
+      for (const tern::infer::Options& how : tern::infer::every_path()) {
+        INFO(tern::name_of(*how.isa) << " " << how.kernel);
         const auto r = tern::verify(net, packed, how, images, kImages);
         for (const auto& n : r.nodes) {
           INFO(n.name);

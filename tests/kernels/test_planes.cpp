@@ -1,0 +1,174 @@
+// What lies between two layers on planes of bits: turning one layout into the other, pooling, gates. Each against dense codes.
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "catch.hpp"
+#include "core/aligned.hpp"
+#include "kernels/kpacked/conv.hpp"
+#include "kernels/planes/logic.hpp"
+#include "kernels/planes/pool.hpp"
+#include "kernels/planes/turn.hpp"
+#include "kernels/planes/words.hpp"
+#include "kernels/reference/dense.hpp"
+#include "tern/rng.hpp"
+
+namespace bitsliced = tern::kernels::bitsliced;
+namespace kpacked = tern::kernels::kpacked;
+namespace planes = tern::kernels::planes;
+using Bytes = tern::AlignedVector<std::uint8_t>;
+using Codes = std::vector<std::int8_t>;
+
+namespace {
+
+struct Extents {
+  std::int64_t channels, height, width, pad;
+};
+constexpr Extents kExtents[] = {{1, 1, 1, 0}, {8, 7, 7, 1}, {13, 5, 9, 2}, {20, 3, 64, 1}, {9, 4, 65, 0}, {3, 2, 200, 3}, {64, 14, 14, 1}};
+constexpr kpacked::PlaneCode kCodes[] = {{0, 1, 0}, {-1, 1, 0}, {-1, 1, 1}, {0, 2, 0}, {0, 3, 0}, {-3, 9, -1}, {0, 1, 1}};
+
+kpacked::PlaneLayout kpacked_of(const Extents& e, const kpacked::PlaneCode& code) {
+  return {code, e.channels, e.height, e.width, e.pad, e.pad};
+}
+bitsliced::SlicedLayout sliced_of(const Extents& e, const kpacked::PlaneCode& code) {
+  return {code, e.channels, e.height, e.width, e.width + e.pad, 64 * e.pad};
+}
+Codes draw(tern::Rng& rng, std::int64_t n, int lo, int hi) {
+  Codes out(static_cast<std::size_t>(n));
+  for (auto& c : out) c = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
+  return out;
+}
+template <class Layout>
+Bytes packed(const Layout& layout, const Codes& codes) {
+  Bytes out(static_cast<std::size_t>(layout.total_bytes()));
+  clear(layout, out.data());
+  if (!codes.empty()) pack(layout, codes.data(), out.data());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("planes: words at any bit position") {
+  tern::Rng rng(1);
+  Bytes stream(64, 0);
+  std::vector<bool> want(512, false);
+  for (int trial = 0; trial < 4000; ++trial) {
+    const auto at = static_cast<std::int64_t>(rng.below(400)), n = 1 + static_cast<std::int64_t>(rng.below(64));
+    const std::uint64_t bits = (static_cast<std::uint64_t>(rng.next_u32()) << 32 | rng.next_u32()) & planes::low_mask(n);
+    planes::put_word(stream.data(), at, n, bits);
+    for (std::int64_t i = 0; i < n; ++i) want[static_cast<std::size_t>(at + i)] = (bits >> i & 1) != 0;
+    std::uint64_t seen = 0;
+    for (std::int64_t i = 0; i < 64; ++i) seen |= static_cast<std::uint64_t>(want[static_cast<std::size_t>(at + i)]) << i;
+    REQUIRE(planes::word_at(stream.data(), at) == seen);
+  }
+}
+
+TEST_CASE("planes: 8x8 bits transposed") {
+  for (int byte = 0; byte < 8; ++byte) {
+    for (int bit = 0; bit < 8; ++bit) {
+      CHECK(planes::transpose8(std::uint64_t{1} << (8 * byte + bit)) == std::uint64_t{1} << (8 * bit + byte));
+    }
+  }
+}
+
+TEST_CASE("planes: turning keeps every bit and every border") {
+  tern::Rng rng(2);
+  for (const Extents& e : kExtents) {
+    for (const auto& code : kCodes) {
+      INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " border " << code.border);
+      const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
+      const auto a = kpacked_of(e, code);
+      const auto b = sliced_of(e, code);
+      const Bytes ka = packed(a, codes), sb = packed(b, codes);
+      Bytes k = packed(a, {}), s = packed(b, {});
+      const std::int64_t bytes = (e.channels + 7) / 8;
+      for (std::int64_t i = 0; i < bytes; ++i) {
+        planes::turn(a, ka.data(), b, s.data(), i, i + 1);
+        planes::turn(b, sb.data(), a, k.data(), i, i + 1);
+      }
+      CHECK(k == ka);
+      CHECK(s == sb);
+    }
+  }
+}
+
+TEST_CASE("planes: numbers from bit-sliced planes") {
+  tern::Rng rng(3);
+  for (const Extents& e : kExtents) {
+    for (const auto& code : kCodes) {
+      const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
+      const auto layout = sliced_of(e, code);
+      const Bytes bits = packed(layout, codes);
+      Codes back(codes.size());
+      std::vector<float> values(codes.size());
+      bitsliced::unpack(layout, bits.data(), back.data());
+      bitsliced::unpack(layout, bits.data(), 0.3f, values.data());
+      CHECK(back == codes);
+      for (std::size_t i = 0; i < codes.size(); ++i) REQUIRE(values[i] == 0.3f * static_cast<float>(codes[i]));
+    }
+  }
+}
+
+TEST_CASE("planes: max pooling, windows over the edge, borders of any code") {
+  tern::Rng rng(4);
+  for (const Extents& e : kExtents) {
+    for (const auto& code : kCodes) {
+      for (const auto& [kernel, stride, pad] : {std::array{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 3, 0}, {5, 5, 2}, {1, 1, 0}}) {
+        for (const bool ceil : {false, true}) {
+          const tern::kernels::PoolShape shape{e.channels, e.height, e.width, kernel, stride, pad, ceil};
+          if (e.height + 2 * pad < kernel || e.width + 2 * pad < kernel) continue;
+          const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
+          const Extents o{e.channels, shape.out_height(), shape.out_width(), e.pad};
+          Codes want(static_cast<std::size_t>(o.channels * o.height * o.width));
+          tern::kernels::reference::max_pool(shape, codes.data(), want.data());
+          const auto in = sliced_of(e, code), out = sliced_of(o, code);
+          const Bytes x = packed(in, codes);
+          Bytes y = packed(out, {});
+          planes::max_pool(shape, in, x.data(), out, y.data(), 0, e.channels / 2);
+          planes::max_pool(shape, in, x.data(), out, y.data(), e.channels / 2, e.channels);
+          INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " kernel " << kernel
+                          << " stride " << stride << " pad " << pad << " ceil " << ceil);
+          CHECK(y == packed(out, want));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("planes: gates in both layouts, also between buffers with different borders") {
+  tern::Rng rng(5);
+  for (const Extents& e : kExtents) {
+    for (const int border : {0, 1}) {
+      const std::int64_t pixels = e.height * e.width;
+      const Codes y = draw(rng, e.channels * pixels, 0, 1), x = draw(rng, e.channels * pixels, 0, 1);
+      Codes t(static_cast<std::size_t>(e.channels)), either(y.size()), mux(y.size());
+      for (std::int64_t c = 0; c < e.channels; ++c) {
+        const auto begin = y.begin() + c * pixels;
+        t[static_cast<std::size_t>(c)] = 2 * std::count(begin, begin + pixels, std::int8_t{1}) > pixels;
+        for (std::int64_t i = c * pixels; i < (c + 1) * pixels; ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          either[at] = y[at] | x[at];
+          mux[at] = t[static_cast<std::size_t>(c)] ? y[at] : either[at];
+        }
+      }
+      const Extents wide{e.channels, e.height, e.width, e.pad + 1}, one{e.channels, 1, 1, 0};
+      const auto check = [&](const auto& yl, const auto& xl, const auto& tl, auto gate, std::int64_t gate_units, std::int64_t tgap_units) {
+        const Bytes yb = packed(yl, y), xb = packed(xl, x);
+        Bytes tb = packed(tl, {}), ob = packed(yl, {});
+        for (std::int64_t i = 0; i < tgap_units; ++i) planes::tgap(yl, yb.data(), tl, tb.data(), i, i + 1);
+        CHECK(tb == packed(tl, t));
+        for (std::int64_t i = 0; i < gate_units; ++i) gate.run(yb.data(), xb.data(), nullptr, ob.data(), i, i + 1);
+        CHECK(ob == packed(yl, either));
+        for (std::int64_t i = 0; i < gate_units; ++i) gate.run(yb.data(), xb.data(), tb.data(), ob.data(), i, i + 1);
+        CHECK(ob == packed(yl, mux));
+      };
+      const kpacked::PlaneCode a{0, 1, border}, b{0, 1, 1 - border};
+      const auto ky = kpacked_of(e, a), kx = kpacked_of(wide, b), kt = kpacked_of(one, a);
+      check(ky, kx, kt, planes::KpackedGate{ky, kx, kt, ky}, e.height, (e.channels + 7) / 8);
+      auto sx = sliced_of(e, b);
+      sx.margin_bits = 512;
+      const auto sy = sliced_of(e, a), st = sliced_of(one, a);
+      check(sy, sx, st, planes::SlicedGate{sy, sx, st, sy}, e.channels, e.channels);
+    }
+  }
+}
