@@ -3,6 +3,7 @@
 // Whatever decodes is encoded again, checked, and, if it is small, run on the reference and the fast path.
 //   tests/fuzz/run.sh packed
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <random>
 
@@ -33,6 +34,15 @@ void mutate(Bytes& bytes, std::size_t begin, std::size_t room) {
   part.resize(LLVMFuzzerMutate(reinterpret_cast<std::uint8_t*>(part.data()), old, part.size()));
   bytes.resize(begin);
   bytes.insert(bytes.end(), part.begin(), part.end());
+}
+
+// Equal bits; NaN has a way to differ from itself.
+bool same_blobs(const tern::packed::Model& a, const tern::packed::Model& b) {
+  return std::equal(a.blobs.begin(), a.blobs.end(), b.blobs.begin(), b.blobs.end(), [](const auto& x, const auto& y) {
+    const auto bits = [](float f, float g) { return std::bit_cast<std::uint32_t>(f) == std::bit_cast<std::uint32_t>(g); };
+    return x.first == y.first && x.second.kind == y.second.kind && x.second.shape == y.second.shape && x.second.i32 == y.second.i32 &&
+           x.second.codes == y.second.codes && std::equal(x.second.f32.begin(), x.second.f32.end(), y.second.f32.begin(), y.second.f32.end(), bits);
+  });
 }
 
 void run(tern::packed::Model model) {
@@ -86,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     tern::packed::Model model = tern::packed::decode(to_bytes(data, size));
     const auto bytes = tern::packed::encode(model);
     const tern::packed::Model again = tern::packed::decode(bytes);
-    if (again.meta != model.meta || again.graph.format() != model.graph.format() || tern::packed::encode(again) != bytes) __builtin_trap();
+    if (again.meta != model.meta || again.graph.format() != model.graph.format() || !same_blobs(again, model)) __builtin_trap();
     run(std::move(model));
   } catch (const tern::Error&) {
   }
