@@ -106,7 +106,8 @@ void bench_layers(const Options& o) {
              table({"kernels", "mean", "lowest", "highest"}, mean_rows));
 }
 
-// FATNN's relations on the K-packed kernels: binary, ternary and 2-bit of one shape in one race.
+// FATNN's relations on the K-packed kernels: binary, ternary and 2-bit of one shape in one race, and ternary in FATNN's own
+// interleaved words with the mask derived (D) and loaded (P).
 void bench_relations(const Options& o) {
   const Isa isa = active_isa();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
@@ -120,19 +121,25 @@ void bench_relations(const Options& o) {
         if (c.kernel.starts_with("kpacked")) all.push_back(std::move(c));
       }
     }
+    LayerProblem ternary = infer::parse_layer(infer::name_of(base));
+    set_codes(ternary, "ternary", o.nonzero);
+    for (auto& c : infer::codec_contenders(ternary, isa)) all.push_back(std::move(c));
     const auto t = infer::race(all, o.rounds, o.seconds);
     const auto whole = [&](std::size_t i) { return t[i].median_us + t[i].pack_median_us; };
     const double slow = t[1].median_us / t[0].median_us, gain = t[2].median_us / t[1].median_us;
+    const bool codec = t.size() == 5;
+    const auto codec_text = [&](std::size_t i) { return codec ? fmt::format("{:.1f}", t[i].median_us) : std::string(); };
     rows.push_back({infer::name_of(base), fmt::format("{:.1f}", t[0].median_us), fmt::format("{:.1f}", t[1].median_us),
-                    fmt::format("{:.1f}", t[2].median_us), fmt::format("{:.2f}", slow), fmt::format("{:.2f}", gain),
+                    codec_text(3), codec_text(4), fmt::format("{:.1f}", t[2].median_us), fmt::format("{:.2f}", slow), fmt::format("{:.2f}", gain),
                     fmt::format("{:.2f}", whole(1) / whole(0)), fmt::format("{:.2f}", whole(2) / whole(1))});
     json.push_back({{"shape", infer::name_of(base)}, {"binary_us", t[0].median_us}, {"ternary_us", t[1].median_us}, {"two_bit_us", t[2].median_us},
                     {"ternary_over_binary", slow}, {"two_bit_over_ternary", gain},
                     {"ternary_over_binary_with_packing", whole(1) / whole(0)}, {"two_bit_over_ternary_with_packing", whole(2) / whole(1)}});
+    if (codec) json.back()["ternary_d_us"] = t[3].median_us, json.back()["ternary_p_us"] = t[4].median_us;
   }
   if (o.common.json) print_json({{"isa", name_of(isa)}, {"relations", json}});
   else fmt::print("K-packed kernels, one thread, batch 1, {}; median microseconds\n{}", name_of(isa),
-                  table({"shape", "binary", "ternary", "2-bit", "ternary/binary", "2-bit/ternary", "with packing", "with packing"}, rows));
+                  table({"shape", "binary", "ternary", "ternary D", "ternary P", "2-bit", "ternary/binary", "2-bit/ternary", "with packing", "with packing"}, rows));
 }
 
 }  // namespace

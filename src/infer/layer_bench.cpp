@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernels/bitsliced/conv.hpp"
+#include "kernels/codec/conv.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "tern/error.hpp"
 #include "tern/layer_bench.hpp"
@@ -15,6 +16,7 @@ namespace tern::infer {
 namespace {
 
 namespace bitsliced = kernels::bitsliced;
+namespace codec = kernels::codec;
 namespace kpacked = kernels::kpacked;
 using kernels::ConvShape;
 using i64 = std::int64_t;
@@ -132,6 +134,25 @@ Contender make_bitsliced(const LayerProblem& p, const std::shared_ptr<const Data
           static_cast<double>(state->conv->adders() * state->conv->tiles()) / adders_per_us(micro)};
 }
 
+Contender make_codec(const std::shared_ptr<const Data>& data, codec::Conv::Keep keep, Isa isa) {
+  struct State {
+    codec::ImageLayout in, out;
+    codec::Conv conv;
+    std::vector<codec::Word> x, y;
+  };
+  const Data& d = *data;
+  const ConvShape& s = d.shape;
+  const codec::ImageLayout in{s.channels, s.height, s.width, s.pad_h, s.pad_w}, out{s.outputs, s.out_height(), s.out_width(), s.pad_h, s.pad_w};
+  auto state = std::make_shared<State>(State{in, out, codec::Conv(s, in, d.w, d.thresholds, keep),
+                                             std::vector<codec::Word>(static_cast<std::size_t>(in.total_words())),
+                                             std::vector<codec::Word>(static_cast<std::size_t>(out.total_words()))});
+  codec::pack(out, std::vector<std::int8_t>(static_cast<std::size_t>(s.outputs * s.out_height() * s.out_width())), state->y);
+  const kpacked::Micro& micro = kpacked::micro_for(isa);
+  return {std::string(keep == codec::Conv::Keep::kDerive ? "codec-D/" : "codec-P/") + micro.name,
+          [state, data] { codec::pack(state->in, data->x, state->x); },
+          [state, &micro] { state->conv.run(micro, state->x, state->out, state->y); }};
+}
+
 double median(std::vector<double> v) {
   std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
   return v[v.size() / 2];
@@ -159,6 +180,13 @@ std::vector<Contender> layer_contenders(const LayerProblem& problem, Isa isa) {
   if (kpacked::Conv::supports(data->shape, code)) out.push_back(make_kpacked(problem, data, isa));
   if (bitsliced::Conv::supports(data->shape, code, code)) out.push_back(make_bitsliced(problem, data, isa));
   return out;
+}
+
+std::vector<Contender> codec_contenders(const LayerProblem& problem, Isa isa) {
+  check(problem, isa);
+  const auto data = std::make_shared<const Data>(make_data(problem));
+  if (problem.lo != -1 || problem.hi != 1 || problem.max_weight != 1 || !codec::Conv::supports(data->shape)) return {};
+  return {make_codec(data, codec::Conv::Keep::kDerive, isa), make_codec(data, codec::Conv::Keep::kPreload, isa)};
 }
 
 std::vector<LayerTiming> race(const std::vector<Contender>& contenders, int rounds, double min_seconds) {

@@ -17,6 +17,17 @@ TEST_CASE("layer benchmark: every family answers, bad problems are refused") {
   CHECK_THROWS_AS(infer::time_layer(small, Isa::kPortable, 0), ValueError);
 }
 
+TEST_CASE("layer benchmark: words of interleaved codes, for ternary problems") {
+  for (const Isa isa : available_isas()) {
+    const auto rows = infer::race(infer::codec_contenders({.channels = 9, .outputs = 16, .size = 8, .stride = 2}, isa), 2, 0.0);
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].kernel.starts_with("codec-D/"));
+    CHECK(rows[1].kernel.starts_with("codec-P/"));
+  }
+  CHECK(infer::codec_contenders({.outputs = 5, .size = 8}, Isa::kPortable).empty());
+  CHECK(infer::codec_contenders({.size = 8, .lo = 0}, Isa::kPortable).empty());
+}
+
 TEST_CASE("layer benchmark: others take their turns") {
   int packs = 0, runs = 0;
   const auto rows = infer::race({{"mine", [&] { ++packs; }, [&] { ++runs; }}, {"dense", {}, [&] { ++runs; }, 2.5}}, 3, 0);

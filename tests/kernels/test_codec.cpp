@@ -3,6 +3,8 @@
 
 #include "catch.hpp"
 #include "kernels/codec/codec.hpp"
+#include "kernels/codec/conv.hpp"
+#include "kernels/exact.hpp"
 #include "kernels/reference/dense.hpp"
 #include "tern/rng.hpp"
 
@@ -117,5 +119,58 @@ TEST_CASE("codec: convolution through the packed column matrix") {
     reference::conv_codes(d, x.data(), w.data(), want.data());
     codec::conv(d, x, w, got);
     REQUIRE(got == want);
+  }
+}
+
+TEST_CASE("codec: both variants of the convolution equal the definition on every instruction set") {
+  Rng rng(8);
+  const auto pick = [&](std::int64_t lo, std::int64_t hi) { return lo + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))); };
+  for (int round = 0; round < 60; ++round) {
+    ConvShape d;
+    d.channels = pick(1, 100);
+    d.outputs = 8 * pick(1, 9);
+    d.kernel_h = pick(1, 4);
+    d.kernel_w = pick(1, 3);
+    d.stride_h = d.stride_w = pick(1, 2);
+    d.dilation_h = d.dilation_w = pick(1, 2);
+    d.pad_h = pick(0, 2);
+    d.pad_w = pick(0, 2);
+    d.height = d.dilation_h * (d.kernel_h - 1) + pick(1, 9);
+    d.width = d.dilation_w * (d.kernel_w - 1) + pick(1, 12);
+    const auto x = random_codes(rng, d.channels * d.height * d.width, -1, 1), w = random_codes(rng, d.outputs * d.k(), -1, 1);
+    const std::int64_t pixels = d.out_height() * d.out_width();
+    std::vector<std::int32_t> acc(static_cast<std::size_t>(d.outputs * pixels)), t;
+    reference::conv_codes(d, x.data(), w.data(), acc.data());
+    for (std::int64_t o = 0; o < d.outputs; ++o) {
+      t.push_back(static_cast<std::int32_t>(pick(-9, 2)));
+      t.push_back(t.back() + static_cast<std::int32_t>(pick(0, 7)));
+    }
+    std::vector<std::int8_t> want;
+    for (std::size_t i = 0; i < acc.size(); ++i) {
+      want.push_back(static_cast<std::int8_t>(exact::quantize(acc[i], std::span(t).subspan(i / static_cast<std::size_t>(pixels) * 2, 2), false, -1)));
+    }
+    const codec::ImageLayout in{d.channels, d.height, d.width, d.pad_h + pick(0, 1), d.pad_w + pick(0, 1)};
+    const codec::ImageLayout out{d.outputs, d.out_height(), d.out_width(), pick(0, 1), pick(0, 2)};
+    std::vector<codec::Word> image(static_cast<std::size_t>(in.total_words()));
+    codec::pack(in, x, image);
+    std::vector<std::int8_t> back(x.size());
+    codec::unpack(in, image, back);
+    REQUIRE(back == x);
+    for (const auto keep : {codec::Conv::Keep::kDerive, codec::Conv::Keep::kPreload}) {
+      const codec::Conv conv(d, in, w, t, keep);
+      for (const Isa isa : available_isas()) {
+        INFO(name_of(isa) << " round " << round);
+        std::vector<codec::Word> y(static_cast<std::size_t>(out.total_words()));
+        codec::pack(out, std::vector<std::int8_t>(want.size(), 0), y);
+        conv.run(kpacked::micro_for(isa), image, out, y);
+        std::vector<std::int8_t> got(want.size());
+        codec::unpack(out, y, got);
+        REQUIRE(got == want);
+        // What is no result is left as it was: the next layer reads it.
+        std::vector<codec::Word> clean(y.size());
+        codec::pack(out, want, clean);
+        REQUIRE(y == clean);
+      }
+    }
   }
 }

@@ -22,7 +22,7 @@ struct Task {
   const std::int32_t* pixels;    ///< byte of each output pixel's first tap
   const std::int32_t* offsets;   ///< [chunks], bytes
   std::int64_t chunks;
-  const std::uint64_t* weights;  ///< [digits][chunks][s, nz][8 lanes], aligned to 64 bytes
+  const std::uint64_t* weights;  ///< [digits][chunks][s, nz][8 lanes], aligned to 64 bytes; [chunks][y][8 lanes] if derived
   int digits;
   int planes;
   bool thermometer;              ///< all planes weigh 1; else plane k weighs 2^k
@@ -33,6 +33,9 @@ struct Micro {
   const char* name;
   /// acc: [pixels][8]
   void (*accumulate)(const Task& task, std::int64_t pixels, std::int32_t* acc);
+  /// The same for words of interleaved two-bit codes (kernels/codec) as both x and s, one digit and one plane: nz has 11 where
+  /// the two bits of s agree, found in the loop instead of loaded.
+  void (*accumulate_derived)(const Task& task, std::int64_t pixels, std::int32_t* acc);
   /// Bit `lane` of out[j * level_step + at[i]] = acc[i][lane] >= thresholds[j][lane], i < pixels, j < levels.
   void (*threshold)(const std::int32_t* acc, std::int64_t pixels, const std::int32_t* thresholds, int levels,
                     std::uint8_t* out, const std::int32_t* at, std::int64_t level_step);

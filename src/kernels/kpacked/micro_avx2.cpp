@@ -14,6 +14,10 @@ struct Ops {
   static V add64(V a, V b) { return _mm256_add_epi64(a, b); }
   static V add8(V a, V b) { return _mm256_add_epi8(a, b); }
   static V match(V x, V s, V nz) { return _mm256_andnot_si256(_mm256_xor_si256(x, s), nz); }
+  static V agreeing(V s) {
+    const V differ = _mm256_and_si256(_mm256_xor_si256(s, _mm256_srli_epi64(s, 1)), _mm256_set1_epi8(0x55));
+    return _mm256_xor_si256(_mm256_or_si256(differ, _mm256_slli_epi64(differ, 1)), _mm256_set1_epi8(-1));
+  }
   static V count(V v) {
     const V table = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
     const V nibble = _mm256_set1_epi8(15);
@@ -62,5 +66,5 @@ void threshold_floats(const float* v, std::int64_t pixels, const float* threshol
 #include "kernels/kpacked/micro_impl.hpp"
 
 namespace tern::kernels::kpacked {
-const Micro kMicroAvx2 = {"avx2", accumulate, threshold, threshold_floats};
+const Micro kMicroAvx2 = {"avx2", accumulate, accumulate_derived, threshold, threshold_floats};
 }  // namespace tern::kernels::kpacked

@@ -14,6 +14,12 @@ struct Ops {
   static V add64(V a, V b) { return _mm512_add_epi64(a, b); }
   // Truth table of nz & ~(x ^ s) for (x, s, nz): 1 at 001 and 111.
   static V match(V x, V s, V nz) { return _mm512_ternarylogic_epi64(x, s, nz, 0x82); }
+  // (s ^ s >> 1) & 01.. is 0x28 at (s, s >> 1, 01..): 1 at 011 and 101; the last line is ~(a | b).
+  static V agreeing(V s) {
+    const V differ = _mm512_ternarylogic_epi64(s, _mm512_srli_epi64(s, 1), _mm512_set1_epi8(0x55), 0x28);
+    const V other = _mm512_slli_epi64(differ, 1);
+    return _mm512_ternarylogic_epi64(differ, other, other, 0x03);
+  }
   static V count(V v) { return _mm512_popcnt_epi64(v); }
   static V widen(V v) { return v; }
   static V add8(V a, V) { return a; }
@@ -30,5 +36,5 @@ struct Ops {
 #include "kernels/kpacked/threshold_avx512.hpp"
 
 namespace tern::kernels::kpacked {
-const Micro kMicroAvx512Vpopcnt = {"avx512vpopcnt", accumulate, threshold, threshold_floats};
+const Micro kMicroAvx512Vpopcnt = {"avx512vpopcnt", accumulate, accumulate_derived, threshold, threshold_floats};
 }  // namespace tern::kernels::kpacked

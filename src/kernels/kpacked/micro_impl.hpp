@@ -1,6 +1,7 @@
 // Body of accumulate(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage throughout):
 //   V            a vector of kLanes64 words           load, broadcast, zero, add64 (word-wise sum)
 //   match        nz & ~(x ^ s)
+//   agreeing     11 in the pairs of bits of a word that are equal, 00 in the others
 //   count        population count, per byte if kBytes, else per word
 //   widen        per-word sums of bytes
 //   add8         byte-wise sum
@@ -30,15 +31,18 @@ inline void clear(typename Ops::V (&sums)[T][kVecs]) {
     for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::zero();
 }
 
-// Adds the counts of chunks begin .. end - 1 to sums[pixel][vector], or to bytes likewise.
-template <int T>
+// Adds the counts of chunks begin .. end - 1 to sums[pixel][vector], or to bytes likewise. Derive: nz from s.
+template <int T, bool Derive>
 inline void add_chunks(const std::uint8_t* const (&x)[T], i64 plane, const std::int32_t* offsets, i64 begin, i64 end,
                        const std::uint64_t* w, typename Ops::V (&sums)[T][kVecs]) {
   for (i64 i = begin; i < end; ++i) {
     const i64 at = plane + offsets[i];
-    const std::uint64_t* wi = w + i * 16;
+    const std::uint64_t* wi = w + i * (Derive ? 8 : 16);
     for (int v = 0; v < kVecs; ++v) {
-      const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64), nz = Ops::load(wi + 8 + v * Ops::kLanes64);
+      const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64);
+      typename Ops::V nz;
+      if constexpr (Derive) nz = Ops::agreeing(s);
+      else nz = Ops::load(wi + 8 + v * Ops::kLanes64);
       for (int t = 0; t < T; ++t) {
         const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(x[t] + at)), s, nz));
         if constexpr (Ops::kBytes) sums[t][v] = Ops::add8(sums[t][v], c);
@@ -49,7 +53,7 @@ inline void add_chunks(const std::uint8_t* const (&x)[T], i64 plane, const std::
 }
 
 // Adds the counts of all chunks of one weight digit and one plane to sums[pixel][vector].
-template <int T>
+template <int T, bool Derive>
 inline void add_counts(const std::uint8_t* const (&x)[T], i64 plane, const std::int32_t* offsets, i64 chunks,
                        const std::uint64_t* w, typename Ops::V (&sums)[T][kVecs]) {
   if constexpr (Ops::kBytes) {
@@ -57,16 +61,16 @@ inline void add_counts(const std::uint8_t* const (&x)[T], i64 plane, const std::
     for (i64 begin = 0; begin < chunks; begin += kRun) {
       typename Ops::V bytes[T][kVecs];
       clear<T>(bytes);
-      add_chunks<T>(x, plane, offsets, begin, chunks - begin < kRun ? chunks : begin + kRun, w, bytes);
+      add_chunks<T, Derive>(x, plane, offsets, begin, chunks - begin < kRun ? chunks : begin + kRun, w, bytes);
       for (int t = 0; t < T; ++t)
         for (int v = 0; v < kVecs; ++v) sums[t][v] = Ops::add64(sums[t][v], Ops::widen(bytes[t][v]));
     }
   } else {
-    add_chunks<T>(x, plane, offsets, 0, chunks, w, sums);
+    add_chunks<T, Derive>(x, plane, offsets, 0, chunks, w, sums);
   }
 }
 
-template <int T>
+template <int T, bool Derive>
 void tile(const Task& task, const std::int32_t* pixels, std::int32_t* acc) {
   const std::uint8_t* x[T];
   for (int t = 0; t < T; ++t) {
@@ -80,7 +84,7 @@ void tile(const Task& task, const std::int32_t* pixels, std::int32_t* acc) {
       typename Ops::V sums[T][kVecs];
       clear<T>(sums);
       for (int k = g; k < g + together; ++k) {
-        add_counts<T>(x, k * task.plane_bytes, task.offsets, task.chunks, w, sums);
+        add_counts<T, Derive>(x, k * task.plane_bytes, task.offsets, task.chunks, w, sums);
       }
       for (int t = 0; t < T; ++t)
         for (int v = 0; v < kVecs; ++v) Ops::add_low(sums[t][v], d + g, acc + 8 * t + v * Ops::kLanes64);
@@ -88,17 +92,20 @@ void tile(const Task& task, const std::int32_t* pixels, std::int32_t* acc) {
   }
 }
 
-void accumulate(const Task& task, i64 pixels, std::int32_t* acc) {
+template <bool Derive>
+void accumulate_tiles(const Task& task, i64 pixels, std::int32_t* acc) {
   const std::int32_t* at = task.pixels;
   constexpr int T = Ops::kTile;
-  for (; pixels >= T; pixels -= T, at += T, acc += T * 8) tile<T>(task, at, acc);
+  for (; pixels >= T; pixels -= T, at += T, acc += T * 8) tile<T, Derive>(task, at, acc);
   if constexpr (T > 4) {
-    for (; pixels >= 4; pixels -= 4, at += 4, acc += 4 * 8) tile<4>(task, at, acc);
+    for (; pixels >= 4; pixels -= 4, at += 4, acc += 4 * 8) tile<4, Derive>(task, at, acc);
   }
   if constexpr (T > 2) {
-    for (; pixels >= 2; pixels -= 2, at += 2, acc += 2 * 8) tile<2>(task, at, acc);
+    for (; pixels >= 2; pixels -= 2, at += 2, acc += 2 * 8) tile<2, Derive>(task, at, acc);
   }
-  for (; pixels > 0; --pixels, ++at, acc += 8) tile<1>(task, at, acc);
+  for (; pixels > 0; --pixels, ++at, acc += 8) tile<1, Derive>(task, at, acc);
 }
+void accumulate(const Task& task, i64 pixels, std::int32_t* acc) { accumulate_tiles<false>(task, pixels, acc); }
+void accumulate_derived(const Task& task, i64 pixels, std::int32_t* acc) { accumulate_tiles<true>(task, pixels, acc); }
 
 }  // namespace

@@ -14,6 +14,10 @@ struct Ops {
   static V add64(V a, V b) { return vaddq_u64(a, b); }
   static V add8(V a, V b) { return vreinterpretq_u64_u8(vaddq_u8(vreinterpretq_u8_u64(a), vreinterpretq_u8_u64(b))); }
   static V match(V x, V s, V nz) { return vbicq_u64(nz, veorq_u64(x, s)); }
+  static V agreeing(V s) {
+    const V differ = vandq_u64(veorq_u64(s, vshrq_n_u64(s, 1)), vdupq_n_u64(0x5555555555555555u));
+    return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(vorrq_u64(differ, vshlq_n_u64(differ, 1)))));
+  }
   static V count(V v) { return vreinterpretq_u64_u8(vcntq_u8(vreinterpretq_u8_u64(v))); }
   static V widen(V v) { return vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(vreinterpretq_u8_u64(v)))); }
   static void add_low(V v, int shift, std::int32_t* to) {
@@ -57,5 +61,5 @@ void threshold_floats(const float* v, std::int64_t pixels, const float* threshol
 #include "kernels/kpacked/micro_impl.hpp"
 
 namespace tern::kernels::kpacked {
-const Micro kMicroNeon = {"neon", accumulate, threshold, threshold_floats};
+const Micro kMicroNeon = {"neon", accumulate, accumulate_derived, threshold, threshold_floats};
 }  // namespace tern::kernels::kpacked

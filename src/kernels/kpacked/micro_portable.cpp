@@ -13,6 +13,10 @@ struct Ops {
   static V add64(V a, V b) { return a + b; }
   static V add8(V a, V b) { return a + b; }
   static V match(V x, V s, V nz) { return nz & ~(x ^ s); }
+  static V agreeing(V s) {
+    const V differ = (s ^ s >> 1) & 0x5555555555555555u;
+    return ~(differ | differ << 1);
+  }
   static V count(V v) {
     v -= v >> 1 & 0x5555555555555555u;
     v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
@@ -32,5 +36,5 @@ struct Ops {
 #include "kernels/kpacked/threshold_scalar.hpp"
 
 namespace tern::kernels::kpacked {
-const Micro kMicroPortable = {"portable", accumulate, threshold, threshold_floats};
+const Micro kMicroPortable = {"portable", accumulate, accumulate_derived, threshold, threshold_floats};
 }  // namespace tern::kernels::kpacked
