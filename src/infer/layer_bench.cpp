@@ -136,21 +136,21 @@ Contender make_bitsliced(const LayerProblem& p, const std::shared_ptr<const Data
 
 Contender make_codec(const std::shared_ptr<const Data>& data, codec::Conv::Keep keep, Isa isa) {
   struct State {
-    codec::ImageLayout in, out;
+    codec::ImageLayout in;
     codec::Conv conv;
     std::vector<codec::Word> x, y;
   };
   const Data& d = *data;
   const ConvShape& s = d.shape;
   const codec::ImageLayout in{s.channels, s.height, s.width, s.pad_h, s.pad_w}, out{s.outputs, s.out_height(), s.out_width(), s.pad_h, s.pad_w};
-  auto state = std::make_shared<State>(State{in, out, codec::Conv(s, in, d.w, d.thresholds, keep),
+  auto state = std::make_shared<State>(State{in, codec::Conv(s, in, out, d.w, d.thresholds, keep),
                                              std::vector<codec::Word>(static_cast<std::size_t>(in.total_words())),
                                              std::vector<codec::Word>(static_cast<std::size_t>(out.total_words()))});
   codec::pack(out, std::vector<std::int8_t>(static_cast<std::size_t>(s.outputs * s.out_height() * s.out_width())), state->y);
   const kpacked::Micro& micro = kpacked::micro_for(isa);
   return {std::string(keep == codec::Conv::Keep::kDerive ? "codec-D/" : "codec-P/") + micro.name,
           [state, data] { codec::pack(state->in, data->x, state->x); },
-          [state, &micro] { state->conv.run(micro, state->x, state->out, state->y); }};
+          [state, &micro] { state->conv.run(micro, state->x, state->y); }};
 }
 
 double median(std::vector<double> v) {

@@ -157,12 +157,12 @@ TEST_CASE("codec: both variants of the convolution equal the definition on every
     codec::unpack(in, image, back);
     REQUIRE(back == x);
     for (const auto keep : {codec::Conv::Keep::kDerive, codec::Conv::Keep::kPreload}) {
-      const codec::Conv conv(d, in, w, t, keep);
+      const codec::Conv conv(d, in, out, w, t, keep);
       for (const Isa isa : available_isas()) {
         INFO(name_of(isa) << " round " << round);
         std::vector<codec::Word> y(static_cast<std::size_t>(out.total_words()));
         codec::pack(out, std::vector<std::int8_t>(want.size(), 0), y);
-        conv.run(kpacked::micro_for(isa), image, out, y);
+        conv.run(kpacked::micro_for(isa), image, y);
         std::vector<std::int8_t> got(want.size());
         codec::unpack(out, y, got);
         REQUIRE(got == want);

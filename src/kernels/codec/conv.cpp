@@ -47,12 +47,15 @@ void unpack(const ImageLayout& d, std::span<const Word> image, std::span<std::in
   }
 }
 
-Conv::Conv(const ConvShape& shape, const ImageLayout& input, std::span<const std::int8_t> w, std::span<const std::int32_t> thresholds,
-           Keep keep)
+Conv::Conv(const ConvShape& shape, const ImageLayout& input, const ImageLayout& output, std::span<const std::int8_t> w,
+           std::span<const std::int32_t> thresholds, Keep keep)
     : shape_(shape), keep_(keep), blocks_(shape.outputs / kBlock) {
   const auto bytes = [](std::int64_t words) { return static_cast<std::int32_t>(words * static_cast<std::int64_t>(sizeof(Word))); };
   for (std::int64_t p = 0; p < shape.out_height(); ++p) {
-    for (std::int64_t q = 0; q < shape.out_width(); ++q) pixels_.push_back(bytes(input.at(p * shape.stride_h - shape.pad_h, q * shape.stride_w - shape.pad_w)));
+    for (std::int64_t q = 0; q < shape.out_width(); ++q) {
+      pixels_.push_back(bytes(input.at(p * shape.stride_h - shape.pad_h, q * shape.stride_w - shape.pad_w)));
+      out_pixels_.push_back(bytes(output.at(p, q)));
+    }
   }
   const std::int64_t words = input.words(), taps = shape.kernel_h * shape.kernel_w, chunks = taps * words;
   for (std::int64_t r = 0; r < shape.kernel_h; ++r) {
@@ -87,7 +90,7 @@ Conv::Conv(const ConvShape& shape, const ImageLayout& input, std::span<const std
   }
 }
 
-void Conv::run(const kpacked::Micro& micro, std::span<const Word> image, const ImageLayout& output, std::span<Word> out) const {
+void Conv::run(const kpacked::Micro& micro, std::span<const Word> image, std::span<Word> out) const {
   constexpr std::int64_t kRun = 64;
   alignas(64) std::array<std::int32_t, kRun * kBlock> acc;
   std::array<std::uint8_t, 2 * kRun> masks;
@@ -99,7 +102,8 @@ void Conv::run(const kpacked::Micro& micro, std::span<const Word> image, const I
   task.chunks = static_cast<std::int64_t>(offsets_.size());
   task.digits = task.planes = 1;
   task.thermometer = true;
-  const std::int64_t pixels = output.height * output.width, block_words = task.chunks * kBlock * (keep_ == Keep::kPreload ? 2 : 1);
+  const auto pixels = static_cast<std::int64_t>(pixels_.size());
+  const std::int64_t block_words = task.chunks * kBlock * (keep_ == Keep::kPreload ? 2 : 1);
   for (std::int64_t b = 0; b < blocks_; ++b) {
     task.weights = weights_.data() + b * block_words;
     task.correction = correction_.data() + b * kBlock;
@@ -113,8 +117,7 @@ void Conv::run(const kpacked::Micro& micro, std::span<const Word> image, const I
         // Bit 0 of a code: the first threshold is reached; bit 1: the second one as well.
         const auto lane = static_cast<std::size_t>(i);
         const auto codes = static_cast<std::uint16_t>(kSpread[masks[lane]] | kSpread[masks[lane + kRun]] << 1);
-        const std::int64_t at = output.at((first + i) / output.width, (first + i) % output.width);
-        std::memcpy(to + at * static_cast<std::int64_t>(sizeof(Word)), &codes, 2);
+        std::memcpy(to + out_pixels_[static_cast<std::size_t>(first + i)], &codes, 2);
       }
     }
   }

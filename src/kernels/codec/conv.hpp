@@ -41,11 +41,11 @@ class Conv {
   static bool supports(const ConvShape& shape) { return shape.groups == 1 && shape.outputs % kpacked::kBlock == 0; }
   /// `w`: codes [outputs][channels][kernel_h][kernel_w]. `thresholds`: [outputs][2], ascending: the results' codes are
   /// -1 + how many of them acc reaches.
-  Conv(const ConvShape& shape, const ImageLayout& input, std::span<const std::int8_t> w, std::span<const std::int32_t> thresholds,
-       Keep keep);
+  Conv(const ConvShape& shape, const ImageLayout& input, const ImageLayout& output, std::span<const std::int8_t> w,
+       std::span<const std::int32_t> thresholds, Keep keep);
 
-  /// The whole layer, words in, words out; `output` has been packed once, so that its border is there.
-  void run(const kpacked::Micro& micro, std::span<const Word> image, const ImageLayout& output, std::span<Word> out) const;
+  /// The whole layer, words in, words out; something has been packed into `out` before, so that its border is there.
+  void run(const kpacked::Micro& micro, std::span<const Word> image, std::span<Word> out) const;
   std::int64_t weight_bytes() const { return static_cast<std::int64_t>(weights_.size() * sizeof(Word)); }
 
  private:
@@ -54,6 +54,7 @@ class Conv {
   std::int64_t blocks_;
   std::vector<std::int32_t> pixels_;       // byte of each output pixel's first tap
   std::vector<std::int32_t> offsets_;      // bytes, from the first tap
+  std::vector<std::int32_t> out_pixels_;   // byte of each output pixel
   AlignedVector<Word> weights_;            // [block][word][y, keep][8], without keep if it is derived
   std::vector<std::int32_t> correction_;   // [block][8]
   std::vector<std::int32_t> thresholds_;   // [block][2][8]
