@@ -142,6 +142,31 @@ TEST_CASE("session: padded pixels of several codes around one value, and of none
   }
 }
 
+TEST_CASE("session: infinite values meet zero weights the same way everywhere") {
+  Builder b(19);
+  const std::string x = b.affine(b.conv(b.input("2x6x6"), 4, 3, 3, {}, kPad1));
+  b.model.blobs[x + ".k1"].f32.assign(4, 3e38f);
+  const std::string y = b.affine(x);  // beyond the largest float
+  b.model.blobs[y + ".k1"].f32.assign(4, 3e38f);
+  const std::string c = b.conv(y, 3, 1, 1, {}), d = b.conv(y, 3, 1, 1, {.max_code = 1});
+  for (const std::string& node : {c, d}) {
+    auto& w = b.model.blobs[node + ".weight"];
+    if (!w.f32.empty()) w.f32[1] = w.f32[6] = 0;
+    else w.codes[1] = w.codes[6] = 0;
+  }
+  b.plain("add", {c, d});
+  const auto images = b.images(1);
+  infer::Session reference(b.model, {.isa = Isa::kReference});
+  const auto want = reference.run(images, 1);
+  CHECK(std::any_of(want.begin(), want.end(), [](float v) { return std::isnan(v); }));
+  for (const Isa isa : available_isas()) {
+    infer::Session fast(b.model, {.isa = isa});
+    const auto got = fast.run(images, 1);
+    REQUIRE(got.size() == want.size());
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK((got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]))));
+  }
+}
+
 TEST_CASE("session: shifts of real values and of codes") {
   Builder b(18);
   const std::string x = b.affine(b.conv(b.input("2x9x7"), 8, 3, 3, {}, kPad1));

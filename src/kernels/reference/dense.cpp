@@ -1,6 +1,7 @@
 #include "kernels/reference/dense.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/exact.hpp"
 
@@ -32,7 +33,7 @@ void convolve(const ConvShape& d, const X* x, const X* w, Sum* y) {
       for (std::int64_t r = 0; r < d.kernel_h; ++r) {
         for (std::int64_t s = 0; s < d.kernel_w; ++s) {
           const auto weight = static_cast<Sum>(*w++);
-          if (weight == Sum{0}) continue;
+          if (std::is_integral_v<Sum> && weight == Sum{0}) continue;  // in floats 0 times infinity is no zero
           const std::int64_t down = r * d.dilation_h - d.pad_h, right = s * d.dilation_w - d.pad_w;
           const Range p = inside(d.height, rows, d.stride_h, down), q = inside(d.width, cols, d.stride_w, right);
           for (std::int64_t i = p.begin; i < p.end; ++i) {
