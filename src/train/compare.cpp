@@ -169,10 +169,11 @@ std::string compare_markdown(const std::vector<CompareRow>& rows) {
   std::string out =
       "| weights | activations | accuracy % | spread | gap to fp32 | loss | zero weights (lowest..highest layer) | packed bytes | s a run | seeds |\n"
       "|---|---|---|---|---|---|---|---|---|---|\n";
+  const bool has_fp32 = std::any_of(rows.begin(), rows.end(), [](const CompareRow& r) { return is_fp32(r.pair); });
   for (const CompareRow& r : rows) {
     const bool quantized = r.pair.weights != "none";
-    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.2f} | {:.4f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts, 100 * r.mean,
-                       100 * r.spread, 100 * r.gap, r.loss,
+    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {} | {:.4f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts, 100 * r.mean,
+                       100 * r.spread, has_fp32 ? fmt::format("{:.2f}", 100 * r.gap) : "", r.loss,
                        quantized ? fmt::format("{:.3f} ({:.3f}..{:.3f})", r.zero_share, r.lowest_zero_share, r.highest_zero_share) : "",
                        r.packed_bytes, r.seconds, r.accuracies.size());
   }
