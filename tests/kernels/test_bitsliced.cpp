@@ -55,13 +55,14 @@ std::vector<std::int8_t> definition(const Problem& p) {
 
 // Runs the tiles in a scrambled order. Every buffer starts full of junk and lies between pages that nobody may touch: first
 // with its end at the page behind, then with its start at the page in front.
-std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out, bool flush_end = true) {
+std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out, bool flush_end = true,
+                                bitsliced::Plan plan = {0, 0}) {
   const ConvShape& d = p.d;
   SlicedLayout in{p.in, d.channels, d.height, d.width, d.width + d.pad_w + extra_in, 0};
   const i64 pitch = std::max(Conv::output_pitch(d, in.pitch), d.out_width()) + extra_out;
   in.margin_bits = Conv::margin_bits(d, std::max(pitch, in.pitch));
   const SlicedLayout out{p.out, d.outputs, d.out_height(), d.out_width(), pitch, pick(*std::make_unique<Rng>(1), 0, 9)};
-  const Conv conv({d, in, out, p.w.data(), p.t.data(), p.flip.data()}, micro);
+  const Conv conv({d, in, out, p.w.data(), p.t.data(), p.flip.data(), plan}, micro);
   using Bytes = testing::Guarded<u8>;
   const Bytes x(static_cast<std::size_t>(in.total_bytes()), flush_end), y(static_cast<std::size_t>(out.total_bytes()), flush_end);
   const Bytes prepared(static_cast<std::size_t>(conv.prepared_bytes()), flush_end), panel(static_cast<std::size_t>(conv.panel_bytes()), flush_end);
@@ -175,6 +176,89 @@ TEST_CASE("bitsliced: several blocks of taps, groups that begin within one, all 
   }
 }
 
+TEST_CASE("bitsliced: patterns of signs are numbered as taking apart wants them") {
+  CHECK(bitsliced::patterns(4) == 40);
+  for (int outputs = 1; outputs <= bitsliced::kMaxBundle; ++outputs) {
+    std::vector<int> met(static_cast<std::size_t>(bitsliced::patterns(outputs)), 0);
+    int zero = 0, all = 1;
+    for (int g = 0; g < outputs; ++g) all *= 3;
+    for (int n = 0; n < all; ++n) {
+      std::array<std::int8_t, 4> signs{}, opposite{};
+      for (int g = 0, rest = n; g < outputs; ++g, rest /= 3) {
+        signs[static_cast<std::size_t>(g)] = static_cast<std::int8_t>(rest % 3 - 1);
+        opposite[static_cast<std::size_t>(g)] = static_cast<std::int8_t>(1 - rest % 3);
+      }
+      const auto p = bitsliced::pattern_of(signs.data(), outputs), q = bitsliced::pattern_of(opposite.data(), outputs);
+      CHECK(p.index == q.index);
+      CHECK(p.sign == -q.sign);
+      if (p.sign == 0) ++zero;
+      else ++met[static_cast<std::size_t>(p.index)];
+    }
+    CHECK(zero == 1);
+    CHECK(std::all_of(met.begin(), met.end(), [](int n) { return n == 2; }));
+  }
+}
+
+TEST_CASE("bitsliced: bundles of every size, in blocks of every size, with and without resting sums") {
+  Rng rng(5);
+  const std::array<std::array<int, 4>, 5> kinds = {{{-1, 1, -1, 1}, {0, 1, 0, 1}, {0, 2, 0, 3}, {0, 3, -1, 1}, {-2, 1, 0, 1}}};
+  for (int round = 0; round < 60; ++round) {
+    ConvShape d;
+    d.groups = round % 5 == 4 ? pick(rng, 2, 3) : 1;
+    d.channels = d.groups * pick(rng, 1, 20);
+    d.outputs = d.groups * pick(rng, 1, 15);
+    d.kernel_h = pick(rng, 1, 3);
+    d.kernel_w = pick(rng, 1, 3);
+    d.pad_h = pick(rng, 0, 1);
+    d.pad_w = pick(rng, 0, 1);
+    d.height = d.kernel_h + pick(rng, 0, 12);
+    d.width = d.kernel_w + pick(rng, 0, 66);
+    const auto& k = kinds[static_cast<std::size_t>(round) % kinds.size()];
+    const Problem p = random_problem(rng, d, {k[0], k[1]}, {k[2], k[3]}, 1);
+    const auto want = definition(p);
+    for (i64 bundle = 1; bundle <= bitsliced::kMaxBundle; ++bundle) {
+      const bitsliced::Plan plan{bundle, round % 2 == 0 ? d.k() * d.groups : pick(rng, 1, d.k() * d.groups)};
+      INFO("round " << round << " bundle " << bundle << " block " << plan.block << " k " << d.k() << " outputs " << d.outputs);
+      for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, round % 4 < 2, plan) == want);
+    }
+  }
+}
+
+TEST_CASE("bitsliced: more columns than may rest at a time") {
+  Rng rng(6);
+  ConvShape d;
+  d.channels = 8;
+  d.outputs = 203;
+  d.height = d.width = 4;
+  d.kernel_h = d.kernel_w = 3;
+  d.pad_h = d.pad_w = 1;
+  const Problem p = random_problem(rng, d, {-1, 1}, {-1, 1}, 1);
+  const auto want = definition(p);
+  for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, true, {4, 30}) == want);
+}
+
+TEST_CASE("bitsliced: stride and phases without a pixel") {
+  Rng rng(7);
+  for (i64 round = 0; round < 80; ++round) {
+    ConvShape d;
+    d.channels = pick(rng, 1, 3);
+    d.outputs = pick(rng, 1, 3);
+    d.kernel_h = pick(rng, 1, 5);
+    d.kernel_w = pick(rng, 1, 5);
+    d.stride_h = pick(rng, 1, 4);
+    d.stride_w = pick(rng, 1, 70);
+    d.pad_h = pick(rng, 0, 6);
+    d.pad_w = pick(rng, 0, 6);
+    d.height = std::max<i64>(1, d.kernel_h - 2 * d.pad_h) + pick(rng, 0, 4);
+    d.width = std::max<i64>(1, d.kernel_w - 2 * d.pad_w) + pick(rng, 0, round % 2 == 0 ? 4 : 200);
+    const Problem p = random_problem(rng, d, {-1, 1}, {-1, 1}, 1);
+    const auto want = definition(p);
+    INFO("H " << d.height << " W " << d.width << " R " << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h << "," << d.stride_w
+              << " pad " << d.pad_h << "," << d.pad_w);
+    for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), round % 3, 0, round % 2 == 0) == want);
+  }
+}
+
 TEST_CASE("bitsliced: the largest counts fit") {
   Rng rng(3);
   for (const i64 channels : {7, 28, 113, 227}) {  // 63, 252, 1017, 2043 weights: around the sizes of a count
@@ -191,6 +275,10 @@ TEST_CASE("bitsliced: the largest counts fit") {
     const auto k = static_cast<std::int32_t>(d.k());
     p.t = {k, k + 1, k, k - 1};  // reached, not reached; flipped: -k <= ..
     const auto want = definition(p);
-    for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0) == want);
+    for (i64 bundle = 1; bundle <= bitsliced::kMaxBundle; ++bundle) {
+      for (const i64 block : {d.k(), d.k() / 3}) {
+        for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, true, {bundle, block}) == want);
+      }
+    }
   }
 }

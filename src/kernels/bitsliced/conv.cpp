@@ -5,11 +5,24 @@
 #include <cstdlib>
 #include <limits>
 
+#include "kernels/bitsliced/bits.hpp"
+
 namespace tern::kernels::bitsliced {
 namespace {
 
-// Of the first-level cache (32 to 48 KiB); the rest is for lists and counts.
-constexpr i64 kBlockBytes = 32 << 10;
+// Of the second-level cache, for the sums of one chunk of columns. Each chunk fills the panels again.
+constexpr i64 kChunkBytes = 256 << 10;
+// Panels above this leave the first-level cache.
+constexpr i64 kFarBytes = 48 << 10;
+
+// The smallest of `sizes` whose two's complement numbers hold low .. high, and one more on either side.
+template <std::size_t N>
+int fitting(const int (&sizes)[N], i64 low, i64 high) {
+  for (const int bits : sizes) {
+    if (std::max(high, -low) + 1 < (i64{1} << (bits - 1))) return bits;
+  }
+  return sizes[N - 1];
+}
 
 i64 floor_div(i64 a, i64 b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
@@ -67,7 +80,9 @@ Conv::Conv(const Spec& spec, const Micro& micro) : shape_(spec.shape), in_(spec.
   const i64 vector_bits = 8 * micro.vector_bytes;
   tiles_ = (out_.stream_bits() + vector_bits - 1) / vector_bits;
   place_taps();
-  make_passes(spec);
+  const std::vector<std::int8_t> weights = oriented(spec);
+  find_ranges(weights);
+  make_passes(weights, spec.plan);
   make_constants(spec);
   valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
   for (i64 y = 0; y < out_.height; ++y) {
@@ -97,71 +112,101 @@ void Conv::place_taps() {
       const i64 rows = in_place_ ? off.rows : off.rows - r.low_rows;
       const i64 cols = in_place_ ? off.cols : off.cols - r.low_cols;
       const i64 bit = rows * out_.pitch + cols;
-      taps_.push_back({phase * phase_.total_bytes() + phase_.front_bytes() + (bit >> 6) * 8, static_cast<int>(bit & 63)});
+      const i64 start = 8 * (phase * phase_.total_bytes() + phase_.front_bytes()) + bit;
+      const bool near = col > 0 && start >= 8 * taps_.back().offset && start < 8 * taps_.back().offset + 64;
+      const i64 offset = near ? taps_.back().offset : start >> 3;
+      taps_.push_back({offset, static_cast<int>(start - 8 * offset)});
     }
   }
   phases_ = static_cast<i64>(phase_list_.size());
 }
 
-// Level by level from the largest weights down, and within a level block by block. Counts rest between passes.
-void Conv::make_passes(const Spec& spec) {
-  const int planes = in_.code.planes();
-  const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps, k = shape_.k();
-  const i64 group_entries = entries / shape_.groups, group_outputs = shape_.outputs / shape_.groups;
-  pairs_ = in_.code.thermometer() && planes == 2;
-  int largest = 1;
-  for (i64 i = 0; i < shape_.outputs * k; ++i) largest = std::max(largest, std::abs(static_cast<int>(spec.weights[i])));
-  const int digits = static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
-  const int levels = digits + (in_.code.thermometer() ? 0 : planes - 1);
-
-  const i64 most = std::max<i64>(1, kBlockBytes / (planes * micro_->vector_bytes)), blocks = (entries + most - 1) / most;
-  const i64 block = (entries + blocks - 1) / blocks;
-  panel_vectors_ = kZeroVectors + block * planes;
-  const auto outputs = static_cast<std::size_t>(shape_.outputs);
-  lowest_.assign(outputs, 0);
-  largest_.assign(outputs, 0);
-  std::vector<int> stored(outputs, 0);
-  for (int level = levels; level-- > 0;) {
-    for (i64 begin = 0; begin < entries; begin += block) {
-      Pass pass{begin, std::min(begin + block, entries), 0, 0, lists_.size(), runs_.size(), 8};
-      pass.first_output = begin / group_entries * group_outputs;
-      pass.outputs = ((pass.end - 1) / group_entries + 1) * group_outputs - pass.first_output;
-      for (i64 o = pass.first_output; o < pass.first_output + pass.outputs; ++o) {
-        const auto at = static_cast<std::size_t>(o);
-        const i64 group = o / group_outputs;
-        const bool first = begin <= group * group_entries, last = pass.end >= (group + 1) * group_entries;
-        if (first && level + 1 < levels) largest_[at] *= 2, lowest_[at] *= 2;
-        add_lists(spec, o, pass, level, digits);
-        runs_.back().stored = static_cast<u8>(stored[at]);
-        runs_.back().twice = first && level + 1 < levels;
-        runs_.back().last = last && level == 0;
-        while (std::max(largest_[at], -lowest_[at]) + 1 >= (i64{1} << (pass.bits - 1))) pass.bits = pass.bits < 14 ? pass.bits + 2 : kMaxBits;
-      }
-      for (i64 o = pass.first_output; o < pass.first_output + pass.outputs; ++o) stored[static_cast<std::size_t>(o)] = pass.bits;
-      bits_ = std::max(bits_, pass.bits);
-      passes_.push_back(pass);
-    }
+// The weights whose dot product is compared with a lower bound: -w where the output is flipped.
+std::vector<std::int8_t> Conv::oriented(const Spec& spec) const {
+  const i64 k = shape_.k();
+  std::vector<std::int8_t> w(spec.weights, spec.weights + shape_.outputs * k);
+  for (i64 o = 0; o < shape_.outputs; ++o) {
+    if (!spec.flip || spec.flip[o] == 0) continue;
+    for (i64 i = o * k; i < (o + 1) * k; ++i) w[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(-w[static_cast<std::size_t>(i)]);
   }
+  return w;
 }
 
-// The lists of one output channel for weights of one level (magnitude 2^level) within a block.
-void Conv::add_lists(const Spec& spec, i64 output, const Pass& pass, int level, int digits) {
+// Chunk by chunk of columns, whose sums rest in a cache. Within it level by level from the largest weights down, and
+// within a level block by block.
+void Conv::make_passes(const std::vector<std::int8_t>& weights, Plan plan) {
   const int planes = in_.code.planes();
-  const i64 taps = static_cast<i64>(taps_.size()), k = shape_.k(), vector = micro_->vector_bytes;
-  const bool negate = spec.flip && spec.flip[output] != 0;
-  const std::int8_t* w = spec.weights + output * k;
-  const i64 first = output / (shape_.outputs / shape_.groups) * (shape_.channels / shape_.groups) * taps;
-  const auto offset = [vector](i64 panel_vector) { return static_cast<std::uint16_t>(panel_vector * vector / 8); };
+  const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps, group_entries = entries / shape_.groups;
+  pairs_ = in_.code.thermometer() && planes == 2;
+  int largest = 1;
+  for (const int w : weights) largest = std::max(largest, std::abs(w));
+  const int digits = static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+  const int levels = digits + (in_.code.thermometer() ? 0 : planes - 1);
+  const Plan best = best_plan(shape_, weights, planes, micro_->vector_bytes, bits_, levels);
+  if (plan.bundle == 0 || digits > 1) plan.bundle = best.bundle;
+  const i64 most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / planes;
+  const i64 block = std::min({plan.block == 0 ? best.block : plan.block, entries, most});
+  panel_vectors_ = kZeroVectors + block * planes;
+  rest_ = levels > 1 || block < entries;
+  const Columns columns = make_columns(shape_, weights, plan.bundle);
+  const auto count = static_cast<std::size_t>(columns.count());
+  std::vector<i64> low(count, 0), high(count, 0);  // range of a column's sum so far
+  std::vector<int> stored(count, 0);
+  const i64 most_columns = rest_ ? kChunkBytes / (micro_->vector_bytes * bits_) : columns.count();
+  for (i64 first = 0, end = 0; first < columns.count(); first = end) {
+    while (end < columns.count() && (end - first < most_columns || columns.closes[static_cast<std::size_t>(end - 1)] == 0)) ++end;
+    resting_columns_ = std::max(resting_columns_, rest_ ? end - first : patterns(static_cast<int>(plan.bundle)));
+    for (int level = levels; level-- > 0;) {
+      for (i64 begin = 0; begin < entries; begin += block) {
+        const i64 stop = std::min(begin + block, entries);
+        i64 from = std::max(first, begin / group_entries * columns.per_group);
+        const i64 to = std::min(end, ((stop - 1) / group_entries + 1) * columns.per_group);
+        while (from < to) {  // bundles of one size have sums of one size
+          Pass pass{begin, stop, from - first, 0, columns.first_output[static_cast<std::size_t>(from)], lists_.size(), runs_.size(), kColumnBits[0]};
+          const u8 size = columns.bundle_size[static_cast<std::size_t>(from)];
+          i64 i = from;
+          for (; i < to && columns.bundle_size[static_cast<std::size_t>(i)] == size; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            const i64 group = i / columns.per_group;
+            const bool starts = begin <= group * group_entries, ends = stop >= (group + 1) * group_entries;
+            const bool twice = starts && level + 1 < levels;
+            if (twice) high[at] *= 2, low[at] *= 2;
+            Run run = add_lists(columns.entries[at], group, pass, level, digits, low[at], high[at]);
+            run.stored = static_cast<u8>(stored[at]);
+            run.twice = twice;
+            run.closes = columns.closes[at];
+            run.last = ends && level == 0;
+            pass.bits = std::max(pass.bits, fitting(kColumnBits, low[at], high[at]));
+            runs_.push_back(run);
+          }
+          pass.columns = i - from;
+          std::fill(stored.begin() + from, stored.begin() + i, pass.bits);
+          passes_.push_back(pass);
+          from = i;
+        }
+      }
+    }
+  }
+  lists_.resize(lists_.size() + 2 * kAhead, 0);
+}
+
+// The lists of one column for weights of one level (magnitude 2^level) within a block. They widen the range of its sum.
+Run Conv::add_lists(const std::vector<Columns::Entry>& column, i64 group, const Pass& pass, int level, int digits, i64& low, i64& high) {
+  const int planes = in_.code.planes();
+  const i64 first = group * shape_.k();  // entries of the groups before
+  const auto offset = [this](i64 vector) { return static_cast<std::uint16_t>(vector * micro_->vector_bytes / kOffsetUnit); };
   Run run{};
   for (const int sign : {-1, 1}) {
     const std::size_t start = lists_.size();
     i64 count = 0;
-    for (i64 i = std::max<i64>(0, pass.begin - first); i < std::min(k, pass.end - first); ++i) {
-      const int code = negate ? -w[i] : w[i];
-      if (code * sign <= 0) continue;
-      const i64 at = kZeroVectors + (first + i - pass.begin) * planes;  // taps of a channel are adjacent in w too
+    auto entry = std::lower_bound(column.begin(), column.end(), pass.begin - first,
+                                  [](const Columns::Entry& e, i64 input) { return e.input < input; });
+    for (; entry != column.end() && entry->input < pass.end - first; ++entry) {
+      const int weight = entry->weight * sign;
+      if (weight < 0) continue;
+      const i64 at = kZeroVectors + (first + entry->input - pass.begin) * planes;  // taps of a channel are adjacent in w too
       for (int d = 0; d < digits; ++d) {
-        if ((code * sign >> d & 1) == 0) continue;
+        if ((weight >> d & 1) == 0) continue;
         if (pairs_) {
           if (d == level) lists_.push_back(offset(at)), count += 2;
           continue;
@@ -172,29 +217,39 @@ void Conv::add_lists(const Spec& spec, i64 output, const Pass& pass, int level, 
       }
     }
     adders_ += count;
-    (sign < 0 ? lowest_ : largest_)[static_cast<std::size_t>(output)] += sign * count;
-    const std::size_t group = kGroup * (pairs_ ? 1 : 2);
-    while ((lists_.size() - start) % group != 0) lists_.push_back(offset(0));
-    (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>((lists_.size() - start) / group);
+    (sign < 0 ? low : high) += sign * count;
+    const std::size_t entries = kGroup * (pairs_ ? 1 : 2);
+    while ((lists_.size() - start) % entries != 0) lists_.push_back(offset(0));
+    (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>((lists_.size() - start) / entries);
   }
-  runs_.push_back(run);
+  return run;
+}
+
+// acc = lo * sum of w + S; finds the range of S, and the size of a count.
+void Conv::find_ranges(const std::vector<std::int8_t>& weights) {
+  int largest = 0;  // value of all planes together
+  for (int k = 0; k < in_.code.planes(); ++k) largest += in_.code.weight(k);
+  for (i64 o = 0; o < shape_.outputs; ++o) {
+    Range r;
+    for (i64 i = 0; i < shape_.k(); ++i) {
+      const int w = weights[static_cast<std::size_t>(o * shape_.k() + i)];
+      (w < 0 ? r.low : r.high) += w * largest;
+      r.weights += w;
+    }
+    ranges_.push_back(r);
+    bits_ = std::max(bits_, fitting(kCountBits, r.low, r.high));
+  }
 }
 
 void Conv::make_constants(const Spec& spec) {
   const int levels = out_.code.levels();
-  const i64 k = shape_.k();
-  std::vector<int> bits(static_cast<std::size_t>(shape_.outputs), 0);  // of the pass that compares
-  for (const Pass& p : passes_) std::fill_n(bits.begin() + p.first_output, p.outputs, p.bits);
   for (i64 o = 0; o < shape_.outputs; ++o) {
-    const auto at = static_cast<std::size_t>(o);
-    const bool flip = spec.flip && spec.flip[o] != 0;
-    i64 sum = 0;
-    for (i64 i = 0; i < k; ++i) sum += flip ? -spec.weights[o * k + i] : spec.weights[o * k + i];
+    const Range& r = ranges_[static_cast<std::size_t>(o)];
     for (int j = 0; j < levels; ++j) {
       i64 t = spec.thresholds[o * levels + j];
       // acc <= t is -acc >= -t, and the flipped weights make -acc; the extremes mean never and always.
-      if (flip) t = -t;
-      const i64 constant = std::clamp(t - in_.code.lo * sum, lowest_[at], largest_[at] + 1) + (i64{1} << (bits[at] - 1));
+      if (spec.flip && spec.flip[o] != 0) t = -t;
+      const i64 constant = std::clamp(t - in_.code.lo * r.weights, r.low, r.high + 1) + (i64{1} << (bits_ - 1));
       for (int b = 0; b < bits_; ++b) constants_.push_back((constant >> b & 1) != 0 ? ~u64{0} : 0);
     }
   }
@@ -211,34 +266,32 @@ void Conv::init_panel(u8* panel) const {
 void Conv::prepare(const u8* input, u8* prepared) const {
   if (in_place_) return;
   const Reach r = reach(shape_);
+  const i64 stride = shape_.stride_w, most = std::max<i64>(1, 64 / stride);
   for (i64 p = 0; p < phases_; ++p, prepared += phase_.total_bytes()) {
     const Phase phase = phase_list_[static_cast<std::size_t>(p)];
-    for (i64 i = 0; i < in_.planes(); ++i) {
+    // Rows and columns [first, end) have values, the others stay border.
+    const auto first = [](i64 low, i64 step, i64 offset) { return std::max<i64>(0, -low - floor_div(offset, step)); };
+    const auto end = [](i64 low, i64 step, i64 offset, i64 in, i64 size) {
+      return std::min(size, floor_div(in - 1 - offset, step) - low + 1);
+    };
+    const i64 x0 = first(r.low_cols, stride, phase.x), x1 = end(r.low_cols, stride, phase.x, in_.width, phase_.width);
+    const i64 y0 = first(r.low_rows, shape_.stride_h, phase.y), y1 = end(r.low_rows, shape_.stride_h, phase.y, in_.height, phase_.height);
+    if (x1 <= x0 || y1 <= y0) continue;
+    const i64 planes = in_.planes(), code_planes = in_.code.planes(), rows = y1 - y0, row_step = shape_.stride_h * in_.pitch;
+    const i64 first_bit = ((y0 + r.low_rows) * shape_.stride_h + phase.y) * in_.pitch + (x0 + r.low_cols) * stride + phase.x;
+    for (i64 i = 0; i < planes; ++i) {
       const u8* from = input + i * in_.plane_bytes() + in_.front_bytes();
-      u8* to = prepared + i * phase_.plane_bytes() + phase_.front_bytes();
-      for (i64 y = 0; y < phase_.height; ++y) {
-        const i64 in_y = (y + r.low_rows) * shape_.stride_h + phase.y;
-        if (in_y < 0 || in_y >= in_.height) continue;  // stays border
-        for (i64 x = 0; x < phase_.width;) {
-          const i64 in_x = (x + r.low_cols) * shape_.stride_w + phase.x;
-          if (in_x < 0) {
-            ++x;
-            continue;
-          }
-          if (in_x >= in_.width) break;
-          const i64 n = std::min<i64>({64 / shape_.stride_w > 0 ? 64 / shape_.stride_w : 1, phase_.width - x,
-                                       (in_.width - in_x + shape_.stride_w - 1) / shape_.stride_w});
-          u64 bits = 0;
-          if (shape_.stride_w == 1) {
-            bits = get_bits(from, in_y * in_.pitch + in_x, n);
-          } else {
-            const u64 all = get_bits(from, in_y * in_.pitch + in_x, std::min<i64>(64, (n - 1) * shape_.stride_w + 1));
-            for (i64 j = 0; j < n; ++j) bits |= (all >> (j * shape_.stride_w) & 1) << j;
-          }
-          put_bits(to, y * phase_.pitch + x, n, bits);
-          x += n;
+      const bool border = phase_.border_bit(static_cast<int>(i % code_planes));
+      BitWriter to(prepared + i * phase_.plane_bytes() + phase_.front_bytes(), y0 * phase_.pitch + x0);
+      for (i64 y = 0; y < rows; ++y) {
+        i64 at = first_bit + y * row_step;
+        for (i64 x = x0; x < x1; x += most, at += most * stride) {
+          const i64 n = std::min(most, x1 - x);
+          to.append(every(get_bits(from, at, (n - 1) * stride + 1), stride), n);
         }
+        if (y + 1 < rows) to.repeat(border, phase_.pitch - x1 + x0);
       }
+      to.finish();
     }
   }
 }
@@ -254,7 +307,9 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
 
   TileTask task{};
   task.panel = panel;
+  task.far = panel_vectors_ * micro_->vector_bytes > kFarBytes;
   task.pairs = pairs_;
+  task.rest = rest_;
   task.count_bits = bits_;
   task.levels = out_.code.levels();
   task.thermometer = out_.code.thermometer();
@@ -271,9 +326,9 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
     task.list = lists_.data() + pass.list;
     task.runs = runs_.data() + pass.runs;
     task.bits = pass.bits;
-    task.counts = panel + (panel_vectors_ + pass.first_output * bits_) * micro_->vector_bytes;
+    task.sums = panel + (panel_vectors_ + (rest_ ? pass.first_column * bits_ : 0)) * micro_->vector_bytes;
     task.constants = constants_.data() + pass.first_output * task.levels * bits_;
-    task.outputs = pass.outputs;
+    task.columns = pass.columns;
     task.out = output + out_.front_bytes() + tile * micro_->vector_bytes + pass.first_output * task.planes * out_.plane_bytes();
     micro_->run_tile(task);
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/aligned.hpp"
+#include "kernels/bitsliced/bundles.hpp"
 #include "kernels/bitsliced/layout.hpp"
 #include "kernels/bitsliced/micro.hpp"
 #include "kernels/conv_shape.hpp"
@@ -29,14 +30,15 @@ class Conv {
     const std::int8_t* weights;       ///< codes [outputs][channels/groups][kernel_h][kernel_w]
     const std::int32_t* thresholds;   ///< [outputs][levels of output.code], as the op's definition has them
     const std::int8_t* flip;          ///< [outputs] or null
+    Plan plan = {0, 0};               ///< 0: chosen by best_plan()
   };
   Conv(const Spec& spec, const Micro& micro);
   /// Border bits that the input needs around its stream.
   static i64 margin_bits(const ConvShape& shape, i64 pitch);
 
-  /// Bytes of prepared input (0: the input is read in place) and of one tile's scratch: the panel, and counts that rest.
+  /// Bytes of prepared input (0: the input is read in place) and of one tile's scratch: the panel, and the columns' sums.
   i64 prepared_bytes() const { return in_place_ ? 0 : phases_ * phase_.total_bytes(); }
-  i64 panel_bytes() const { return (panel_vectors_ + (passes_.size() > 1 ? shape_.outputs * bits_ : 0)) * micro_->vector_bytes; }
+  i64 panel_bytes() const { return (panel_vectors_ + resting_columns_ * bits_) * micro_->vector_bytes; }
   i64 tiles() const { return tiles_; }
   /// Writes the border and the constant vectors of the scratch buffers; once for buffers that are not used otherwise.
   void init_prepared(u8* prepared) const;
@@ -46,30 +48,38 @@ class Conv {
   /// Computes tile `tile`. `source` is the input itself, or what prepare() made.
   void run(const u8* source, u8* panel, i64 tile, u8* output) const;
 
-  /// Full adders of a tile: one for each plane of a nonzero weight.
+  /// Full adders of a tile: one for each plane of an entry in a list. Taking sums apart is not counted.
   i64 adders() const { return adders_; }
 
  private:
-  // One walk over the output channels that a block of entries (channel, tap) belongs to.
+  // One walk over the columns of a chunk that a block of entries (channel, tap) belongs to.
   struct Pass {
     i64 begin, end;                   // entries
-    i64 first_output, outputs;
+    i64 first_column, columns;        // within the chunk
+    i64 first_output;
     std::size_t list, runs;           // where its lists and runs begin
     int bits;
   };
+  // Of an output's S, and the sum of its weights.
+  struct Range {
+    i64 low = 0, high = 0, weights = 0;
+  };
 
   void place_taps();
-  void make_passes(const Spec& spec);
-  void add_lists(const Spec& spec, i64 output, const Pass& pass, int level, int digits);
+  std::vector<std::int8_t> oriented(const Spec& spec) const;
+  void find_ranges(const std::vector<std::int8_t>& weights);
+  void make_passes(const std::vector<std::int8_t>& weights, Plan plan);
+  Run add_lists(const std::vector<Columns::Entry>& column, i64 group, const Pass& pass, int level, int digits, i64& low, i64& high);
   void make_constants(const Spec& spec);
 
   ConvShape shape_;
   SlicedLayout in_, out_, phase_;
   const Micro* micro_;
   bool in_place_ = true;
-  i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kZeroVectors, adders_ = 0;
+  i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kZeroVectors, resting_columns_ = 0, adders_ = 0;
   bool pairs_ = false;
-  int bits_ = 8;  // of the final count
+  bool rest_ = false;  // sums rest between passes
+  int bits_ = 0;  // of an output's count
   std::vector<Pass> passes_;
   struct Phase {
     i64 y, x;
@@ -78,7 +88,7 @@ class Conv {
   std::vector<Tap> taps_;               // at tile 0
   std::vector<std::uint16_t> lists_;
   std::vector<Run> runs_;
-  std::vector<i64> lowest_, largest_;   // per output: the range of S
+  std::vector<Range> ranges_;           // per output
   std::vector<u64> constants_;
   AlignedVector<u8> valid_;             // [tile] vectors
 };

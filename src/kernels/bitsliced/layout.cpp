@@ -2,30 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "kernels/exact.hpp"
 
 namespace tern::kernels::bitsliced {
-namespace {
-
-u64 load64(const u8* p) {
-  u64 w;
-  std::memcpy(&w, p, 8);
-  return w;
-}
-u64 low_mask(i64 n) { return n >= 64 ? ~u64{0} : (u64{1} << n) - 1; }
-
-}  // namespace
-
-u64 get_bits(const u8* stream, i64 at, i64 n) {
-  const u8* p = stream + (at >> 3);  // floor, also below 0
-  const int shift = static_cast<int>(at & 7);
-  u64 w = load64(p) >> shift;
-  if (shift != 0) w |= static_cast<u64>(p[8]) << (64 - shift);
-  return w & low_mask(n);
-}
-
 void put_bits(u8* stream, i64 at, i64 n, u64 bits) {
   for (i64 done = 0; done < n;) {
     u8& byte = stream[(at + done) >> 3];

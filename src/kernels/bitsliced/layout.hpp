@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "kernels/bitsliced/bits.hpp"
 #include "kernels/kpacked/layout.hpp"
 
 namespace tern::kernels::bitsliced {
@@ -45,8 +46,6 @@ void unpack(const SlicedLayout& layout, const u8* planes, std::int8_t* codes);
 /// To real values, step * code.
 void unpack(const SlicedLayout& layout, const u8* planes, float step, float* values);
 
-/// `n` <= 64 bits of a stream from bit `at`, which may be negative; higher bits of the result are junk-free (0).
-u64 get_bits(const u8* stream, i64 at, i64 n);
 /// Replaces `n` <= 64 bits from bit `at` >= 0.
 void put_bits(u8* stream, i64 at, i64 n, u64 bits);
 

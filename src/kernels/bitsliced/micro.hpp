@@ -1,13 +1,14 @@
-// The inner loop of the bit-sliced kernels: for one tile (a vector of output positions) and every output channel, count
-// how many of the channel's planes have a 1 at each position, with a tree of carry-save adders, and compare the
-// bit-sliced count with constants.
+// The inner loop of the bit-sliced kernels: for one tile (a vector of output positions) and every column (an output
+// channel, or the inputs that a bundle of channels meets with the same weights: bundles.hpp), count how many of the
+// column's planes have a 1 at each position, with a tree of carry-save adders. When a bundle's sums are complete, take them
+// apart into the counts of its channels and compare those with constants.
 //
 // What a tile reads lies in a panel: one vector for each (input plane, kernel tap), bit i of it belongs to position i. A
 // whole panel is larger than the first-level cache, and the second level delivers too little for two loads a weight (Zen
 // 5: 0.7 vectors a cycle against 2). So the taps are cut into blocks. Each pass
-// fills the panel with one block and runs over all output channels, whose counts rest in memory between passes.
+// fills the panel with one block and runs over columns, whose sums rest in memory between passes.
 //
-// A weight is no operand: it is an entry in its output channel's list of panel offsets. Zero weights are not in it.
+// A weight is no operand: it is an entry in its column's list of panel offsets. Zero weights are not in it.
 // Counts are two's complement numbers, and subtraction is addition to the complement: -(-S - 1 + n) - 1 = S - n, that is
 // ~(~S + n). So the - entries go through the very same adders, between two inversions of the count.
 #pragma once
@@ -18,34 +19,47 @@
 
 namespace tern::kernels::bitsliced {
 
-/// Entries (weights with `pairs`, else pairs of planes) in a list come in groups of 8.
-inline constexpr int kGroup = 8;
+/// Entries (weights with `pairs`, else pairs of planes) in a list come in pairs.
+inline constexpr int kGroup = 2;
 inline constexpr int kMaxBits = 20;    ///< planes of a count
 inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
+
+/// Planes that the sum of a column and the count of an output may have; run_tile() has code for each.
+inline constexpr int kColumnBits[] = {7, 8, 9, 10, 12, 14, kMaxBits};
+inline constexpr int kCountBits[] = {8, 10, 12, 14, kMaxBits};
+
+/// Bytes; a panel is smaller than 65536 of them.
+inline constexpr int kOffsetUnit = 16;
+
+/// Entries that a list is read ahead to fetch what lies in the second-level cache; as many are readable behind the last list.
+inline constexpr int kAhead = 24;
 
 /// Zero vectors at the start of the panel: what list entries of padding point to.
 inline constexpr std::int64_t kZeroVectors = 2;
 
-/// What one pass does to one output channel: groups of - entries, then groups of + entries.
+/// What one pass does to one column (bundles.hpp): groups of - entries, then groups of + entries.
 struct Run {
-  std::int32_t minus, plus;  ///< groups of 8
-  std::uint8_t stored;       ///< planes of the count that the pass before has left; 0: begin with zero
-  bool twice;                ///< double that count first, as the weights that follow have half the magnitude
-  bool last;                 ///< compare and write the codes, else leave the count
+  std::int32_t minus, plus;  ///< groups of kGroup
+  std::uint8_t stored;       ///< planes of the sum that the pass before has left; 0: begin with zero
+  bool twice;                ///< double that sum first, as the weights that follow have half the magnitude
+  std::uint8_t closes;       ///< size of the bundle that ends with this column, else 0
+  bool last;                 ///< nothing follows: take the bundle's sums apart, compare and write the codes
 };
 
 struct TileTask {
   const std::uint8_t* panel;       ///< vectors, aligned to their size
-  const std::uint16_t* list;       ///< offsets in the panel in units of 8 bytes, output after output, - then +
-  const Run* runs;                 ///< [outputs]
+  const std::uint16_t* list;       ///< offsets in the panel in kOffsetUnit, column after column, - then +
+  const Run* runs;                 ///< [columns]
+  bool far;                        ///< the panel is larger than the first-level cache
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
-  int bits;                        ///< planes of a count in this pass, enough for its range and sign
-  std::uint8_t* counts;            ///< [outputs][count_bits] vectors
-  int count_bits;                  ///< planes of the final count
-  const std::uint64_t* constants;  ///< [outputs][levels][count_bits]: all ones where that bit of threshold + 2^(bits-1) is 1
+  int bits;                        ///< planes of a sum in this pass, enough for its range and sign
+  std::uint8_t* sums;              ///< [columns][count_bits] vectors, or of one bundle only if they need not rest
+  bool rest;
+  int count_bits;                  ///< planes of an output's count, >= bits
+  const std::uint64_t* constants;  ///< [outputs][levels][count_bits]: all ones where that bit of threshold + 2^(count_bits-1) is 1
   int levels;                      ///< thresholds; out code = number of them that count reaches
   bool thermometer;                ///< out plane j = [reached j]; else the binary digits of the number
-  std::int64_t outputs;
+  std::int64_t columns;
   const std::uint8_t* valid;       ///< a vector: 1 where the position belongs to the image
   std::uint64_t border[8];         ///< bits of each out plane where it does not: all ones or zero
   std::uint8_t* out;               ///< plane (o, k) of this tile at out + (o * planes + k) * plane_bytes
@@ -53,7 +67,8 @@ struct TileTask {
   int planes;
 };
 
-/// Where the positions of a tile find their value under one kernel tap: `shift` (0..63) bits after byte `offset`.
+/// Where the positions of a tile find their value under one kernel tap: `shift` (0..63) bits after byte `offset`. Taps that
+/// share words have the same offset.
 struct Tap {
   std::int64_t offset;
   int shift;

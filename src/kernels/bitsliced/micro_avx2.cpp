@@ -21,6 +21,7 @@ struct Ops {
     b = _mm256_or_si256(_mm256_and_si256(differ, c), _mm256_and_si256(a, b));
     a = _mm256_xor_si256(differ, c);
   }
+  static void add_inverse(V& a, V& b, V c) { add(a, b, invert(c)); }
   static void half(V& a, V& b) {
     const V sum = _mm256_xor_si256(a, b);
     b = _mm256_and_si256(a, b);

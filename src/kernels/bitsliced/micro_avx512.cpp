@@ -15,6 +15,7 @@ struct Ops : Base {
     a = _mm512_ternarylogic_epi64(a, b, c, kSum);
     b = _mm512_ternarylogic_epi64(b, c, a, kCarry);
   }
+  static void add_inverse(V& a, V& b, V c) { add(a, b, invert(c)); }
   static V shift_in(V low, V high, int n) {
     return _mm512_or_si512(_mm512_srl_epi64(low, _mm_cvtsi32_si128(n)), _mm512_sll_epi64(high, _mm_cvtsi32_si128(64 - n)));
   }

@@ -14,6 +14,13 @@ struct Ops : Base {
     b = _mm512_ternarylogic_epi64(a, b, c, kMajority);
     a = sum;
   }
+  static void add_inverse(V& a, V& b, V c) {
+    constexpr int kSum = table([](int x, int y, int z) { return 1 ^ x ^ y ^ z; });
+    constexpr int kMajority = table([](int x, int y, int z) { return (x & y) | (x & (z ^ 1)) | (y & (z ^ 1)); });
+    const V sum = _mm512_ternarylogic_epi64(a, b, c, kSum);
+    b = _mm512_ternarylogic_epi64(a, b, c, kMajority);
+    a = sum;
+  }
   static V shift_in(V low, V high, int n) { return _mm512_shrdv_epi64(low, high, _mm512_set1_epi64(n)); }
 };
 

@@ -1,6 +1,7 @@
 // Body of run_tile() and fill_panel(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage):
 //   V, load, load_any, store, splat(u64), ones, zero, invert     load_any: not aligned
 //   add(a, b, c)      full adder; a becomes the sum, b the carry
+//   add_inverse(a, b, c)  the same with ~c
 //   half(a, b)        half adder: a becomes the sum, b the carry
 //   at_least(s, g, t) t ? s & g : s | g
 //   choose(m, a, b)   m ? a : b
@@ -11,39 +12,52 @@
 // in fours and go through the same step: three of them into one adder, its sum, the fourth and the running count of the
 // level into another. Each full adder takes one plane out of the game, so their number is that of the planes, whatever
 // the order; the order only decides how far they wait for each other.
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/bitsliced/micro.hpp"
+#include "kernels/bitsliced/micro_finish.hpp"
 
 namespace {
 
 using tern::kernels::bitsliced::Run;
-using tern::kernels::bitsliced::TileTask;
-using V = Ops::V;
 
 struct Two {
   V a, b;
 };
 
-// A cursor over a list; kPairs: an entry is two adjacent vectors.
-template <bool kPairs>
+// A cursor over a list; kPairs: an entry is two adjacent vectors; kFar: the panel lies in the second-level cache.
+template <bool kPairs, bool kFar>
 struct List {
   const std::uint8_t* panel;
   const std::uint16_t* at;
 
-  inline __attribute__((always_inline)) const std::uint8_t* address(int i) const {
-    return panel + static_cast<std::uint64_t>(at[i]) * 8;
+  // Two indexed steps of 8: the addressing of x86 has no factor of 16, and shifting first would be one more instruction.
+  static_assert(tern::kernels::bitsliced::kOffsetUnit == 16);
+  struct Address {
+    const std::uint8_t* half;
+    std::uint64_t offset;
+    inline __attribute__((always_inline)) const std::uint8_t* plus(int vectors) const {
+      return half + offset * 8 + vectors * static_cast<int>(sizeof(V));
+    }
+  };
+  inline __attribute__((always_inline)) Address address(int i) const {
+    Address a{nullptr, at[i]};
+    a.half = panel + a.offset * 8;
+    asm("" : "+r"(a.half));  // keep the steps apart
+    return a;
   }
   inline __attribute__((always_inline)) Two next() {
-    if constexpr (kPairs) {
-      const std::uint8_t* p = address(0);
-      ++at;
-      return {Ops::load(p), Ops::load(p + sizeof(V))};
-    } else {
-      const std::uint8_t *p = address(0), *q = address(1);
-      at += 2;
-      return {Ops::load(p), Ops::load(q)};
+    constexpr int kEntry = kPairs ? 1 : 2;
+    if constexpr (kFar) {  // the cores alone look too few entries ahead
+      const Address a = address(kEntry * tern::kernels::bitsliced::kAhead);
+      __builtin_prefetch(a.plus(0));
+      __builtin_prefetch(kPairs ? a.plus(1) : address(kEntry * tern::kernels::bitsliced::kAhead + 1).plus(0));
     }
+    const Address a = address(0);
+    const Two planes{Ops::load(a.plus(0)), Ops::load(kPairs ? a.plus(1) : address(1).plus(0))};
+    at += kEntry;
+    return planes;
   }
 };
 
@@ -83,15 +97,27 @@ inline __attribute__((always_inline)) void carry_into(V* state, V carry) {
 
 template <int B, class Source>
 inline __attribute__((always_inline)) void add_groups(Source& list, int groups, V* state) {
-  for (; groups >= 4; groups -= 4) {  // 32 entries
-    Two c = Tree<4, Source>::add(list, state);
-    Ops::add(state[5], c.a, c.b);
-    carry_into<B, 6>(state, c.a);
+  for (; groups >= 8; groups -= 8) {  // 16 entries
+    Two c = Tree<3, Source>::add(list, state);
+    Ops::add(state[4], c.a, c.b);
+    carry_into<B, 5>(state, c.a);
   }
-  for (; groups > 0; --groups) {  // 8 entries
+  if ((groups & 4) != 0) {
     Two c = Tree<2, Source>::add(list, state);
     Ops::add(state[3], c.a, c.b);
     carry_into<B, 4>(state, c.a);
+  }
+  if ((groups & 2) != 0) {
+    Two c = Tree<1, Source>::add(list, state);
+    Ops::add(state[2], c.a, c.b);
+    carry_into<B, 3>(state, c.a);
+  }
+  if ((groups & 1) != 0) {
+    Two p = list.next(), q = list.next();
+    Ops::add(p.a, p.b, q.a);
+    Ops::add(state[0], p.a, q.b);
+    Ops::add(state[1], p.a, p.b);
+    carry_into<B, 2>(state, p.a);
   }
 }
 
@@ -101,104 +127,84 @@ inline __attribute__((always_inline)) void invert(V* state) {
   for (int b = 0; b < B; ++b) state[b] = Ops::invert(state[b]);
 }
 
-template <int B>
-inline __attribute__((always_inline)) void compare_and_store(const TileTask& task, std::int64_t o, V* state) {
-  state[B - 1] = Ops::invert(state[B - 1]);  // adds 2^(B-1): no sign any more
-  const std::uint64_t* t = task.constants + o * task.levels * task.count_bits;
-  std::uint8_t* out = task.out + o * task.planes * task.plane_bytes;
-  const V valid = Ops::load(task.valid);
-  if (task.thermometer) {
-    for (int j = 0; j < task.levels; ++j, t += task.count_bits) {
-      V reached = Ops::ones();
-#pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) reached = Ops::at_least(state[b], reached, Ops::splat(t[b]));
-      Ops::store(out + j * task.plane_bytes, Ops::choose(valid, reached, Ops::splat(task.border[j])));
-    }
-    return;
-  }
-  V digit[8];
-  for (int k = 0; k < task.planes; ++k) digit[k] = Ops::zero();
-  for (int j = 0; j < task.levels; ++j, t += task.count_bits) {
-    V reached = Ops::ones();
-#pragma GCC unroll 20
-    for (int b = 0; b < B; ++b) reached = Ops::at_least(state[b], reached, Ops::splat(t[b]));
-    // Digit k of the number is the parity of how many multiples of 2^k it has reached.
-    for (int k = 0; k < task.planes && (j + 1) % (1 << k) == 0; ++k) digit[k] = Ops::exclusive_or(digit[k], reached);
-  }
-  for (int k = 0; k < task.planes; ++k) {
-    Ops::store(out + k * task.plane_bytes, Ops::choose(valid, digit[k], Ops::splat(task.border[k])));
-  }
-}
-
 template <int B, class Source>
-void all_outputs(const TileTask& task, Source list) {
-  for (std::int64_t o = 0; o < task.outputs; ++o) {
-    const Run run = task.runs[o];
-    std::uint8_t* count = task.counts + o * task.count_bits * static_cast<std::int64_t>(sizeof(V));
+void all_columns(const TileTask& task, Source list) {
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(V));
+  std::int64_t output = 0;
+  const std::int64_t step = task.count_bits * kBytes;
+  std::uint8_t *sum = task.sums, *bundle = sum;
+  for (std::int64_t i = 0; i < task.columns; ++i) {
+    const Run run = task.runs[i];
     V state[B];
     if (run.stored == 0) {
 #pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) state[b] = Ops::zero();
+      for (int b = 0; b < B; ++b) state[b] = Ops::ones();
     } else {
-      const V sign = Ops::load(count + (run.stored - 1) * static_cast<std::int64_t>(sizeof(V)));
+      const V sign = Ops::load(sum + (run.stored - 1) * kBytes);
 #pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(count + b * static_cast<int>(sizeof(V))) : sign;
+      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(sum + b * kBytes) : sign;
       if (run.twice) {
 #pragma GCC unroll 20
         for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
         state[0] = Ops::zero();
       }
+      invert<B>(state);
     }
-    invert<B>(state);
     add_groups<B>(list, run.minus, state);
     invert<B>(state);
     add_groups<B>(list, run.plus, state);
-    if (run.last) {
-      compare_and_store<B>(task, o, state);
-    } else {
 #pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) Ops::store(count + b * static_cast<int>(sizeof(V)), state[b]);
+    for (int b = 0; b < B; ++b) Ops::store(sum + b * kBytes, state[b]);
+    if (run.last) {
+      for (int b = B; b < task.count_bits; ++b) Ops::store(sum + b * kBytes, state[B - 1]);
+      if (run.closes != 0) finish(task, bundle, output, run.closes);
     }
+    sum += step;
+    if (run.closes == 0) continue;
+    output += run.closes;
+    if (!task.rest) sum = bundle;
+    bundle = sum;
   }
 }
 
 template <class Source>
 void by_bits(const TileTask& task, Source list) {
   switch (task.bits) {
-    case 8: return all_outputs<8>(task, list);
-    case 10: return all_outputs<10>(task, list);
-    case 12: return all_outputs<12>(task, list);
-    case 14: return all_outputs<14>(task, list);
-    default: return all_outputs<20>(task, list);
+    case 7: return all_columns<7>(task, list);
+    case 8: return all_columns<8>(task, list);
+    case 9: return all_columns<9>(task, list);
+    case 10: return all_columns<10>(task, list);
+    case 12: return all_columns<12>(task, list);
+    case 14: return all_columns<14>(task, list);
+    default: return all_columns<20>(task, list);
   }
 }
 
 void run_tile(const TileTask& task) {
-  if (task.pairs) by_bits(task, List<true>{task.panel, task.list});
-  else by_bits(task, List<false>{task.panel, task.list});
+  if (task.pairs) {
+    if (task.far) by_bits(task, List<true, true>{task.panel, task.list});
+    else by_bits(task, List<true, false>{task.panel, task.list});
+  } else {
+    if (task.far) by_bits(task, List<false, true>{task.panel, task.list});
+    else by_bits(task, List<false, false>{task.panel, task.list});
+  }
 }
 
+// Taps that find their values in the same words, as the taps of a row do, go together.
 void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
-  std::uint8_t* to = task.panel;
-  for (std::int64_t i = task.begin; i < task.end;) {  // channel by channel
-    const std::int64_t c = i / task.count, first = i % task.count;
-    const std::int64_t taps = task.end - i < task.count - first ? task.end - i : task.count - first;
-    const std::uint8_t* from = task.from + c * task.planes * task.plane_bytes;
-    for (int k = 0; k < task.planes; ++k, from += task.plane_bytes) {
-      std::int64_t loaded = -1;
-      V low = Ops::zero(), high = low;
-      for (std::int64_t t = 0; t < taps; ++t) {
-        const tern::kernels::bitsliced::Tap tap = task.taps[first + t];
-        if (tap.offset != loaded) {  // neighbours in a row mostly share their words
-          loaded = tap.offset;
-          low = Ops::load_any(from + loaded);
-          high = Ops::load_any(from + loaded + 8);
-        }
-        Ops::store(to + (t * task.planes + k) * static_cast<std::int64_t>(sizeof(V)), Ops::shift_in(low, high, tap.shift));
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(V));
+  const std::int64_t step = task.planes * kBytes;
+  for (std::int64_t first = 0, stop = 0; first < task.count; first = stop) {
+    while (stop < task.count && task.taps[stop].offset == task.taps[first].offset) ++stop;
+    for (std::int64_t c = task.begin / task.count; c * task.count + first < task.end; ++c) {
+      const std::int64_t from_tap = std::max(first, task.begin - c * task.count), to_tap = std::min(stop, task.end - c * task.count);
+      const std::uint8_t* from = task.from + c * task.planes * task.plane_bytes + task.taps[first].offset;
+      std::uint8_t* plane = task.panel + (c * task.count - task.begin) * step;
+      for (int k = 0; k < task.planes; ++k, from += task.plane_bytes, plane += kBytes) {
+        const V low = Ops::load_any(from), high = Ops::load_any(from + 8);
+        for (std::int64_t t = from_tap; t < to_tap; ++t) Ops::store(plane + t * step, Ops::shift_in(low, high, task.taps[t].shift));
       }
     }
-    i += taps;
-    to += taps * task.planes * static_cast<std::int64_t>(sizeof(V));
   }
 }
 

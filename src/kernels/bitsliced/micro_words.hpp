@@ -24,6 +24,7 @@ struct Ops {
     b = (differ & c) | (~differ & a);
     a = differ ^ c;
   }
+  static void add_inverse(V& a, V& b, V c) { add(a, b, invert(c)); }
   static void half(V& a, V& b) {
     const V sum = a ^ b;
     b &= a;
