@@ -91,7 +91,8 @@ class Session {
   Shape input_shape() const;      ///< C H W
   std::int64_t classes() const;   ///< numbers in one image's result
   Isa isa() const;
-  std::vector<StepInfo> plan() const;
+  /// Of one image, or of each image in a batch of that many for each thread: small images share vectors there.
+  std::vector<StepInfo> plan(std::int64_t batch = 1) const;
   std::size_t arena_bytes() const;  ///< working memory of one image
   /// Runs the image (C x H x W bytes) at least `rounds` >= 1 times, on one thread, and times every step; rows as in plan().
   /// Errors: ShapeError, ValueError.

@@ -278,7 +278,7 @@ class LaneStep final : public Step {
 
   // planes: bytes [plane][kTilePixels] of channels at.first + lane ..
   void store_sliced(Workspace& w, const TileAt& at, i64 lane, const std::uint8_t* planes) const {
-    const kernels::bitsliced::SlicedLayout& d = out_.sliced;
+    const kernels::bitsliced::SlicedLayout d = out_.sliced.image(w.index);
     const int count = d.code.planes();
     for (int k = 0; k < count; ++k) {
       std::uint64_t words[8];
@@ -288,7 +288,7 @@ class LaneStep final : public Step {
         // A tile may run over the ends of rows, between which the stream has its border.
         for (i64 i = 0; i < at.pixels;) {
           const i64 row = (at.index + i) / d.width, col = (at.index + i) % d.width, n = std::min(at.pixels - i, d.width - col);
-          kernels::planes::put_word(stream, row * d.pitch + col, n, words[c] >> i & kernels::planes::low_mask(n));
+          kernels::planes::put_word(stream, d.bit(row, col), n, words[c] >> i & kernels::planes::low_mask(n));
           i += n;
         }
       }

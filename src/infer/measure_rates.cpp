@@ -103,7 +103,8 @@ class Measurement {
     const i64 vector = bitsliced::micro_for(isa_).vector_bytes;
     const auto work = [&](const LayerProblem& p) {
       const bool moved = p.stride > 1;
-      return sliced_conv_work(shape_of(p), weights_of(p), {p.lo, p.hi}, p.out_size() + (moved ? 2 : 1), moved, vector);
+      const bitsliced::SlicedLayout out{{p.lo, p.hi}, p.outputs, p.out_size(), p.out_size(), p.out_size() + (moved ? 2 : 1)};
+      return sliced_conv_work(shape_of(p), weights_of(p), {p.lo, p.hi}, out, moved, vector);
     };
     const double full_ns = conv_ns(full, "bitsliced"), sparse_ns = conv_ns(sparse, "bitsliced"), narrow_ns = conv_ns(narrow, "bitsliced");
     rates_[WorkKind::kSlicedEntry] = std::max(kLeast, (full_ns - sparse_ns) / (work(full)[0].amount - work(sparse)[0].amount));

@@ -7,6 +7,7 @@
 namespace tern::infer {
 namespace {
 
+namespace bitsliced = kernels::bitsliced;
 namespace planes = kernels::planes;
 using u8 = std::uint8_t;
 
@@ -23,6 +24,7 @@ class PlaneStep : public Step {
 
  protected:
   bool sliced() const { return out_.layout == Layout::kSliced; }
+  bitsliced::SlicedLayout view(Workspace& w, const Buffer& b) const { return b.sliced.image(w.index); }
   const u8* in(Workspace& w, std::size_t i) const { return w.at<u8>(in_[i].id); }
 
   const Node& node_;
@@ -35,7 +37,7 @@ class PoolStep final : public PlaneStep {
   using PlaneStep::PlaneStep;
   i64 units() const override { return sliced() ? node_.type.channels() : node_.type.height(); }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    if (sliced()) planes::max_pool(node_.pool, in_[0].buffer.sliced, in(w, 0), out_.sliced, w.at<u8>(output), begin, end);
+    if (sliced()) planes::max_pool(node_.pool, view(w, in_[0].buffer), in(w, 0), view(w, out_), w.at<u8>(output), begin, end);
     else kernels::kpacked::max_pool(node_.pool, in_[0].buffer.kpacked, in(w, 0), out_.kpacked, w.at<u8>(output), begin, end);
   }
 };
@@ -49,7 +51,7 @@ class GateStep final : public PlaneStep {
     const u8* select = in_.size() > 2 ? in(w, 2) : nullptr;
     const Buffer &y = in_[0].buffer, &x = in_[1].buffer, &s = in_[t].buffer;
     if (sliced()) {
-      planes::SlicedGate{y.sliced, x.sliced, s.sliced, out_.sliced}.run(in(w, 0), in(w, 1), select, w.at<u8>(output), begin, end);
+      planes::SlicedGate{view(w, y), view(w, x), view(w, s), view(w, out_)}.run(in(w, 0), in(w, 1), select, w.at<u8>(output), begin, end);
     } else {
       planes::KpackedGate{y.kpacked, x.kpacked, s.kpacked, out_.kpacked}.run(in(w, 0), in(w, 1), select, w.at<u8>(output), begin, end);
     }
@@ -61,7 +63,7 @@ class TgapStep final : public PlaneStep {
   using PlaneStep::PlaneStep;
   i64 units() const override { return sliced() ? node_.type.channels() : (node_.type.channels() + 7) / 8; }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    if (sliced()) planes::tgap(in_[0].buffer.sliced, in(w, 0), out_.sliced, w.at<u8>(output), begin, end);
+    if (sliced()) planes::tgap(view(w, in_[0].buffer), in(w, 0), view(w, out_), w.at<u8>(output), begin, end);
     else planes::tgap(in_[0].buffer.kpacked, in(w, 0), out_.kpacked, w.at<u8>(output), begin, end);
   }
 };

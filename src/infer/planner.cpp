@@ -56,8 +56,8 @@ struct Choice {
 
 class Planner {
  public:
-  Planner(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates)
-      : nodes_(nodes), isa_(isa), kernel_(kernel), fused_(isa != Isa::kReference && kernel != "reference"), rates_(rates),
+  Planner(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates, i64 images)
+      : nodes_(nodes), isa_(isa), kernel_(kernel), images_(images), fused_(isa != Isa::kReference && kernel != "reference"), rates_(rates),
         choice_(nodes.size()), wish_(nodes.size()), root_(nodes.size()), consumers_(nodes.size(), 0),
         plane_conv_(nodes.size(), false), sliced_conv_(nodes.size(), false),
         buffer_(nodes.size(), {-1, -1, -1, -1}) {}
@@ -80,6 +80,7 @@ class Planner {
     for (std::size_t i = 0; i < nodes_.size(); ++i) build(i);
     plan_.output = get(nodes_.size() - 1, Layout::kF32);
     touch(plan_.output);
+    plan_.images = images_;
     for (const auto& step : plan_.steps) plan_.seconds.push_back(rates_.seconds(step->work));
     for (std::size_t i = 0; i < nodes_.size(); ++i) plan_.visible[i] = native(root_[i]);
     place();
@@ -166,9 +167,12 @@ class Planner {
   }
   // Which convolutions each family can run, and the extents of bit-sliced values if all of them are.
   void settle_geometry() {
-    std::vector<i64> widths;
-    for (const Node& n : nodes_) widths.push_back(n.type.width());
-    geometry_.emplace(std::move(widths));
+    std::vector<i64> widths, heights;
+    for (const Node& n : nodes_) {
+      widths.push_back(n.type.width());
+      heights.push_back(n.type.height());
+    }
+    geometry_.emplace(std::move(widths), std::move(heights));
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Node& n = nodes_[i];
       if (n.op == Op::kOr || n.op == Op::kMux) {
@@ -180,13 +184,21 @@ class Planner {
       const bool results = !n.has_epilogue() || plane_code(i).planes() <= kMostPlanes;
       plane_conv_[i] = border && results && kpacked::Conv::supports(plane_shape(i), in);
       sliced_conv_[i] = border && results && n.has_epilogue() && bitsliced::Conv::supports(plane_shape(i), in, plane_code(i));
+      // Images of a group are read in place only.
+      if (images_ > 1 && (n.conv.stride_h > 1 || n.conv.stride_w > 1)) sliced_conv_[i] = false;
       if (sliced_conv_[i]) geometry_->add_conv(root_[n.inputs[0]], i, plane_shape(i));
     }
     geometry_->settle();
+    for (std::size_t i = 0; images_ > 1 && i < nodes_.size(); ++i) {
+      if (!sliced_conv_[i]) continue;
+      const i64 pitch = geometry_->pitch(i);
+      sliced_conv_[i] = geometry_->pitch(root_[nodes_[i].inputs[0]]) == pitch && bitsliced::Conv::output_pitch(plane_shape(i), pitch) == pitch;
+    }
   }
   bitsliced::SlicedLayout sliced_layout(std::size_t node) const {
     const ValueType& t = type(node);
-    return {plane_code(node), t.channels(), t.height(), t.width(), geometry_->pitch(node), geometry_->margin_bits(node)};
+    return {plane_code(node), t.channels(), t.height(), t.width(), geometry_->pitch(node), geometry_->margin_bits(node),
+            images_, geometry_->period(node)};
   }
   bool can_be_sliced(std::size_t node) const {
     const bitsliced::SlicedLayout d = sliced_layout(root_[node]);
@@ -262,10 +274,9 @@ class Planner {
     if (choice_[i].how == How::kThresholdConv) {
       const kpacked::PlaneCode in = plane_code(n.inputs[0]);
       const kernels::ConvShape shape = plane_shape(i);
-      const i64 pitch = geometry_->pitch(i);
-      const bool moved = pitch != geometry_->pitch(root_[n.inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
+      const bool moved = geometry_->pitch(i) != geometry_->pitch(root_[n.inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
       out = {rates_.seconds(kpacked_conv_work(shape, n.weight_codes, in)),
-             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, pitch, moved, bitsliced::micro_for(isa_).vector_bytes))};
+             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, sliced_layout(i), moved, bitsliced::micro_for(isa_).vector_bytes))};
       if (!plane_conv_[i]) out[0] = kCannot;
       sliced = sliced && sliced_conv_[i];
     } else if (choice_[i].how == How::kPlanes) {
@@ -339,8 +350,14 @@ class Planner {
     } else {
       b.bytes = static_cast<std::size_t>(t.numel()) * (layout == Layout::kF32 ? sizeof(float) : 1);
     }
+    if (layout != Layout::kSliced) set_bytes(b, b.bytes);
     plan_.buffers.push_back(b);
     return plan_.buffers.size() - 1;
+  }
+  // One after the other for each image of the group, on whole cache lines.
+  void set_bytes(Buffer& b, std::size_t bytes) const {
+    b.stride = images_ > 1 ? aligned(bytes) : 0;
+    b.bytes = images_ > 1 ? b.stride * static_cast<std::size_t>(images_) : bytes;
   }
   BufferId own(std::size_t node, Layout layout) {
     const BufferId id = add_buffer(node, layout);
@@ -426,7 +443,7 @@ class Planner {
     const BufferId out = own(i, Layout::kSliced);
     const SlicedConv conv = make_sliced_conv(spec, isa_, plan_.buffers[spec.in], plan_.buffers[out]);
     BufferId from = spec.in;
-    WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]), geometry_->pitch(i),
+    WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]), sliced_layout(i),
                                      conv.prepared_bytes() > 0, bitsliced::micro_for(isa_).vector_bytes);
     if (conv.prepared_bytes() > 0) {
       plan_.buffers.push_back({});
@@ -481,7 +498,7 @@ class Planner {
   BufferId padded(const Node& conv, BufferId in) {
     const BufferId out = add_buffer(plan_.buffers[in].node, Layout::kF32);
     const kernels::ConvShape& d = conv.conv;
-    plan_.buffers[out].bytes = static_cast<std::size_t>(d.channels * (d.height + 2 * d.pad_h) * (d.width + 2 * d.pad_w)) * sizeof(float);
+    set_bytes(plan_.buffers[out], static_cast<std::size_t>(d.channels * (d.height + 2 * d.pad_h) * (d.width + 2 * d.pad_w)) * sizeof(float));
     push(make_pad_step(conv, in, out));
     plan_.steps.back()->nodes = conv.graph->name;
     touch(out);
@@ -490,11 +507,13 @@ class Planner {
 
   // What is_lasting() keeps a place of its own, since its borders are written once. The others share memory: first fit, in the
   // order in which they come to life.
+  static std::size_t aligned(std::size_t n) {
+    constexpr std::size_t kAlign = 64;
+    return (n + kAlign - 1) / kAlign * kAlign;
+  }
   static bool is_lasting(const Buffer& b) { return is_planes(b.layout) || b.layout == Layout::kOpaque; }
   void place() {
-    constexpr std::size_t kAlign = 64;
     std::size_t end = 0;
-    const auto aligned = [](std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; };
     for (Buffer& b : plan_.buffers) {
       if (!is_lasting(b)) continue;
       b.offset = end;
@@ -524,6 +543,7 @@ class Planner {
   const std::vector<Node>& nodes_;
   Isa isa_;
   std::string kernel_;
+  i64 images_;
   bool fused_;
   Rates rates_;
   std::vector<Choice> choice_;
@@ -537,8 +557,14 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates) {
-  return Planner(nodes, isa, kernel, rates).run();
+Plan make_plan(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates, i64 images) {
+  return Planner(nodes, isa, kernel, rates, images).run();
+}
+
+double Plan::predicted_seconds() const { return std::accumulate(seconds.begin(), seconds.end(), 0.0); }
+
+bool Plan::has_grouped_steps() const {
+  return images > 1 && std::any_of(steps.begin(), steps.end(), [](const auto& step) { return step->is_grouped(); });
 }
 
 Workspace Plan::make_workspace() const {
@@ -546,7 +572,10 @@ Workspace Plan::make_workspace() const {
   w.arena.resize(arena_bytes);
   w.buffers = &buffers;
   for (BufferId id = 0; id < buffers.size(); ++id) {
-    if (buffers[id].layout == Layout::kKpacked) kpacked::clear(buffers[id].kpacked, w.at<std::uint8_t>(id));
+    for (w.index = 0; buffers[id].layout == Layout::kKpacked && w.index < images; ++w.index) {
+      kpacked::clear(buffers[id].kpacked, w.at<std::uint8_t>(id));
+    }
+    w.index = 0;
     if (buffers[id].layout == Layout::kSliced) bitsliced::clear(buffers[id].sliced, w.at<std::uint8_t>(id));
   }
   for (const auto& step : steps) step->init(w);

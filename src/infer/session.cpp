@@ -67,6 +67,11 @@ std::vector<Options> every_path() {
   return out;
 }
 
+// Images that share the vectors of bit-sliced convolutions: 8 of 7x7 pixels and their border fill 512 positions.
+constexpr i64 kGroup = 8;
+// A group's plan has to be predicted so much faster.
+constexpr double kWorthGrouping = 0.97;
+
 struct Session::Impl {
   packed::Model model;
   Options options;
@@ -74,6 +79,10 @@ struct Session::Impl {
   std::vector<Node> nodes;  // point into model
   Plan plan;
   std::vector<Workspace> workspaces;
+  // For kGroup images at a time: made when a batch first is large enough, absent if it would not be faster.
+  Plan group;
+  bool group_settled = false, group_useful = false;
+  std::vector<Workspace> group_workspaces;
   Tap tap;
   // Results of every node of the whole batch, while a tap is set: one node's values after the other.
   std::map<std::size_t, std::vector<float>> tap_floats;
@@ -83,7 +92,7 @@ struct Session::Impl {
     check_options(o);
     isa = o.isa ? *o.isa : active_isa();
     nodes = check_model(model);
-    plan = make_plan(nodes, isa, o.kernel, o.calibrate ? measure_rates(isa) : built_in_rates(isa));
+    plan = make_plan(nodes, isa, o.kernel, rates());
   }
   Impl(const Impl&) = delete;
 
@@ -95,11 +104,42 @@ struct Session::Impl {
     return options.threads == 0 ? all : std::min(options.threads, all);
   }
 
+  Rates rates() const { return options.calibrate ? measure_rates(isa) : built_in_rates(isa); }
+
+  bool groups() {
+    if (group_settled) return group_useful;
+    group_settled = true;
+    if (isa == Isa::kReference || options.kernel == "reference" || options.kernel == "kpacked") return false;
+    group = make_plan(nodes, isa, options.kernel, rates(), kGroup);
+    group_useful = group.has_grouped_steps() &&
+                   (!options.kernel.empty() || group.predicted_seconds() < kWorthGrouping * plan.predicted_seconds());
+    if (!group_useful) group = {};
+    return group_useful;
+  }
+
   void ensure_workspaces(std::size_t count) {
     while (workspaces.size() < count) workspaces.push_back(plan.make_workspace());
   }
+  void ensure_group_workspaces(std::size_t count) {
+    while (group_workspaces.size() < count) group_workspaces.push_back(group.make_workspace());
+  }
 
-  void run_image(Workspace& w, const std::uint8_t* image, float* logits, int split, i64 index, i64 n) {
+  // kGroup images, the first of them number `first` of the batch, step by step.
+  void run_group(Workspace& w, const std::uint8_t* images, float* logits, i64 first) {
+    const i64 pixels = input().numel();
+    for (const auto& step : group.steps) {
+      const i64 runs = step->is_grouped() ? 1 : kGroup;
+      for (w.index = 0; w.index < runs; ++w.index) {
+        w.image = images + w.index * pixels;
+        step->run(w, 0, step->units());
+      }
+      for (w.index = 0; tap && w.index < kGroup; ++w.index) record(group, w, step->output, first + w.index);
+    }
+    for (w.index = 0; w.index < kGroup; ++w.index) std::copy_n(w.at<float>(group.output), classes(), logits + w.index * classes());
+    w.index = 0;
+  }
+
+  void run_image(Workspace& w, const std::uint8_t* image, float* logits, int split, i64 index) {
     w.image = image;
     for (std::size_t at = 0; at < plan.steps.size(); ++at) {
       const Step* step = plan.steps[at].get();
@@ -117,7 +157,7 @@ struct Session::Impl {
       } else {
         step->run(w, 0, units);
       }
-      if (tap) record(w, step->output, index, n);
+      if (tap) record(plan, w, step->output, index);
     }
     std::copy_n(w.at<float>(plan.output), classes(), logits);
   }
@@ -135,19 +175,31 @@ struct Session::Impl {
     if (n == 0) return;
     if (tap) prepare_tap(n);
     const int team = threads();
-    if (team > 1 && n >= team) {
+    // As many whole groups as every thread can have the same number of; the rest image by image.
+    const i64 grouped = n >= team * kGroup && groups() ? n / (team * kGroup) * (team * kGroup) : 0;
+    if (grouped > 0) {
+      ensure_group_workspaces(static_cast<std::size_t>(team));
+      const auto work = [&](i64 worker) {
+        for (i64 i = worker * kGroup; i < grouped; i += team * kGroup) {
+          run_group(group_workspaces[static_cast<std::size_t>(worker)], images.data() + i * pixels, logits.data() + i * classes(), i);
+        }
+      };
+      if (team > 1) parallel_for(team, work);
+      else work(0);
+    }
+    if (team > 1 && n - grouped >= team) {
       ensure_workspaces(static_cast<std::size_t>(team));
-      std::atomic<i64> next{0};
+      std::atomic<i64> next{grouped};
       parallel_for(team, [&](i64 worker) {
         Workspace& w = workspaces[static_cast<std::size_t>(worker)];
         for (i64 i = next++; i < n; i = next++) {
-          run_image(w, images.data() + i * pixels, logits.data() + i * classes(), 1, i, n);
+          run_image(w, images.data() + i * pixels, logits.data() + i * classes(), 1, i);
         }
       });
     } else {
       ensure_workspaces(1);
-      for (i64 i = 0; i < n; ++i) {
-        run_image(workspaces[0], images.data() + i * pixels, logits.data() + i * classes(), team, i, n);
+      for (i64 i = grouped; i < n; ++i) {
+        run_image(workspaces[0], images.data() + i * pixels, logits.data() + i * classes(), team, i);
       }
     }
     if (tap) report_tap(n);
@@ -187,11 +239,11 @@ struct Session::Impl {
     }
   }
 
-  void record(Workspace& w, BufferId id, i64 index, i64) {
+  void record(const Plan& by, Workspace& w, BufferId id, i64 index) {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (plan.visible[i] != static_cast<std::ptrdiff_t>(id)) continue;
+      if (by.visible[i] != static_cast<std::ptrdiff_t>(id) || plan.visible[i] < 0) continue;
       const i64 size = nodes[i].type.numel();
-      const Buffer& b = plan.buffers[id];
+      const Buffer& b = by.buffers[id];
       if (b.layout == Layout::kF32) {
         std::copy_n(w.at<float>(id), size, tap_floats.at(i).data() + index * size);
       } else if (b.layout == Layout::kI8) {
@@ -199,7 +251,7 @@ struct Session::Impl {
       } else if (b.layout == Layout::kKpacked) {
         kernels::kpacked::unpack(b.kpacked, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
       } else {
-        kernels::bitsliced::unpack(b.sliced, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
+        kernels::bitsliced::unpack(b.sliced.image(w.index), w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
       }
     }
   }
@@ -237,13 +289,14 @@ Shape Session::input_shape() const { return impl_->input().shape; }
 std::int64_t Session::classes() const { return impl_->classes(); }
 Isa Session::isa() const { return impl_->isa; }
 
-std::vector<StepInfo> Session::plan() const {
+std::vector<StepInfo> Session::plan(std::int64_t batch) const {
   std::vector<StepInfo> rows;
-  for (std::size_t i = 0; i < impl_->plan.steps.size(); ++i) {
-    const Step& step = *impl_->plan.steps[i];
-    const Buffer& out = impl_->plan.buffers[step.output];
-    rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs, static_cast<std::int64_t>(out.bytes),
-                    impl_->plan.seconds[i], step.shape});
+  const Plan& plan = batch >= kGroup && impl_->groups() ? impl_->group : impl_->plan;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = *plan.steps[i];
+    const Buffer& out = plan.buffers[step.output];
+    rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs, static_cast<std::int64_t>(out.bytes) / plan.images,
+                    plan.seconds[i], step.shape});
   }
   return rows;
 }

@@ -24,6 +24,7 @@ class SlicedConvStep final : public Step {
   }
   // Neighbouring tiles write whole vectors, which no other tile touches.
   i64 units() const override { return conv_->tiles(); }
+  bool is_grouped() const override { return true; }
   void run(Workspace& w, i64 begin, i64 end) const override {
     u8* panel = thread_panel(*conv_);
     for (i64 tile = begin; tile < end; ++tile) conv_->run(w.at<u8>(from_), panel, tile, w.at<u8>(output));
@@ -40,6 +41,7 @@ class PrepareStep final : public Step {
     output = out;
     kernel = "prepare";
   }
+  bool is_grouped() const override { return true; }
   void init(Workspace& w) const override { conv_->init_prepared(w.at<u8>(output)); }
   void run(Workspace& w, i64, i64) const override { conv_->prepare(w.at<u8>(in_), w.at<u8>(output)); }
 

@@ -39,17 +39,20 @@ struct Buffer {
   // Set by the planner: steps that write it first and read it last, and its place in the arena.
   std::size_t first_step = 0, last_step = 0;
   std::size_t offset = 0;
+  /// Bytes from one image of a group to the next; 0 for what the images share: bit-sliced streams and prepared input.
+  std::size_t stride = 0;
 };
 
 struct Workspace {
   AlignedVector<std::byte> arena;
   const std::vector<Buffer>* buffers = nullptr;
   const std::uint8_t* image = nullptr;
+  i64 index = 0;  ///< of the image within its group
   DenseScratch scratch;
 
   template <class T>
   T* at(BufferId id) {
-    return reinterpret_cast<T*>(arena.data() + (*buffers)[id].offset);
+    return reinterpret_cast<T*>(arena.data() + (*buffers)[id].offset + static_cast<std::size_t>(index) * (*buffers)[id].stride);
   }
 };
 
@@ -61,6 +64,8 @@ class Step {
   /// Independent parts of the work on one image; run() may be called for disjoint ranges at the same time.
   virtual i64 units() const { return 1; }
   virtual void run(Workspace& w, i64 begin, i64 end) const = 0;
+  /// Whether one run works on all images of the group; else it works on image w.index.
+  virtual bool is_grouped() const { return false; }
 
   std::string nodes;    ///< what it computes, for StepInfo
   std::string kernel;

@@ -68,14 +68,15 @@ WorkList kpacked_conv_work(const ConvShape& d, std::span<const std::int8_t> weig
           {WorkKind::kKpackedPixel, product({pixels, blocks})}};
 }
 
-WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in, i64 pitch,
-                          bool moved, i64 vector_bytes) {
+WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in,
+                          const kernels::bitsliced::SlicedLayout& out, bool moved, i64 vector_bytes) {
   i64 digits = 0;
   for (const std::int8_t w : weights) digits += std::popcount(static_cast<unsigned>(std::abs(static_cast<int>(w))));
-  const i64 tiles = up(d.out_height() * pitch, 8 * vector_bytes), planes = in.planes();
-  WorkList work = {{WorkKind::kSlicedEntry, product({tiles, digits, planes})},
-                   {WorkKind::kSlicedOutput, product({tiles, d.outputs})},
-                   {WorkKind::kSlicedPanel, product({tiles, d.channels, d.kernel_h, d.kernel_w, planes})}};
+  const i64 planes = in.planes();
+  const double tiles = static_cast<double>(up(out.stream_bits(), 8 * vector_bytes)) / static_cast<double>(out.images);
+  WorkList work = {{WorkKind::kSlicedEntry, tiles * product({digits, planes})},
+                   {WorkKind::kSlicedOutput, tiles * product({d.outputs})},
+                   {WorkKind::kSlicedPanel, tiles * product({d.channels, d.kernel_h, d.kernel_w, planes})}};
   if (moved) {
     const i64 phases = std::min(d.stride_h, d.kernel_h) * std::min(d.stride_w, d.kernel_w);
     work.push_back({WorkKind::kSlicedMove, product({phases, d.channels, planes, d.out_height(), d.out_width()})});

@@ -36,6 +36,43 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
          });
 }
 
+// Images repeated until a batch has two groups that share vectors and three that do not: values and logits repeat too.
+void check_groups(Builder& b, const std::vector<std::uint8_t>& images, std::int64_t n, const std::vector<float>& want, const Recorded& truth) {
+  constexpr std::int64_t kBatch = 19;
+  const auto repeat = [&](const auto& values) {
+    std::decay_t<decltype(values)> out;
+    const std::size_t size = values.size() / static_cast<std::size_t>(n);
+    for (std::int64_t i = 0; i < kBatch; ++i) {
+      const auto from = values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i % n) * size);
+      out.insert(out.end(), from, from + static_cast<std::ptrdiff_t>(size));
+    }
+    return out;
+  };
+  const auto many = repeat(images);
+  const auto logits = repeat(want);
+  const int before = num_threads();
+  for (const Isa isa : {Isa::kPortable, available_isas().back()}) {
+    for (const int threads : {1, 2}) {
+      set_num_threads(threads);
+      INFO("isa " << name_of(isa) << " threads " << threads << "\n" << b.model.graph.format());
+      infer::Session grouped(b.model, {.isa = isa, .kernel = "bitsliced"});
+      REQUIRE(same_bits(grouped.run(many, kBatch), logits));
+      std::vector<float> again;
+      const Recorded got = record(grouped, many, kBatch, again);
+      REQUIRE(same_bits(again, logits));
+      for (const auto& [node, codes] : got.codes) {
+        INFO("node " << node);
+        REQUIRE(codes == repeat(truth.codes.at(node)));
+      }
+      for (const auto& [node, floats] : got.floats) {
+        INFO("node " << node);
+        REQUIRE(same_bits(floats, repeat(truth.floats.at(node))));
+      }
+    }
+  }
+  set_num_threads(before);
+}
+
 // Returns how many nodes a fast plan made visible, and compares each with the reference.
 std::size_t check_everywhere(Builder& b, std::int64_t n = 3) {
   const auto images = b.images(n);
@@ -71,6 +108,7 @@ std::size_t check_everywhere(Builder& b, std::int64_t n = 3) {
       }
     }
   }
+  check_groups(b, images, n, want, truth);
   return visible;
 }
 
@@ -295,6 +333,23 @@ TEST_CASE("session: results do not depend on the number of threads or on the bat
     }
   }
   set_num_threads(before);
+}
+
+TEST_CASE("session: images of a batch share vectors where they are small") {
+  Builder b(21);
+  std::string x = b.input("2x7x7");
+  x = b.quantize(b.conv(x, 16, 3, 3, {}, kPad1), -1, 1);
+  for (int i = 0; i < 3; ++i) x = b.conv(x, 16, 3, 3, {.max_code = 1, .lo = -1, .hi = 1}, kPad1);
+  b.linear(b.plain("flatten", {x}), 3, {});
+  infer::Session s(b.model, {.isa = available_isas().back(), .kernel = "bitsliced"});
+  double one = 0, eight = 0;
+  for (const auto& step : s.plan()) one += step.kernel.starts_with("bitsliced") ? step.predicted_seconds : 0;
+  for (const auto& step : s.plan(8)) eight += step.kernel.starts_with("bitsliced") ? step.predicted_seconds : 0;
+  CHECK(one > 0);
+  CHECK(eight > 0);
+  CHECK(eight <= one);
+  if (available_isas().back() >= Isa::kAvx512) CHECK(eight < 0.2 * one);  // 512 positions hold 8 images
+  check_everywhere(b, 2);
 }
 
 TEST_CASE("session: arg max takes the lowest index on ties and never NaN") {

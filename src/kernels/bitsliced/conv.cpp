@@ -85,10 +85,9 @@ Conv::Conv(const Spec& spec, const Micro& micro) : shape_(spec.shape), in_(spec.
   make_passes(weights, spec.plan);
   make_constants(spec);
   valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
-  for (i64 y = 0; y < out_.height; ++y) {
-    for (i64 x = 0; x < out_.width; x += 64) {
-      put_bits(valid_.data(), y * out_.pitch + x, std::min<i64>(64, out_.width - x), ~u64{0});
-    }
+  for (i64 i = 0; i < out_.images * out_.height; ++i) {
+    const i64 row = out_.image(i / out_.height).bit(i % out_.height, 0);
+    for (i64 x = 0; x < out_.width; x += 64) put_bits(valid_.data(), row + x, std::min<i64>(64, out_.width - x), ~u64{0});
   }
 }
 

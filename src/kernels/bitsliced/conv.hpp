@@ -26,7 +26,7 @@ class Conv {
   struct Spec {
     ConvShape shape;
     SlicedLayout input;               ///< margin >= margin_bits(shape, output.pitch) where the input is read in place
-    SlicedLayout output;
+    SlicedLayout output;              ///< as many images as in the input, and the same period; several only if read in place
     const std::int8_t* weights;       ///< codes [outputs][channels/groups][kernel_h][kernel_w]
     const std::int32_t* thresholds;   ///< [outputs][levels of output.code], as the op's definition has them
     const std::int8_t* flip;          ///< [outputs] or null

@@ -34,7 +34,7 @@ void pack(const SlicedLayout& d, const std::int8_t* codes, u8* planes) {
         const i64 n = std::min<i64>(64, d.width - x);
         u64 bits = 0;
         for (i64 j = 0; j < n; ++j) bits |= static_cast<u64>(d.code.bit(row[x + j], k)) << j;
-        put_bits(stream, y * d.pitch + x, n, bits);
+        put_bits(stream, d.bit(y, x), n, bits);
       }
     }
   }
@@ -53,7 +53,7 @@ void for_each_code(const SlicedLayout& d, const u8* planes, F&& store) {
         const i64 n = std::min<i64>(64, d.width - x);
         std::array<u64, 8> words{};
         for (int k = 0; k < count; ++k) {
-          words[static_cast<std::size_t>(k)] = get_bits(planes + k * d.plane_bytes() + d.front_bytes(), y * d.pitch + x, n);
+          words[static_cast<std::size_t>(k)] = get_bits(planes + k * d.plane_bytes() + d.front_bytes(), d.bit(y, x), n);
         }
         for (i64 j = 0; j < n; ++j) {
           int code = d.code.lo;

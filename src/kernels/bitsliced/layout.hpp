@@ -3,7 +3,8 @@
 //
 // A plane is one stream of bits, position (y, x) is bit y * pitch + x, with pitch >= width + the padding that consumers
 // want to the right. What lies right of a row serves as the left border of the next one; in front and behind lie margins.
-// All border bits hold code 0. Planes of a channel follow each other: plane (c, k) is number c * planes + k.
+// All border bits hold one code. Small images fill few positions of a vector, so several may lie in one stream, `period` rows
+// from one to the next with border rows between; image(i) is the view of one of them. Planes of a channel follow each other: plane (c, k) is number c * planes + k.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +27,17 @@ struct SlicedLayout {
   i64 channels = 1, height = 1, width = 1;
   i64 pitch = 1;             ///< bits from a row to the next
   i64 margin_bits = 0;       ///< border bits that consumers read in front of (0, 0) and behind the last row
+  i64 images = 1, period = 0;
+  i64 first_row = 0;         ///< of the image that this is a view of
 
   i64 planes() const { return channels * code.planes(); }
-  i64 stream_bits() const { return height * pitch; }
+  i64 stream_bits() const { return ((images - 1) * period + height) * pitch; }
+  i64 bit(i64 y, i64 x) const { return (first_row + y) * pitch + x; }
+  SlicedLayout image(i64 i) const {
+    SlicedLayout view = *this;
+    view.first_row = i * period;
+    return view;
+  }
   /// Bytes from the start of a plane to bit 0 of its stream; a multiple of 64.
   i64 front_bytes() const { return (margin_bits / 8 + 64) / 64 * 64 + 64; }
   i64 stream_bytes() const { return (stream_bits() + 8 * kMaxVectorBytes - 1) / (8 * kMaxVectorBytes) * kMaxVectorBytes; }
@@ -40,7 +49,7 @@ struct SlicedLayout {
 
 /// Fills everything with border bits.
 void clear(const SlicedLayout& layout, u8* planes);
-/// Dense codes [C][H][W] to planes and back. The border is not touched.
+/// Dense codes [C][H][W] of the image in view to planes and back. The border is not touched.
 void pack(const SlicedLayout& layout, const std::int8_t* codes, u8* planes);
 void unpack(const SlicedLayout& layout, const u8* planes, std::int8_t* codes);
 /// To real values, step * code.

@@ -9,11 +9,11 @@
 namespace tern::kernels::planes {
 namespace {
 
-// Calls f(bit, count) for the words of an image's rows: `count` <= 64 positions from bit `bit` of the stream.
+// Calls f(row, col, count) for the words of an image's rows: `count` <= 64 positions.
 template <class F>
 void for_each_word(const bitsliced::SlicedLayout& d, F&& f) {
   for (i64 row = 0; row < d.height; ++row) {
-    for (i64 col = 0; col < d.width; col += 64) f(row * d.pitch + col, std::min<i64>(64, d.width - col));
+    for (i64 col = 0; col < d.width; col += 64) f(row, col, std::min<i64>(64, d.width - col));
   }
 }
 
@@ -68,10 +68,11 @@ void SlicedGate::run(const u8* y, const u8* x, const u8* t, u8* out, i64 begin, 
     const u8* a = y + c * y_layout.plane_bytes() + y_layout.front_bytes();
     const u8* b = x + c * x_layout.plane_bytes() + x_layout.front_bytes();
     u8* to = out + c * out_layout.plane_bytes() + out_layout.front_bytes();
-    const bool through = t && (t[c * t_layout.plane_bytes() + t_layout.front_bytes()] & 1) != 0;
+    const bool through = t && (word_at(t + c * t_layout.plane_bytes() + t_layout.front_bytes(), t_layout.bit(0, 0)) & 1) != 0;
     const u64 keep = through ? 0 : ~u64{0};
-    for_each_word(out_layout, [&](i64 at, i64 n) {
-      put_word(to, at, n, (word_at(a, at) | (word_at(b, at) & keep)) & low_mask(n));
+    for_each_word(out_layout, [&](i64 row, i64 col, i64 n) {
+      const u64 bits = word_at(a, y_layout.bit(row, col)) | (word_at(b, x_layout.bit(row, col)) & keep);
+      put_word(to, out_layout.bit(row, col), n, bits & low_mask(n));
     });
   }
 }
@@ -80,8 +81,8 @@ void tgap(const bitsliced::SlicedLayout& in, const u8* x, const bitsliced::Slice
   for (i64 c = begin; c < end; ++c) {
     const u8* from = x + c * in.plane_bytes() + in.front_bytes();
     i64 count = 0;
-    for_each_word(in, [&](i64 at, i64 n) { count += std::popcount(word_at(from, at) & low_mask(n)); });
-    put_word(t + c * out.plane_bytes() + out.front_bytes(), 0, 1, 2 * count > in.height * in.width ? 1 : 0);
+    for_each_word(in, [&](i64 row, i64 col, i64 n) { count += std::popcount(word_at(from, in.bit(row, col)) & low_mask(n)); });
+    put_word(t + c * out.plane_bytes() + out.front_bytes(), out.bit(0, 0), 1, 2 * count > in.height * in.width ? 1 : 0);
   }
 }
 

@@ -20,7 +20,7 @@ struct KpackedGate {
 void tgap(const kpacked::PlaneLayout& in, const std::uint8_t* x, const kpacked::PlaneLayout& out, std::uint8_t* t,
           std::int64_t begin, std::int64_t end);
 
-/// Bit-sliced; images of the same extents and pitch. Channels begin .. end - 1.
+/// Bit-sliced; images of the same extents. Channels begin .. end - 1.
 struct SlicedGate {
   bitsliced::SlicedLayout y_layout, x_layout, t_layout, out_layout;
   void run(const std::uint8_t* y, const std::uint8_t* x, const std::uint8_t* t, std::uint8_t* out, std::int64_t begin,

@@ -67,13 +67,13 @@ void max_pool(const PoolShape& d, const bitsliced::SlicedLayout& in, const u8* x
           for (i64 row = top; row < bottom; ++row) {
             Planes value{};
             for (int k = 0; k < planes; ++k) {
-              value[static_cast<std::size_t>(k)] = word_at(from + k * in.plane_bytes(), row * in.pitch + left) & inside;
+              value[static_cast<std::size_t>(k)] = word_at(from + k * in.plane_bytes(), in.bit(row, left)) & inside;
             }
             take_larger(best, value, planes, in.code.thermometer());
           }
         }
         for (int k = 0; k < planes; ++k) {
-          put_word(to + k * out.plane_bytes(), p * out.pitch + q, n, compress(best[static_cast<std::size_t>(k)], d.stride, n));
+          put_word(to + k * out.plane_bytes(), out.bit(p, q), n, compress(best[static_cast<std::size_t>(k)], d.stride, n));
         }
       }
     }
