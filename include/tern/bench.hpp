@@ -33,6 +33,7 @@ struct ModelSpeed {
   int threads = 0;
   double float_images_per_second = 0;    ///< medians
   double packed_images_per_second = 0;
+  double best_float_images_per_second = 0, best_packed_images_per_second = 0;  ///< fastest round: what a busy machine lets through
   double ratio() const { return packed_images_per_second / float_images_per_second; }
 };
 /// `network`: of the session's input shape, or null. Errors: ValueError if there are fewer than `batch` images.

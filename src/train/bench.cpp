@@ -93,8 +93,9 @@ ModelSpeed measure_speed(Network* network, infer::Session& session, const Images
     });
   }
   const std::vector<Timing> t = time_alternately(candidates, seconds, 3);
-  const auto rate = [&](const Timing& x) { return static_cast<double>(batch) / x.median_seconds; };
-  return {batch, num_threads(), network ? rate(t[1]) : 0, rate(t[0])};
+  const auto rate = [&](double seconds_a_batch) { return static_cast<double>(batch) / seconds_a_batch; };
+  return {batch, num_threads(), network ? rate(t[1].median_seconds) : 0, rate(t[0].median_seconds),
+          network ? rate(t[1].best_seconds) : 0, rate(t[0].best_seconds)};
 }
 
 TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
