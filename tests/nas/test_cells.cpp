@@ -250,7 +250,7 @@ TEST_CASE("skip between cells: there in tas and resnet, not in darts", "[nas]") 
 TEST_CASE("zero edges: their channels stay, their nodes go; a cell of nothing is its skip or an error", "[nas]") {
   nas::CellOptions o = tiny("tas");
   nas::Genotype g = ternary_with(0);
-  for (const std::size_t i : {0, 1, 4, 5}) g.normal[i].op = "zero";  // nodes 2 and 4
+  for (const std::size_t i : {0u, 1u, 4u, 5u}) g.normal[i].op = "zero";  // nodes 2 and 4
   const Graph graph = nas::final_graph(g, o);
   Network net(graph, 1);
   CHECK(net.output_shape() == Shape{3});
