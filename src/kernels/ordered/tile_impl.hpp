@@ -12,17 +12,25 @@ constexpr int kVecLanes = TERN_VECTOR_BYTES / 4;
 template <int T>
 void tile_block(const float* x, std::int64_t step, const std::int32_t* offsets, std::int64_t k, const float* w,
                 float* out) {
+  // Vectors are loaded and stored one by one: copied as an array they pass through memory in smaller pieces.
   Vec acc[T][kVecs] = {};
   for (std::int64_t i = 0; i < k; ++i, w += 16) {
     const float* xi = x + offsets[i];
     Vec wi[kVecs];
-    std::memcpy(wi, w, sizeof wi);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVecs; ++v) std::memcpy(&wi[v], w + v * kVecLanes, sizeof(Vec));
+#pragma GCC unroll 16
     for (int t = 0; t < T; ++t) {
       const float value = xi[t * step];
+#pragma GCC unroll 16
       for (int v = 0; v < kVecs; ++v) acc[t][v] = acc[t][v] + wi[v] * value;
     }
   }
-  std::memcpy(out, acc, sizeof acc);
+#pragma GCC unroll 16
+  for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVecs; ++v) std::memcpy(out + t * 16 + v * kVecLanes, &acc[t][v], sizeof(Vec));
+  }
 }
 
 void tile_all(const float* x, std::int64_t step, const std::int32_t* offsets, std::int64_t k, const float* w,
