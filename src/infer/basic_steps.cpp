@@ -3,6 +3,7 @@
 #include <array>
 
 #include "infer/steps.hpp"
+#include "kernels/float_pool.hpp"
 
 namespace tern::infer {
 namespace {
@@ -63,6 +64,24 @@ class DenseStep final : public Step {
   DenseWeights weights_;
 };
 
+class FloatPoolStep final : public Step {
+ public:
+  FloatPoolStep(const Node& node, BufferId in, BufferId out) : shape_(node.pool), in_(in) {
+    output = out;
+    kernel = "rows";
+    work = {{WorkKind::kFloatPool, static_cast<double>(node.type.numel() * shape_.kernel * shape_.kernel)}};
+  }
+  i64 units() const override { return shape_.channels; }
+  void run(Workspace& w, i64 begin, i64 end) const override {
+    const i64 in = shape_.height * shape_.width, out = shape_.out_height() * shape_.out_width();
+    for (i64 c = begin; c < end; ++c) kernels::max_pool_plane(shape_, w.at<float>(in_) + c * in, w.at<float>(output) + c * out);
+  }
+
+ private:
+  kernels::PoolShape shape_;
+  BufferId in_;
+};
+
 class PadStep final : public Step {
  public:
   PadStep(const Node& conv, BufferId in, BufferId out) : d_(conv.conv), value_(conv.pad_value), in_(in) {
@@ -95,6 +114,12 @@ std::unique_ptr<Step> make_input_step(const Node& node, BufferId out) { return s
 std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueType*> types,
                                       std::vector<BufferId> inputs, BufferId out) {
   return std::make_unique<DenseStep>(node, std::move(types), std::move(inputs), out);
+}
+
+std::unique_ptr<Step> make_float_pool_step(const Node& node, BufferId in, BufferId out) {
+  auto step = std::make_unique<FloatPoolStep>(node, in, out);
+  step->nodes = node.graph->name;
+  return step;
 }
 
 std::unique_ptr<Step> make_pad_step(const Node& conv, BufferId in, BufferId out) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "infer/steps.hpp"
+#include "infer/transpose.hpp"
 #include "kernels/exact.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "kernels/ordered/packing.hpp"
@@ -164,13 +165,8 @@ class LoadSource final : public Source {
   void fill(Workspace& w, i64, const TileAt& at, float* v) const override {
     for (std::size_t k = 0; k < inputs_.size(); ++k) {
       const float* x = w.at<float>(inputs_[k]) + at.first * type_.pixels() + at.index;
-      for (i64 c = 0; c < at.channels; ++c, x += type_.pixels()) {
-        if (k == 0) {
-          for (i64 i = 0; i < at.pixels; ++i) v[i * kTileLanes + c] = x[i];
-        } else {
-          for (i64 i = 0; i < at.pixels; ++i) v[i * kTileLanes + c] = v[i * kTileLanes + c] + x[i];
-        }
-      }
+      if (k == 0) transpose<false>(x, type_.pixels(), at.channels, at.pixels, v, kTileLanes);
+      else transpose<true>(x, type_.pixels(), at.channels, at.pixels, v, kTileLanes);
     }
   }
   const char* name() const override { return inputs_.size() > 1 ? "add" : "elementwise"; }
@@ -226,9 +222,7 @@ class LaneStep final : public Step {
 
   void store_floats(Workspace& w, const TileAt& at, const float* v) const {
     float* to = w.at<float>(output) + at.first * type_.pixels() + at.index;
-    for (i64 c = 0; c < at.channels; ++c, to += type_.pixels()) {
-      for (i64 i = 0; i < at.pixels; ++i) to[i] = v[i * kTileLanes + c];
-    }
+    transpose<false>(v, kTileLanes, at.pixels, at.channels, to, type_.pixels());
   }
 
   void store_codes(Workspace& w, const TileAt& at, const float* v) const {

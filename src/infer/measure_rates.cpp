@@ -9,12 +9,14 @@
 #include "core/aligned.hpp"
 #include "infer/work.hpp"
 #include "kernels/bitsliced/micro.hpp"
+#include "kernels/float_pool.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "kernels/planes/logic.hpp"
 #include "kernels/planes/pool.hpp"
 #include "kernels/planes/turn.hpp"
 #include "tern/infer.hpp"
 #include "tern/layer_bench.hpp"
+#include "tern/rng.hpp"
 
 namespace tern::infer {
 namespace {
@@ -77,10 +79,11 @@ class Measurement {
     d.pad_h = d.pad_w = p.pad;
     return d;
   }
-  // As many nonzero weights as the problem expects.
+  // As many nonzero weights as the problem expects, and as scattered.
   static std::vector<std::int8_t> weights_of(const LayerProblem& p) {
+    Rng rng(1);
     std::vector<std::int8_t> w(static_cast<std::size_t>(p.outputs * p.channels * p.kernel * p.kernel), 0);
-    std::fill_n(w.begin(), static_cast<std::ptrdiff_t>(static_cast<double>(w.size()) * p.nonzero), std::int8_t{1});
+    for (std::int8_t& v : w) v = rng.uniform() < p.nonzero ? 1 : 0;
     return w;
   }
 
@@ -100,15 +103,14 @@ class Measurement {
   void sliced_convs() {
     const LayerProblem full{.size = 28}, sparse{.size = 28, .nonzero = 0.1}, narrow{.outputs = 8, .size = 28, .nonzero = 0.1},
         strided{.outputs = 8, .size = 28, .stride = 2, .nonzero = 0.1};
-    const i64 vector = bitsliced::micro_for(isa_).vector_bytes;
     const auto work = [&](const LayerProblem& p) {
       const bool moved = p.stride > 1;
       const bitsliced::SlicedLayout out{{p.lo, p.hi}, p.outputs, p.out_size(), p.out_size(), p.out_size() + (moved ? 2 : 1)};
-      return sliced_conv_work(shape_of(p), weights_of(p), {p.lo, p.hi}, out, moved, vector);
+      return sliced_conv_work(shape_of(p), weights_of(p), {p.lo, p.hi}, out, moved, isa_);
     };
     const double full_ns = conv_ns(full, "bitsliced"), sparse_ns = conv_ns(sparse, "bitsliced"), narrow_ns = conv_ns(narrow, "bitsliced");
-    rates_[WorkKind::kSlicedEntry] = std::max(kLeast, (full_ns - sparse_ns) / (work(full)[0].amount - work(sparse)[0].amount));
-    const auto rest = [&](const LayerProblem& p, double ns) { return ns - work(p)[0].amount * rates_[WorkKind::kSlicedEntry]; };
+    rates_[WorkKind::kSlicedAdder] = std::max(kLeast, (full_ns - sparse_ns) / (work(full)[0].amount - work(sparse)[0].amount));
+    const auto rest = [&](const LayerProblem& p, double ns) { return ns - work(p)[0].amount * rates_[WorkKind::kSlicedAdder]; };
     rates_[WorkKind::kSlicedOutput] =
         std::max(kLeast, (rest(sparse, sparse_ns) - rest(narrow, narrow_ns)) / (work(sparse)[1].amount - work(narrow)[1].amount));
     solve(WorkKind::kSlicedPanel, work(narrow), narrow_ns);
@@ -168,6 +170,10 @@ class Measurement {
     solve(WorkKind::kElement, {{WorkKind::kElement, values}}, time("reference", "r"));
     solve(WorkKind::kReferenceMac, {{WorkKind::kReferenceMac, macs}, {WorkKind::kElement, values}}, time("reference", "c"));
     if (isa_ == Isa::kReference) return;
+    const kernels::PoolShape pool{1, 56, 56, 3, 2, 1};
+    const std::vector<float> plane(56 * 56, 0.5f);
+    std::vector<float> pooled(28 * 28);
+    solve(WorkKind::kFloatPool, {{WorkKind::kFloatPool, 28 * 28 * 9}}, best_ns([&] { kernels::max_pool_plane(pool, plane.data(), pooled.data()); }));
     solve(WorkKind::kFloat, {{WorkKind::kFloat, 5 * values}}, time("kpacked", "a+r"));
     solve(WorkKind::kOrderedMac, {{WorkKind::kOrderedMac, macs}, {WorkKind::kFloat, 3 * values}}, time("kpacked", "c"));
   }

@@ -276,7 +276,7 @@ class Planner {
       const kernels::ConvShape shape = plane_shape(i);
       const bool moved = geometry_->pitch(i) != geometry_->pitch(root_[n.inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
       out = {rates_.seconds(kpacked_conv_work(shape, n.weight_codes, in)),
-             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, sliced_layout(i), moved, bitsliced::micro_for(isa_).vector_bytes))};
+             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, sliced_layout(i), moved, isa_))};
       if (!plane_conv_[i]) out[0] = kCannot;
       sliced = sliced && sliced_conv_[i];
     } else if (choice_[i].how == How::kPlanes) {
@@ -418,7 +418,8 @@ class Planner {
     }
     for (const BufferId id : inputs) touch(id);
     const BufferId out = own(i, n.type.is_codes() ? Layout::kI8 : Layout::kF32);
-    push(make_dense_step(n, std::move(types), std::move(inputs), out));
+    if (fused_ && n.op == Op::kMaxPool && !n.type.is_codes()) push(make_float_pool_step(n, inputs[0], out));
+    else push(make_dense_step(n, std::move(types), std::move(inputs), out));
   }
 
   PlaneConvSpec plane_spec(std::size_t i, Layout layout) {
@@ -444,7 +445,7 @@ class Planner {
     const SlicedConv conv = make_sliced_conv(spec, isa_, plan_.buffers[spec.in], plan_.buffers[out]);
     BufferId from = spec.in;
     WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]), sliced_layout(i),
-                                     conv.prepared_bytes() > 0, bitsliced::micro_for(isa_).vector_bytes);
+                                     conv.prepared_bytes() > 0, isa_);
     if (conv.prepared_bytes() > 0) {
       plan_.buffers.push_back({});
       from = plan_.buffers.size() - 1;

@@ -31,6 +31,9 @@ std::unique_ptr<Step> make_convert_step(const ValueType& type, const Buffer& fro
                                         BufferId out);
 WorkList convert_work(const ValueType& type, Layout from, Layout to);
 
+/// Max pooling of floats, a row of windows at a time.
+std::unique_ptr<Step> make_float_pool_step(const Node& node, BufferId in, BufferId out);
+
 /// A float image with the border that the convolution `conv` wants.
 std::unique_ptr<Step> make_pad_step(const Node& conv, BufferId in, BufferId out);
 

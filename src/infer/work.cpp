@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdlib>
 
+#include "kernels/bitsliced/conv.hpp"
+
 namespace tern::infer {
 namespace {
 
@@ -69,12 +71,12 @@ WorkList kpacked_conv_work(const ConvShape& d, std::span<const std::int8_t> weig
 }
 
 WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in,
-                          const kernels::bitsliced::SlicedLayout& out, bool moved, i64 vector_bytes) {
-  i64 digits = 0;
-  for (const std::int8_t w : weights) digits += std::popcount(static_cast<unsigned>(std::abs(static_cast<int>(w))));
+                          const kernels::bitsliced::SlicedLayout& out, bool moved, Isa isa) {
+  namespace bitsliced = kernels::bitsliced;
+  const bitsliced::Micro& micro = bitsliced::micro_for(isa);
   const i64 planes = in.planes();
-  const double tiles = static_cast<double>(up(out.stream_bits(), 8 * vector_bytes)) / static_cast<double>(out.images);
-  WorkList work = {{WorkKind::kSlicedEntry, tiles * product({digits, planes})},
+  const double tiles = static_cast<double>(up(out.stream_bits(), 8 * micro.vector_bytes)) / static_cast<double>(out.images);
+  WorkList work = {{WorkKind::kSlicedAdder, tiles * bitsliced::Conv::plan(d, weights, in, micro).adders},
                    {WorkKind::kSlicedOutput, tiles * product({d.outputs})},
                    {WorkKind::kSlicedPanel, tiles * product({d.channels, d.kernel_h, d.kernel_w, planes})}};
   if (moved) {

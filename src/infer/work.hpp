@@ -49,7 +49,7 @@ const Rates& measure_rates(Isa isa);
 WorkList kpacked_conv_work(const kernels::ConvShape& shape, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in);
 /// `out`: layout of the output, whose images share the work; `moved`: the input is rearranged first.
 WorkList sliced_conv_work(const kernels::ConvShape& shape, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in,
-                          const kernels::bitsliced::SlicedLayout& out, bool moved, i64 vector_bytes);
+                          const kernels::bitsliced::SlicedLayout& out, bool moved, Isa isa);
 WorkList kpacked_pool_work(const ValueType& in, const ValueType& out, const kernels::PoolShape& shape);
 WorkList sliced_pool_work(const ValueType& out, const kernels::PoolShape& shape);
 WorkList kpacked_gate_work(const ValueType& image);

@@ -1,6 +1,7 @@
 #include "kernels/bitsliced/bundles.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 namespace tern::kernels::bitsliced {
@@ -66,15 +67,22 @@ Columns make_columns(const ConvShape& d, const std::vector<std::int8_t>& weights
   return out;
 }
 
-Plan best_plan(const ConvShape& d, const std::vector<std::int8_t>& weights, int planes, int vector_bytes, int bits, int levels) {
+Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int planes, int vector_bytes, int bits, int levels) {
   const bool ternary = std::none_of(weights.begin(), weights.end(), [](int w) { return std::abs(w) > 1; });
   const i64 k = d.k(), entries = k * d.groups;
   Plan best;
-  double least = 0;
+  std::vector<std::uint8_t> met(static_cast<std::size_t>(k));  // digits of an input's weights that are added
   for (i64 bundle = 1; bundle <= (ternary ? kMaxBundle : 1); ++bundle) {
     i64 added = 0, columns = 0, separation = 0;
     each_bundle(d, bundle, [&](i64 first, i64 outputs) {
-      for (i64 i = 0; i < k; ++i) added += pattern_at(weights.data() + first * k, k, i, outputs).sign != 0 ? planes : 0;
+      std::fill(met.begin(), met.end(), std::uint8_t{0});
+      for (i64 o = first; o < first + outputs; ++o) {
+        const std::int8_t* w = weights.data() + o * k;
+        for (std::size_t i = 0; i < met.size(); ++i) met[i] |= static_cast<std::uint8_t>(std::abs(w[i]));
+      }
+      i64 digits = 0;
+      for (const std::uint8_t m : met) digits += std::popcount(m);
+      added += digits * planes;
       columns += patterns(static_cast<int>(outputs));
       separation += separation_adders(static_cast<int>(outputs), bits);
     });
@@ -83,7 +91,7 @@ Plan best_plan(const ConvShape& d, const std::vector<std::int8_t>& weights, int 
       const i64 block = (entries + blocks - 1) / blocks, visits = ((k + block - 1) / block) * levels;
       const double work = static_cast<double>(added) * kPlane[level] + static_cast<double>(separation) * kSeparation +
                           static_cast<double>(columns * visits) * (kColumn + (visits > 1 ? kRest : 0));
-      if (least == 0 || work < least) best = {bundle, block}, least = work;
+      if (best.adders == 0 || work < best.adders) best = {bundle, block, work};
     }
   }
   return best;

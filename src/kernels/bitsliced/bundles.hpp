@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/conv_shape.hpp"
@@ -61,9 +62,10 @@ Columns make_columns(const ConvShape& shape, const std::vector<std::int8_t>& wei
 /// How a layer is counted: `bundle` outputs at a time, its inputs in blocks of `block` entries.
 struct Plan {
   std::int64_t bundle = 1, block = 1;
+  double adders = 0;  ///< expected time of a vector of positions, in full adders between registers
 };
 /// The plan that needs the least time by a rough model. Inputs have `planes` planes in vectors of `vector_bytes`, counts have
 /// `bits` planes; `levels` walks over the inputs are needed.
-Plan best_plan(const ConvShape& shape, const std::vector<std::int8_t>& weights, int planes, int vector_bytes, int bits, int levels);
+Plan best_plan(const ConvShape& shape, std::span<const std::int8_t> weights, int planes, int vector_bytes, int bits, int levels);
 
 }  // namespace tern::kernels::bitsliced

@@ -24,6 +24,15 @@ int fitting(const int (&sizes)[N], i64 low, i64 high) {
   return sizes[N - 1];
 }
 
+// Binary digits of the largest weight.
+int digits_of(std::span<const std::int8_t> weights) {
+  int largest = 1;
+  for (const int w : weights) largest = std::max(largest, std::abs(w));
+  return static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+}
+// Walks over the inputs, one for each power of two that a digit of a weight times a plane can have.
+int walks(int digits, const PlaneCode& input) { return digits + (input.thermometer() ? 0 : input.planes() - 1); }
+
 i64 floor_div(i64 a, i64 b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 // Rows and columns by which a tap lies off the output position, after division by the stride, and what remains.
@@ -81,7 +90,8 @@ Conv::Conv(const Spec& spec, const Micro& micro) : shape_(spec.shape), in_(spec.
   tiles_ = (out_.stream_bits() + vector_bits - 1) / vector_bits;
   place_taps();
   const std::vector<std::int8_t> weights = oriented(spec);
-  find_ranges(weights);
+  ranges_ = find_ranges(shape_, weights, in_.code);
+  bits_ = count_bits(ranges_);
   make_passes(weights, spec.plan);
   make_constants(spec);
   valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
@@ -137,10 +147,7 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, Plan plan) {
   const int planes = in_.code.planes();
   const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps, group_entries = entries / shape_.groups;
   pairs_ = in_.code.thermometer() && planes == 2;
-  int largest = 1;
-  for (const int w : weights) largest = std::max(largest, std::abs(w));
-  const int digits = static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
-  const int levels = digits + (in_.code.thermometer() ? 0 : planes - 1);
+  const int digits = digits_of(weights), levels = walks(digits, in_.code);
   const Plan best = best_plan(shape_, weights, planes, micro_->vector_bytes, bits_, levels);
   if (plan.bundle == 0 || digits > 1) plan.bundle = best.bundle;
   const i64 most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / planes;
@@ -224,20 +231,31 @@ Run Conv::add_lists(const std::vector<Columns::Entry>& column, i64 group, const 
   return run;
 }
 
-// acc = lo * sum of w + S; finds the range of S, and the size of a count.
-void Conv::find_ranges(const std::vector<std::int8_t>& weights) {
+// acc = lo * sum of w + S; the range of S.
+std::vector<Conv::Range> Conv::find_ranges(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input) {
   int largest = 0;  // value of all planes together
-  for (int k = 0; k < in_.code.planes(); ++k) largest += in_.code.weight(k);
-  for (i64 o = 0; o < shape_.outputs; ++o) {
+  for (int k = 0; k < input.planes(); ++k) largest += input.weight(k);
+  std::vector<Range> out;
+  for (i64 o = 0; o < shape.outputs; ++o) {
     Range r;
-    for (i64 i = 0; i < shape_.k(); ++i) {
-      const int w = weights[static_cast<std::size_t>(o * shape_.k() + i)];
+    for (const int w : weights.subspan(static_cast<std::size_t>(o * shape.k()), static_cast<std::size_t>(shape.k()))) {
       (w < 0 ? r.low : r.high) += w * largest;
       r.weights += w;
     }
-    ranges_.push_back(r);
-    bits_ = std::max(bits_, fitting(kCountBits, r.low, r.high));
+    out.push_back(r);
   }
+  return out;
+}
+
+int Conv::count_bits(const std::vector<Range>& ranges) {
+  int bits = 0;
+  for (const Range& r : ranges) bits = std::max(bits, fitting(kCountBits, r.low, r.high));
+  return bits;
+}
+
+Plan Conv::plan(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input, const Micro& micro) {
+  return best_plan(shape, weights, input.planes(), micro.vector_bytes, count_bits(find_ranges(shape, weights, input)),
+                   walks(digits_of(weights), input));
 }
 
 void Conv::make_constants(const Spec& spec) {

@@ -7,6 +7,7 @@
 // So acc >= T is S >= T - lo * sum w, a comparison of the bit-sliced count with a constant of the output channel.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "core/aligned.hpp"
@@ -35,6 +36,8 @@ class Conv {
   Conv(const Spec& spec, const Micro& micro);
   /// Border bits that the input needs around its stream.
   static i64 margin_bits(const ConvShape& shape, i64 pitch);
+  /// best_plan() for this layer.
+  static Plan plan(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input, const Micro& micro);
 
   /// Bytes of prepared input (0: the input is read in place) and of one tile's scratch: the panel, and the columns' sums.
   i64 prepared_bytes() const { return in_place_ ? 0 : phases_ * phase_.total_bytes(); }
@@ -64,10 +67,11 @@ class Conv {
   struct Range {
     i64 low = 0, high = 0, weights = 0;
   };
+  static std::vector<Range> find_ranges(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input);
+  static int count_bits(const std::vector<Range>& ranges);
 
   void place_taps();
   std::vector<std::int8_t> oriented(const Spec& spec) const;
-  void find_ranges(const std::vector<std::int8_t>& weights);
   void make_passes(const std::vector<std::int8_t>& weights, Plan plan);
   Run add_lists(const std::vector<Columns::Entry>& column, i64 group, const Pass& pass, int level, int digits, i64& low, i64& high);
   void make_constants(const Spec& spec);
