@@ -167,6 +167,7 @@ void add_bench_model(App& bench) {
   verb->add_option("--input", o->input, "Shape of its images, CxHxW")->capture_default_str();
   verb->add_option("--classes", o->build.classes, "Its classes")->capture_default_str();
   verb->add_option("--width", o->build.width, "Its base width in channels; 0: the topology's own");
+  verb->add_flag("--quantize-first-last", o->build.quantize_first_last, "Quantize its first and last layer too, the first on an 8-bit image");
   verb->add_option("--weights", o->build.weights, "Its weight quantizer")->capture_default_str();
   verb->add_option("--acts", o->build.acts, "Its activation quantizer")->capture_default_str();
   verb->add_option("--options", o->options, "Its own options: key=value,..");

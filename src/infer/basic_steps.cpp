@@ -3,32 +3,35 @@
 #include <array>
 
 #include "infer/steps.hpp"
+#include "kernels/exact.hpp"
 #include "kernels/float_pool.hpp"
 
 namespace tern::infer {
 namespace {
 
-class InputStep final : public Step {
+// Bytes of an image to what a table [channels][256] has for them.
+template <class T>
+class TableStep final : public Step {
  public:
-  InputStep(const Node& node, BufferId out) : type_(node.type), table_(input_table(node)) {
+  TableStep(const ValueType& type, std::string names, std::vector<T> table, BufferId out) : type_(type), table_(std::move(table)) {
     output = out;
-    nodes = node.graph->name;
+    nodes = std::move(names);
     kernel = "table";
     work = {{WorkKind::kElement, static_cast<double>(type_.numel())}};
   }
   void run(Workspace& w, i64, i64) const override {
     const std::uint8_t* from = w.image;
-    float* to = w.at<float>(output);
+    T* to = w.at<T>(output);
     const i64 channels = type_.channels(), pixels = type_.pixels();
     for (i64 c = 0; c < channels; ++c, from += pixels, to += pixels) {
-      const float* table = table_.data() + 256 * c;
+      const T* table = table_.data() + 256 * c;
       for (i64 i = 0; i < pixels; ++i) to[i] = table[from[i]];
     }
   }
 
  private:
   ValueType type_;
-  std::vector<float> table_;
+  std::vector<T> table_;
 };
 
 class DenseStep final : public Step {
@@ -109,7 +112,17 @@ class PadStep final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_input_step(const Node& node, BufferId out) { return std::make_unique<InputStep>(node, out); }
+std::unique_ptr<Step> make_input_step(const Node& node, BufferId out) {
+  return std::make_unique<TableStep<float>>(node.type, node.graph->name, input_table(node), out);
+}
+
+std::unique_ptr<Step> make_coded_input_step(const Node& node, const Node& codes, BufferId out) {
+  std::vector<std::int8_t> table;
+  for (const float v : input_table(node)) {
+    table.push_back(static_cast<std::int8_t>(exact::quantize(v, codes.float_thresholds, codes.type.lo)));
+  }
+  return std::make_unique<TableStep<std::int8_t>>(codes.type, node.graph->name + "+" + codes.graph->name, std::move(table), out);
+}
 
 std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueType*> types,
                                       std::vector<BufferId> inputs, BufferId out) {

@@ -25,11 +25,12 @@ namespace kpacked = kernels::kpacked;
 
 // Bits of more than 7 planes do not fit the steps that work on them; and bit-sliced planes have a size for each channel that
 // no image should need.
-constexpr int kMostPlanes = 7;
+constexpr int kMostPlanes = 8;
 constexpr i64 kMostSlicedBytes = i64{1} << 30;
 
 enum class How {
   kInput,
+  kCodedInput,     // the quantizer of an image that nothing else reads: bytes to codes by a table
   kAlias,          // flatten: the same memory
   kDense,          // run_dense
   kThresholdConv,  // planes to planes, in the family's layout
@@ -119,6 +120,11 @@ class Planner {
       if (c.how == How::kInside || !can_head(i)) continue;
       c.how = How::kLane;
       c.plane_source = (nodes_[i].op == Op::kConv || nodes_[i].op == Op::kLinear) && plane_conv_[i];
+      if (nodes_[i].op == Op::kQuantize && nodes_[nodes_[i].inputs[0]].op == Op::kInput && consumers_[nodes_[i].inputs[0]] == 1) {
+        c.how = How::kCodedInput;
+        choice_[nodes_[i].inputs[0]].how = How::kInside;
+        continue;
+      }
       if (nodes_[i].op == Op::kQuantize) {
         c.quantize = static_cast<std::ptrdiff_t>(i);
         continue;
@@ -227,7 +233,7 @@ class Planner {
   void choose(std::size_t i) {
     const Node& n = nodes_[i];
     Choice& c = choice_[i];
-    if (c.how == How::kInside) return;
+    if (c.how == How::kInside || c.how == How::kCodedInput) return;
     if (n.op == Op::kInput) {
       c.how = How::kInput;
     } else if (n.op == Op::kFlatten) {
@@ -401,6 +407,7 @@ class Planner {
       case How::kAlias:
       case How::kInside: return;
       case How::kInput: push(make_input_step(n, own(i, Layout::kF32))); return;
+      case How::kCodedInput: push(make_coded_input_step(nodes_[n.inputs[0]], n, own(i, Layout::kI8))); return;
       case How::kDense: return build_dense(i);
       case How::kThresholdConv: return choice_[i].family == Family::kSliced ? build_sliced_conv(i) : build_kpacked_conv(i);
       case How::kPlanes: return build_planes(i);

@@ -22,6 +22,9 @@ std::string layer_shape(const Node& node);
 /// Bytes to normalised floats.
 std::unique_ptr<Step> make_input_step(const Node& node, BufferId out);
 
+/// Bytes to the codes that the quantizer `codes` has for the normalised image.
+std::unique_ptr<Step> make_coded_input_step(const Node& node, const Node& codes, BufferId out);
+
 /// One node by run_dense(); inputs are i8 for codes, else f32.
 std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueType*> types,
                                       std::vector<BufferId> inputs, BufferId out);

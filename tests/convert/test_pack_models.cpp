@@ -155,6 +155,28 @@ TEST_CASE("pack: quantized first and last layers, shortcuts in full precision", 
   }
 }
 
+TEST_CASE("pack: a quantized first layer reads the image as eight planes", "[convert]") {
+  tern::ModelOptions o;
+  o.input = Shape{3, 16, 16};
+  o.weights = "heq";
+  o.acts = "heaviside";
+  o.width = 8;
+  o.quantize_first_last = true;
+  for (const char* model : {"vgg_11", "ornet_11", "muxornet_11"}) {
+    INFO(model);
+    Network net = trained(tern::make_model(model, o));
+    check_packed(net, random_bytes(16));
+    tern::infer::Options how;
+    how.kernel = "bitsliced";
+    const tern::infer::Session session(tern::pack(net), how);
+    const auto plan = session.plan();
+    REQUIRE(plan.size() > 3);
+    CHECK(plan[0].nodes == "image+image_codes");
+    const auto first = std::find_if(plan.begin(), plan.end(), [](const auto& step) { return step.macs > 0; });
+    CHECK(first->kernel.starts_with("bitsliced"));
+  }
+}
+
 TEST_CASE("pack: rescaled weights on real activations are codes without a scale", "[convert]") {
   for (const std::string model : {"resnet20", "vgg_small", "googlenet"}) {
     for (const std::string levels : {"ternary", "binary", "five", "pow2"}) {

@@ -109,7 +109,7 @@ Problem random_problem(Rng& rng, const ConvShape& d, std::pair<int, int> in, std
 
 TEST_CASE("bitsliced: codes to planes and back") {
   Rng rng(1);
-  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {-3, 3}, {0, 15}}) {
+  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {-3, 3}, {0, 15}, {-128, 127}}) {
     SlicedLayout layout{{lo, hi}, pick(rng, 1, 9), pick(rng, 1, 9), pick(rng, 1, 90), 0, pick(rng, 0, 100)};
     layout.pitch = layout.width + pick(rng, 0, 5);
     const auto x = random_codes(rng, layout.channels * layout.height * layout.width, lo, hi);
@@ -124,9 +124,9 @@ TEST_CASE("bitsliced: codes to planes and back") {
 
 TEST_CASE("bitsliced: random convolutions equal the reference on every instruction set") {
   Rng rng(2);
-  const std::array<std::array<int, 5>, 9> kinds = {{{-1, 1, -1, 1, 1}, {0, 2, 0, 2, 1}, {0, 1, 0, 1, 1}, {0, 3, 0, 3, 1},
+  const std::array<std::array<int, 5>, 11> kinds = {{{-1, 1, -1, 1, 1}, {0, 2, 0, 2, 1}, {0, 1, 0, 1, 1}, {0, 3, 0, 3, 1},
                                                     {-1, 1, 0, 3, 3}, {0, 3, -1, 1, 2}, {0, 7, 0, 15, 3}, {-2, 1, -3, 3, 1},
-                                                    {0, 15, 0, 1, 2}}};
+                                                    {0, 15, 0, 1, 2}, {-128, 127, -1, 1, 1}, {-128, 127, 0, 2, 3}}};
   for (int round = 0; round < 150; ++round) {
     ConvShape d;
     d.groups = round % 6 == 0 ? pick(rng, 1, 3) : 1;
@@ -149,7 +149,7 @@ TEST_CASE("bitsliced: random convolutions equal the reference on every instructi
     for (const Isa isa : available_isas()) {
       const bitsliced::Micro& micro = bitsliced::micro_for(isa);
       if (isa != Isa::kReference) REQUIRE(micro.name == name_of(isa));
-      INFO("isa " << name_of(isa) << " kind " << round % 9 << " C " << d.channels << " H " << d.height << " W " << d.width
+      INFO("isa " << name_of(isa) << " kind " << static_cast<std::size_t>(round) % kinds.size() << " C " << d.channels << " H " << d.height << " W " << d.width
                   << " O " << d.outputs << " R " << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h << ","
                   << d.stride_w << " pad " << d.pad_h << "," << d.pad_w << " dilation " << d.dilation_h << ","
                   << d.dilation_w << " groups " << d.groups);

@@ -82,7 +82,7 @@ void check(const ConvShape& d, int lo, int hi, int max_weight, Rng& rng) {
 
 TEST_CASE("kpacked: codes to planes and back") {
   Rng rng(1);
-  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {-2, 2}, {-3, 3}, {0, 15}, {-8, 7}, {0, 127}}) {
+  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {-2, 2}, {-3, 3}, {0, 15}, {-8, 7}, {0, 127}, {-128, 127}}) {
     const PlaneLayout layout{{lo, hi}, pick(rng, 1, 40), pick(rng, 1, 9), pick(rng, 1, 9), pick(rng, 0, 2), pick(rng, 0, 2)};
     const auto x = random_codes(rng, layout.channels * layout.height * layout.width, lo, hi);
     std::vector<std::int8_t> back(x.size(), 99);

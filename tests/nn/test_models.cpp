@@ -301,8 +301,8 @@ TEST_CASE("models: what cannot be built is refused with the reason", "[nn]") {
     o.extra[key] = value;
     CHECK_THROWS_WITH(tern::make_model(model, o), ContainsSubstring(reason));
   };
-  fails("mlp", "shortcut", "B", "unknown option \"shortcut\" of this topology; known: bn_eps, bn_momentum");
-  fails("resnet18", "k5", "5", "unknown option \"k5\" of this topology; known: bn_eps, bn_momentum, shortcut, stem, ");
+  fails("mlp", "shortcut", "B", "unknown option \"shortcut\" of this topology; known: bn_eps, bn_momentum, image");
+  fails("resnet18", "k5", "5", "unknown option \"k5\" of this topology; known: bn_eps, bn_momentum, image, shortcut, stem, ");
   fails("resnet20", "shortcut", "C", "expected shortcut to be one of A, B; got \"C\"");
   fails("alexnet", "dropout", "1", "expected dropout to be a number in [0, 1); got \"1\"");
   fails("alexnet", "dropout", "half", "got \"half\"");

@@ -69,7 +69,7 @@ bool readable_in_place(const ConvShape& d, i64 pitch) {
 
 bool Conv::supports(const ConvShape& d, const PlaneCode& input, const PlaneCode& output) {
   const bool border = d.pad_h > 0 || d.pad_w > 0;
-  return (!border || input.has_border()) && input.planes() <= 7 && output.levels() <= kMaxLevels &&
+  return (!border || input.has_border()) && input.planes() <= 8 && output.levels() <= kMaxLevels &&
          d.k() * input.levels() < (i64{1} << (kMaxBits - 3));
 }
 

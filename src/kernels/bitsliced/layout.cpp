@@ -4,6 +4,7 @@
 #include <array>
 
 #include "kernels/exact.hpp"
+#include "kernels/planes/words.hpp"
 
 namespace tern::kernels::bitsliced {
 void put_bits(u8* stream, i64 at, i64 n, u64 bits) {
@@ -25,16 +26,16 @@ void clear(const SlicedLayout& d, u8* planes) {
 
 void pack(const SlicedLayout& d, const std::int8_t* codes, u8* planes) {
   const int count = d.code.planes();
-  for (i64 i = 0; i < d.planes(); ++i) {
-    const int k = static_cast<int>(i % count);
-    u8* stream = planes + i * d.plane_bytes() + d.front_bytes();
+  for (i64 c = 0; c < d.channels; ++c) {
+    u8* stream = planes + c * count * d.plane_bytes() + d.front_bytes();
     for (i64 y = 0; y < d.height; ++y) {
-      const std::int8_t* row = codes + (i / count * d.height + y) * d.width;
       for (i64 x = 0; x < d.width; x += 64) {
         const i64 n = std::min<i64>(64, d.width - x);
-        u64 bits = 0;
-        for (i64 j = 0; j < n; ++j) bits |= static_cast<u64>(d.code.bit(row[x + j], k)) << j;
-        put_bits(stream, d.bit(y, x), n, bits);
+        u8 bits[64];
+        for (i64 j = 0; j < n; ++j) bits[j] = d.code.bits(*codes++);
+        u64 words[8];
+        kernels::planes::channel_words(bits, 1, n, words);
+        for (int k = 0; k < count; ++k) kernels::planes::put_word(stream + k * d.plane_bytes(), d.bit(y, x), n, words[k]);
       }
     }
   }

@@ -29,7 +29,7 @@ struct Conv::Segment {
 bool Conv::supports(const ConvShape& d, const PlaneCode& input) {
   const bool border = d.pad_h > 0 || d.pad_w > 0;
   const bool whole_bytes = d.groups == 1 || (d.channels / d.groups % 8 == 0 && d.outputs / d.groups % 8 == 0);
-  return whole_bytes && (!border || input.has_border()) && input.planes() <= 7;
+  return whole_bytes && (!border || input.has_border()) && input.planes() <= 8;
 }
 
 std::vector<Conv::Segment> Conv::segments() const {

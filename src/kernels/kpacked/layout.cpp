@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "kernels/exact.hpp"
+#include "kernels/planes/words.hpp"
 
 namespace tern::kernels::kpacked {
 
@@ -20,19 +21,20 @@ void clear(const PlaneLayout& d, u8* planes) {
   }
 }
 
+// The planes of eight channels of a pixel are a block of bits, transposed.
 void pack(const PlaneLayout& d, const std::int8_t* codes, u8* planes) {
-  const i64 pixels = d.height * d.width;
-  for (int k = 0; k < d.code.planes(); ++k, planes += d.plane_bytes()) {
-    for (i64 y = 0; y < d.height; ++y) {
+  const i64 pixels = d.height * d.width, plane_bytes = d.plane_bytes();
+  const int count = d.code.planes();
+  for (i64 y = 0; y < d.height; ++y) {
+    for (i64 b = 0; b < d.pixel_bytes(); ++b) {
+      const i64 channels = std::min<i64>(8, d.channels - 8 * b);
       for (i64 x = 0; x < d.width; ++x) {
-        u8* to = planes + d.at(y, x);
-        for (i64 b = 0; b < d.pixel_bytes(); ++b) {
-          unsigned byte = 0;
-          for (i64 c = 8 * b; c < std::min(d.channels, 8 * b + 8); ++c) {
-            byte |= static_cast<unsigned>(d.code.bit(codes[c * pixels + y * d.width + x], k)) << (c % 8);
-          }
-          to[b] = static_cast<u8>(byte);
-        }
+        const std::int8_t* from = codes + 8 * b * pixels + y * d.width + x;
+        std::uint64_t block = 0;
+        for (i64 c = 0; c < channels; ++c) block |= std::uint64_t{d.code.bits(from[c * pixels])} << (8 * c);
+        block = kernels::planes::transpose8(block);
+        u8* to = planes + d.at(y, x) + b;
+        for (int k = 0; k < count; ++k, block >>= 8) to[k * plane_bytes] = static_cast<u8>(block);
       }
     }
   }

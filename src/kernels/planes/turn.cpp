@@ -6,17 +6,6 @@
 
 namespace tern::kernels::planes {
 
-void channel_words(const u8* bytes, i64 step, i64 pixels, u64 words[8]) {
-  std::fill_n(words, 8, u64{0});
-  for (i64 first = 0; first < pixels; first += 8) {
-    const i64 n = std::min<i64>(8, pixels - first);
-    u64 block = 0;
-    for (i64 i = 0; i < n; ++i) block |= static_cast<u64>(bytes[(first + i) * step]) << (8 * i);
-    block = transpose8(block);
-    for (int c = 0; c < 8; ++c) words[c] |= (block >> (8 * c) & 0xff) << first;
-  }
-}
-
 void turn(const kpacked::PlaneLayout& from, const u8* x, const bitsliced::SlicedLayout& to, u8* y, i64 begin, i64 end) {
   const int planes = from.code.planes();
   for (i64 b = begin; b < end; ++b) {

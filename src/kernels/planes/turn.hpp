@@ -16,7 +16,4 @@ void turn(const kpacked::PlaneLayout& from, const std::uint8_t* x, const bitslic
 void turn(const bitsliced::SlicedLayout& from, const std::uint8_t* x, const kpacked::PlaneLayout& to, std::uint8_t* y,
           std::int64_t begin, std::int64_t end);
 
-/// Bytes of 8 channels at `pixels` <= 64 pixels, `step` bytes apart, as one word of pixels a channel.
-void channel_words(const std::uint8_t* bytes, std::int64_t step, std::int64_t pixels, std::uint64_t words[8]);
-
 }  // namespace tern::kernels::planes

@@ -47,4 +47,17 @@ inline u64 transpose8(u64 x) {
   return x ^ t ^ t << 28;
 }
 
+/// `n` <= 64 bytes, `step` apart, as eight words: bit i of words[c] is bit c of byte i. What the bytes' bits are is the caller's
+/// matter: the channels of a pixel, or the planes of a code.
+inline void channel_words(const u8* bytes, i64 step, i64 n, u64 words[8]) {
+  for (int c = 0; c < 8; ++c) words[c] = 0;
+  for (i64 first = 0; first < n; first += 8) {
+    const i64 count = n - first < 8 ? n - first : 8;
+    u64 block = 0;
+    for (i64 i = 0; i < count; ++i) block |= static_cast<u64>(bytes[(first + i) * step]) << (8 * i);
+    block = transpose8(block);
+    for (int c = 0; c < 8; ++c) words[c] |= (block >> (8 * c) & 0xff) << first;
+  }
+}
+
 }  // namespace tern::kernels::planes

@@ -18,11 +18,12 @@ namespace tern {
 
 class ModelBuilder {
  public:
-  /// Understands these `extra` options for every topology: bn_eps, bn_momentum.
+  /// Understands these `extra` options for every topology: bn_eps, bn_momentum, and image=auto|float|codes: whether the image
+  /// is quantized to 8 bits; auto: if weights and activations are quantized and the first layer is too.
   explicit ModelBuilder(const ModelOptions& options);
 
   const ModelOptions& options() const { return options_; }
-  /// The input node.
+  /// The input node, or the quantizer behind it.
   const std::string& image() const { return image_; }
   std::int64_t width(std::int64_t fallback) const { return options_.width ? options_.width : fallback; }
 
