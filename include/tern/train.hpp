@@ -102,7 +102,8 @@ struct TrainCallbacks {
   std::function<void(const StepProgress&)> step;
   std::function<void(const EpochResult&)> epoch;
   std::function<void(const std::string&)> note;  ///< one line worth knowing: data source, what was loaded
-  std::function<bool()> stop;                    ///< true: save a checkpoint and return
+  /// Asked after each step. True: save a checkpoint and return; behind an epoch's last step once that epoch is finished.
+  std::function<bool()> stop;
 };
 
 struct TrainResult {

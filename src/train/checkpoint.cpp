@@ -33,6 +33,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& c) {
   for (const NamedTensor& t : c.optimizer) tensors.push_back({"optim." + t.name, t.value});
   tensors.insert(tensors.end(), c.averages.begin(), c.averages.end());  // named "ema." already
   for (const NamedTensor& t : c.freeze) tensors.push_back({"freeze." + t.name, t.value});
+  for (const NamedTensor& t : c.codes) tensors.push_back({"codes." + t.name, t.value});
   json state = json::object();
   RunPosition position = c.position;
   for_each_field(position, [&](const char* name, auto& value) { state[name] = value; });
@@ -69,6 +70,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   }
   for (const NamedTensor& t : file.tensors) {
     if (t.name.starts_with("net.")) c.network.push_back({t.name.substr(4), t.value});
+    if (t.name.starts_with("codes.")) c.codes.push_back({t.name.substr(6), t.value});
     if (t.name.starts_with("freeze.")) c.freeze.push_back({t.name.substr(7), t.value});
     if (t.name.starts_with("ema.")) c.averages.push_back(t);
     if (t.name.starts_with("optim.")) c.optimizer.push_back({t.name.substr(6), t.value});

@@ -1,5 +1,6 @@
 // Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), averaged weights if
-// there are any ("ema."), masks of a freezing policy ("freeze."), and in the metadata the graph text, the configuration and the position of the run.
+// there are any ("ema."), masks of a freezing policy ("freeze."), within an epoch the weight codes that it began with ("codes."), and in
+// the metadata the graph text, the configuration and the position of the run.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ struct Checkpoint {
   std::vector<NamedTensor> averages{};  ///< with ema
   std::vector<NamedTensor> freeze{};    ///< with a freezing policy
   std::string freeze_state{};
+  std::vector<NamedTensor> codes{};     ///< of the quantized layers when the epoch began, if it has steps already
 };
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);

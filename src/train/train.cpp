@@ -102,12 +102,33 @@ std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConf
   return {decayed, plain, quantizers, freezing};
 }
 
-std::map<std::string, std::vector<std::int8_t>> weight_codes(const Network& network) {
-  std::map<std::string, std::vector<std::int8_t>> out;
+using LayerCodes = std::map<std::string, std::vector<std::int8_t>>;
+
+LayerCodes weight_codes(const Network& network) {
+  LayerCodes out;
   const auto& nodes = network.graph().nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     Layer& layer = network.layer(i);
     if (const WeightQuantizer* q = layer.weight_quantizer()) out[nodes[i].name] = q->deploy(layer.weight()).codes;
+  }
+  return out;
+}
+
+// Codes as tensors of a checkpoint, and back.
+std::vector<NamedTensor> to_tensors(const LayerCodes& codes) {
+  std::vector<NamedTensor> out;
+  for (const auto& [layer, values] : codes) {
+    const Tensor t = Tensor::empty(Shape{static_cast<std::int64_t>(values.size())});
+    std::copy(values.begin(), values.end(), t.data<float>());
+    out.push_back({layer, t});
+  }
+  return out;
+}
+LayerCodes from_tensors(const std::vector<NamedTensor>& tensors) {
+  LayerCodes out;
+  for (const NamedTensor& t : tensors) {
+    std::vector<std::int8_t>& values = out[t.name];
+    for (const float v : t.value.span<float>()) values.push_back(static_cast<std::int8_t>(std::clamp(v, -127.0f, 127.0f)));
   }
   return out;
 }
@@ -159,6 +180,7 @@ class Trainer {
     steps_at_start_ = position_.epoch * loader_->batches_per_epoch() + position_.step;
     while (position_.epoch < epochs()) {
       if (!run_epoch(result.last)) return result;
+      if (stopping_ && position_.epoch < epochs()) return result;
     }
     result.finished = true;
     return result;
@@ -279,6 +301,7 @@ class Trainer {
       restore(c.freeze, freezing_->tensors(), file);
       freezing_->restore_state(c.freeze_state, file);
     }
+    codes_before_ = from_tensors(c.codes);
     position_ = c.position;
     network_->rng().set_position(position_.rng_position);
     std::error_code ec;
@@ -292,10 +315,11 @@ class Trainer {
     save_checkpoint(path(name), {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state(),
                                  averages_ ? averages_->state() : std::vector<NamedTensor>{},
                                  freezing_ ? freezing_->tensors() : std::vector<NamedTensor>{},
-                                 freezing_ ? freezing_->state() : ""});
+                                 freezing_ ? freezing_->state() : "",
+                                 position_.step > 0 ? to_tensors(codes_before_) : std::vector<NamedTensor>{}});
   }
 
-  // False if the run was asked to stop.
+  // False if the run was asked to stop within the epoch.
   bool run_epoch(EpochResult& result) {
     const std::int64_t epoch = position_.epoch;
     network_->set_training(true);
@@ -304,7 +328,7 @@ class Trainer {
       network_->on_epoch_begin(epoch);
       if (freezing_) freezing_->begin_epoch(epoch);
     }
-    const auto codes_before = weight_codes(*network_);
+    if (position_.step == 0 || codes_before_.empty()) codes_before_ = weight_codes(*network_);
     loader_->start_epoch(epoch);
     loader_->skip(position_.step);
     reset_peak_memory();
@@ -316,7 +340,9 @@ class Trainer {
       last = Clock::now();
       if (++steps_run_ == kForecastSteps) forecast();
       report_step(lr);
-      if (callbacks_.stop && callbacks_.stop()) {
+      stopping_ = callbacks_.stop && callbacks_.stop();
+      // Behind its last step an epoch is finished first: what it reports needs that step's gradients.
+      if (stopping_ && position_.step < loader_->batches_per_epoch()) {
         save("last.safetensors");
         return false;
       }
@@ -326,7 +352,7 @@ class Trainer {
         last = Clock::now();
       }
     }
-    result = finish_epoch(lr, codes_before);
+    result = finish_epoch(lr);
     return true;
   }
 
@@ -407,7 +433,7 @@ class Trainer {
     callbacks_.step(p);
   }
 
-  EpochResult finish_epoch(double lr, const std::map<std::string, std::vector<std::int8_t>>& codes_before) {
+  EpochResult finish_epoch(double lr) {
     EpochResult r;
     r.epoch = position_.epoch;
     r.epochs = epochs();
@@ -421,10 +447,10 @@ class Trainer {
     r.health = network_health(*network_, first_images_);
     const auto codes_after = weight_codes(*network_);
     for (LayerHealth& h : r.health) {
-      const auto a = codes_before.find(h.layer), b = codes_after.find(h.layer);
-      if (a == codes_before.end() || b == codes_after.end()) continue;
+      const auto a = std::as_const(codes_before_).find(h.layer), b = codes_after.find(h.layer);
+      if (a == codes_before_.end() || b == codes_after.end()) continue;
       std::size_t flips = 0;
-      for (std::size_t i = 0; i < a->second.size(); ++i) flips += a->second[i] != b->second[i];
+      for (std::size_t i = 0; i < std::min(a->second.size(), b->second.size()); ++i) flips += a->second[i] != b->second[i];
       h.flips = static_cast<double>(flips) / static_cast<double>(std::max<std::size_t>(a->second.size(), 1));
     }
     if (freezing_) r.freeze = freezing_->describe(position_.epoch);
@@ -521,6 +547,8 @@ class Trainer {
   Tensor first_images_;  // normalised: for calibration and for the activations' health
   std::set<std::string> warned_;
   RunPosition position_;
+  bool stopping_ = false;
+  LayerCodes codes_before_;  // when the epoch under way began
   Clock::time_point started_;
   std::int64_t steps_at_start_ = 0;
   static constexpr std::int64_t kForecastSteps = 10;
