@@ -7,6 +7,9 @@
 
 namespace {
 
+using tern::kernels::bitsliced::kColumnBits;
+using tern::kernels::bitsliced::kCountBits;
+using tern::kernels::bitsliced::kMaxBits;
 using tern::kernels::bitsliced::TileTask;
 using V = Ops::V;
 
@@ -82,14 +85,13 @@ void finish_bits(const TileTask& task, const std::uint8_t* bundle, std::int64_t 
 }
 
 // `bundle`: its sums, of task.count_bits planes each.
+template <int I = 0>
 void finish(const TileTask& task, const std::uint8_t* bundle, std::int64_t output, int outputs) {
-  switch (task.count_bits) {
-    case 8: return finish_bits<8>(task, bundle, output, outputs);
-    case 10: return finish_bits<10>(task, bundle, output, outputs);
-    case 12: return finish_bits<12>(task, bundle, output, outputs);
-    case 14: return finish_bits<14>(task, bundle, output, outputs);
-    default: return finish_bits<20>(task, bundle, output, outputs);
+  constexpr int B = kCountBits[I];
+  if constexpr (B < kMaxBits) {
+    if (task.count_bits > B) return finish<I + 1>(task, bundle, output, outputs);
   }
+  finish_bits<B>(task, bundle, output, outputs);
 }
 
 }  // namespace

@@ -167,17 +167,13 @@ void all_columns(const TileTask& task, Source list) {
   }
 }
 
-template <class Source>
+template <class Source, int I = 0>
 void by_bits(const TileTask& task, Source list) {
-  switch (task.bits) {
-    case 7: return all_columns<7>(task, list);
-    case 8: return all_columns<8>(task, list);
-    case 9: return all_columns<9>(task, list);
-    case 10: return all_columns<10>(task, list);
-    case 12: return all_columns<12>(task, list);
-    case 14: return all_columns<14>(task, list);
-    default: return all_columns<20>(task, list);
+  constexpr int B = kColumnBits[I];
+  if constexpr (B < kMaxBits) {
+    if (task.bits > B) return by_bits<Source, I + 1>(task, list);
   }
+  all_columns<B>(task, list);
 }
 
 void run_tile(const TileTask& task) {
