@@ -24,38 +24,51 @@ expect() {
 settings="--data fashion-mnist-mini --width 4 --weights twn --acts ternary --limit-train 640 --limit-test 200 --epochs 2 --batch 32
   --augment pad=2,flip --schedule cosine:hi=0.05,lo=0,per=step --quiet"
 
-# A run that nothing disturbs, and one that is killed hard again and again, at moments that the clock picks.
-want_kills=${TERN_KILLS:-5}
-long="--limit-train 4000 --epochs $((2 + want_kills / 2)) --checkpoint-steps 2"
-$tern train --run "$dir/whole" $settings $long
-$tern train --run "$dir/killed" $settings $long &
-kills=0
-while :; do
-  pid=$!
-  sleep 0.$(date +%N | cut -c 1-2 | sed 's/^0*//; s/^$/1/' | awk '{print 20 + $1 % 30}')
-  if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
-  wait "$pid" 2>/dev/null && break
-  if [ "$kills" -ge "$want_kills" ]; then
-    $tern train --run "$dir/killed" --resume --quiet
-    break
-  fi
-  $tern train --run "$dir/killed" --resume --quiet &
-done
-ls "$dir"/killed/*.part* >/dev/null 2>&1 && rm -f "$dir"/killed/*.part*
-$tern eval "$dir/whole" --data fashion-mnist-mini --json >"$dir/a.json"
-$tern eval "$dir/killed" --data fashion-mnist-mini --json >"$dir/b.json"
-# Everything but wall-clock seconds is equal, so the tensors are too: compare the tensor bytes.
+# hammer RUN KILLS COMMAND...: starts it, kills it hard at moments that the clock picks, resumes it, until it has ended.
+hammer() {
+  run=$1
+  want=$2
+  shift 2
+  kills=0
+  "$@" --run "$run" &
+  while :; do
+    pid=$!
+    sleep 0.$(date +%N | cut -c 1-2 | sed 's/^0*//; s/^$/1/' | awk '{print 20 + $1 % 30}')
+    if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
+    wait "$pid" 2>/dev/null && break
+    if [ "$kills" -ge "$want" ]; then
+      $tern train --run "$run" --resume --quiet
+      break
+    fi
+    $tern train --run "$run" --resume --quiet &
+  done
+  rm -f "$run"/*.part*
+}
+# Tensors of two runs, without what their files say of seconds.
 tensors() {
   header=$(od -An -t u4 -N 4 "$1" | tr -d ' ')
   tail -c +$((header + 9)) "$1" | cksum
 }
-[ "$(tensors "$dir/whole/last.safetensors")" = "$(tensors "$dir/killed/last.safetensors")" ] ||
-  fail "weights differ after $kills kills and resumes"
+same_tensors() { [ "$(tensors "$dir/$1/last.safetensors")" = "$(tensors "$dir/$2/last.safetensors")" ]; }
+
+# A run that nothing disturbs, and one that is killed again and again.
+want_kills=${TERN_KILLS:-5}
+long="--limit-train 4000 --epochs $((2 + want_kills / 2)) --checkpoint-steps 2"
+$tern train --run "$dir/whole" $settings $long
+hammer "$dir/killed" "$want_kills" $tern train $settings $long
+$tern eval "$dir/whole" --data fashion-mnist-mini --json >"$dir/a.json"
+$tern eval "$dir/killed" --data fashion-mnist-mini --json >"$dir/b.json"
+same_tensors whole killed || fail "weights differ after $kills kills and resumes"
 printf 'kills survived: %s\n' "$kills"
 
 # A pretrained network, frozen onto the grid, packed.
 plain="--data fashion-mnist-mini --width 4 --limit-train 320 --limit-test 100 --batch 32"
 $tern train --run "$dir/fp32" $plain --epochs 1 --quiet
+phases="--phases 0.75:$((1 + want_kills / 2))x1e-3+1:1x1e-3 --limit-train 4000 --checkpoint-steps 2 --quiet"
+$tern freeze --from "$dir/fp32" --run "$dir/rpr" $phases
+hammer "$dir/rpr-killed" "$want_kills" $tern freeze --from "$dir/fp32" $phases
+same_tensors rpr rpr-killed || fail "frozen weights differ after $kills kills and resumes"
+printf 'kills survived while freezing: %s\n' "$kills"
 $tern freeze --from "$dir/fp32" --run "$dir/plan" --phases paper --plan | grep -q '112 epochs' || fail "freeze --plan"
 $tern freeze --from "$dir/fp32" --run "$dir/frozen" --phases 0.9:1x1e-3+1:1x1e-3 >"$dir/freeze.txt" 2>"$dir/freeze.err"
 grep -q 'certified' "$dir/freeze.txt" || fail "no certificate"
