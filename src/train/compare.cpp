@@ -67,12 +67,19 @@ RunResult read_result(const std::string& dir) {
 }
 
 // Runs one cell of the table, or picks up its result. False if it was stopped.
-bool run_cell(const ComparePlan& plan, const TrainConfig& config, const std::string& dir, const CompareCallbacks& callbacks,
-              RunResult& result) {
-  const std::string saved = dir + "/config.toml";
-  const bool started = fs::exists(saved);
-  if (started && read_text_file(saved) != config.toml()) {
-    throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " + plan.directory);
+bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& dir, const CompareCallbacks& callbacks, RunResult& result) {
+  const std::string path = dir + "/config.toml";
+  const bool started = fs::exists(path);
+  if (started) {
+    const std::string text = read_text_file(path);
+    const TrainConfig saved = TrainConfig::parse(text, path);
+    if (!config.from.empty()) {  // a warm start takes the normalisation over
+      if (config.mean.empty()) config.mean = saved.mean;
+      if (config.std.empty()) config.std = saved.std;
+    }
+    if (text != config.toml()) {
+      throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " + plan.directory);
+    }
   }
   if (fs::exists(dir + "/result.json")) {
     result = read_result(dir);

@@ -82,6 +82,12 @@ TEST_CASE("compare: warm starts come from the fp32 run of the seed", "[train]") 
   tern::compare(plan);
   const std::string config = tern::read_text_file(plan.directory + "/twn_ternary_seed3/config.toml");
   CHECK(config.find("none_none_seed3") != std::string::npos);
+  CHECK(config.find("mean = '0.") != std::string::npos);  // the fp32 run's, which the recipe leaves open
+  std::size_t steps = 0;
+  tern::CompareCallbacks callbacks;
+  callbacks.step = [&](const tern::StepProgress&) { ++steps; };
+  tern::compare(plan, callbacks);
+  CHECK(steps == 0);
   plan.pairs = {{"twn", "ternary"}};
   CHECK_THROWS_WITH(tern::compare(plan), ContainsSubstring("none/none as the first pair"));
   plan.pairs.clear();
