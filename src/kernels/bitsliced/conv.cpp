@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 
 #include "kernels/bitsliced/bits.hpp"
@@ -14,6 +15,9 @@ namespace {
 constexpr i64 kChunkBytes = 256 << 10;
 // Panels above this leave the first-level cache.
 constexpr i64 kFarBytes = 48 << 10;
+
+static_assert(std::all_of(std::begin(kCountBits), std::end(kCountBits),
+                          [](int bits) { return std::find(std::begin(kColumnBits), std::end(kColumnBits), bits) != std::end(kColumnBits); }));
 
 // The smallest of `sizes` whose two's complement numbers hold low .. high, and one more on either side.
 template <std::size_t N>

@@ -24,15 +24,16 @@ inline constexpr int kGroup = 2;
 inline constexpr int kMaxBits = 20;    ///< planes of a count
 inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
 
-/// Planes that the sum of a column and the count of an output may have; run_tile() has code for each, all of it unrolled. With
-/// address checks that takes minutes to compile, so such builds have few of them.
+/// Planes that the sum of a column and the count of an output may have. Every count is a size for columns too, so that a sum
+/// never has more planes than its output's count. run_tile() has code for each, all of it unrolled; with address checks that
+/// takes minutes to compile, so such builds have few of them.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define TERN_FEW_SIZES
 #endif
 #endif
 #if defined(TERN_FEW_SIZES) || defined(__SANITIZE_ADDRESS__)
-inline constexpr int kColumnBits[] = {9, kMaxBits};
+inline constexpr int kColumnBits[] = {10, kMaxBits};
 inline constexpr int kCountBits[] = {10, kMaxBits};
 #else
 inline constexpr int kColumnBits[] = {7, 8, 9, 10, 12, 14, kMaxBits};
