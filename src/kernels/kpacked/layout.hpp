@@ -27,7 +27,7 @@ struct PlaneCode {
   int planes() const;
   int weight(int k) const { return thermometer() ? 1 : 1 << k; }
   bool bit(int code, int k) const { return thermometer() ? code > lo + k : ((code - lo) >> k & 1) != 0; }
-  /// Bit k of the result is bit(code, k); `levels` <= 2 is what thermometer() says.
+  /// Bit k of the result is bit(code, k).
   u8 bits(int code) const {
     const int d = code - lo;
     return static_cast<u8>(thermometer() ? d + (d >> 1) : d);
