@@ -31,6 +31,7 @@
 //   avg_pool(x) kernel= [stride= pad= ceil= count_pad=0|1]
 //   global_avg_pool(x)                            C H W -> C 1 1
 //   flatten(x), add(a, b, ..), concat(a, b, ..)
+//   channel_shuffle(x) groups=                    y[c] = x[(c % groups) * (C / groups) + c / groups]
 //   pad_channels(x) front= back= [stride=]        float; every stride-th pixel, zero channels in front and behind
 //   shift(x) by= [pad_code=]                      y[c][h][w] = x[c][h+by][w+by]; outside 0, on codes pad_code (default 0)
 //   zero(x) [stride=]                             float zeros

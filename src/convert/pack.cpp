@@ -55,7 +55,7 @@ class Packer {
     if (node.op == "shift") return pack_shift(i);
     if (node.op == "or" || node.op == "mux" || node.op == "tgap") return pack_gate(i);
     static const std::vector<std::string> same{"input",   "max_pool", "avg_pool", "global_avg_pool", "flatten",
-                                               "add",     "concat",   "pad_channels", "zero"};
+                                               "add",     "concat",   "channel_shuffle", "pad_channels", "zero"};
     if (std::find(same.begin(), same.end(), node.op) == same.end()) {
       throw ValueError("[pack] node \"" + node.name + "\": the op \"" + node.op + "\" has no packed form");
     }
@@ -94,7 +94,7 @@ class Packer {
     done_[name] = true;
     GraphNode& added = model_.graph.nodes().back();
     added.set("value_of", name);
-    if (op == "max_pool" || op == "flatten" || op == "concat" || op == "or" || op == "mux" || op == "tgap") {
+    if (op == "max_pool" || op == "flatten" || op == "concat" || op == "channel_shuffle" || op == "or" || op == "mux" || op == "tgap") {
       note_range(i, range_of_input(i));
     }
     return added;

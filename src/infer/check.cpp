@@ -38,6 +38,7 @@ constexpr OpRow kOps[] = {
     {"flatten", Op::kFlatten, 1, " "},
     {"add", Op::kAdd, -1, " "},
     {"concat", Op::kConcat, -1, " "},
+    {"channel_shuffle", Op::kShuffle, 1, " groups "},
     {"pad_channels", Op::kPadChannels, 1, " front back stride "},
     {"shift", Op::kShift, 1, " by pad_code "},
     {"zero", Op::kZero, 1, " stride "},
@@ -173,6 +174,7 @@ class Checker {
       case Op::kFlatten: n.type = in(n); n.type.shape = {in(n).numel()}; return;
       case Op::kAdd: return add_values(n);
       case Op::kConcat: return concat(n);
+      case Op::kShuffle: return shuffle(n);
       case Op::kPadChannels: return pad_channels(n);
       case Op::kShift: return shift(n);
       case Op::kZero: return zero(n);
@@ -350,6 +352,14 @@ class Checker {
     }
     if (codes) n.type = first;
     n.type.shape = first.shape.with(0, channels);
+  }
+
+  void shuffle(Node& n) {
+    image(n);
+    n.type = in(n);
+    n.groups = attribute("groups", 1);
+    expect(n.type.channels() % n.groups == 0,
+           "groups=" + std::to_string(n.groups) + " does not divide " + std::to_string(n.type.channels()) + " channels");
   }
 
   void pad_channels(Node& n) {

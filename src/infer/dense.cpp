@@ -222,6 +222,12 @@ void run_dense(const Node& n, const DenseWeights& weights, std::span<const Value
       }
       return;
     }
+    case Op::kShuffle:
+      for (i64 c = 0, size = n.type.pixels(); c < n.type.channels(); ++c) {
+        if (x.is_codes()) std::copy_n(in[0].codes + n.shuffled(c) * size, size, out.codes + c * size);
+        else std::copy_n(in[0].floats + n.shuffled(c) * size, size, out.floats + c * size);
+      }
+      return;
     case Op::kPadChannels: return pad_channels(n, x, real(x, in[0], s.real_a), out.floats);
     case Op::kShift:
       if (x.is_codes()) return shift(n, in[0].codes, static_cast<std::int8_t>(n.pad_code), out.codes);

@@ -1,6 +1,7 @@
 // What a unit of each kind of work takes on this machine: small problems timed, the best of a few runs each, and solved for
 // one unknown after the other.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 #include "kernels/bitsliced/micro.hpp"
 #include "kernels/float_pool.hpp"
 #include "kernels/kpacked/conv.hpp"
+#include "kernels/planes/channels.hpp"
 #include "kernels/planes/logic.hpp"
 #include "kernels/planes/pool.hpp"
 #include "kernels/planes/turn.hpp"
@@ -148,6 +150,13 @@ class Measurement {
     solve(WorkKind::kSlicedGate, sliced_gate_work(bits), best_ns([&] {
             planes::SlicedGate{sb, sb, sb, sb}.run(sx.data(), sx.data(), nullptr, sy.data(), 0, 64);
           }));
+
+    std::vector<planes::ChannelSource> order;
+    for (i64 c = 0; c < 64; ++c) order.push_back({0, (c + 4) % 64});
+    const planes::KpackedChannels turned(order);
+    const std::array<const std::uint8_t*, 1> from = {kx.data()};
+    solve(WorkKind::kKpackedPiece, kpacked_channel_work(type, turned.pieces()),
+          best_ns([&] { turned.run({&k, 1}, from, k, ky.data(), 0, 28); }));
   }
 
   // Steps on floats, by running a small network.

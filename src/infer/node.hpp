@@ -16,7 +16,7 @@ using i64 = std::int64_t;
 
 enum class Op {
   kInput, kConv, kLinear, kAffine, kQuantize, kRelu, kHardtanh, kPrelu, kMaxPool, kAvgPool, kGlobalAvgPool, kFlatten,
-  kAdd, kConcat, kPadChannels, kShift, kZero, kOr, kTgap, kMux
+  kAdd, kConcat, kShuffle, kPadChannels, kShift, kZero, kOr, kTgap, kMux
 };
 
 /// What travels along an edge, for one image.
@@ -45,6 +45,7 @@ struct Node {
   kernels::PoolShape pool;  ///< pools
   i64 front = 0, stride = 1;  ///< kPadChannels; kZero
   i64 by = 0;                 ///< kShift
+  i64 groups = 1;             ///< kShuffle
 
   std::vector<float> mean, std;  ///< kInput
   // Blobs; empty where there is none. They live in the model.
@@ -59,6 +60,8 @@ struct Node {
   bool has_epilogue() const { return !thresholds.empty(); }
   bool two_scales() const { return !scale_neg.empty(); }
   bool padded() const { return conv.pad_h > 0 || conv.pad_w > 0; }
+  /// kShuffle: the channel that becomes channel c. As a matrix of `groups` rows, channels are read by columns.
+  i64 shuffled(i64 c) const { return c % groups * (type.channels() / groups) + c / groups; }
   i64 macs() const { return op == Op::kConv || op == Op::kLinear ? conv.macs() : 0; }
 };
 

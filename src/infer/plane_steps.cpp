@@ -1,6 +1,8 @@
-// What lies between two layers and stays in planes, in either plane layout: max pooling and the gates of logic-gated networks.
+// What lies between two layers and stays in planes, in either plane layout: max pooling, channels in a
+// new order, and the gates of logic-gated networks.
 #include "infer/steps.hpp"
 #include "kernels/kpacked/conv.hpp"
+#include "kernels/planes/channels.hpp"
 #include "kernels/planes/logic.hpp"
 #include "kernels/planes/pool.hpp"
 
@@ -19,11 +21,16 @@ class PlaneStep : public Step {
     output = out_id;
     nodes = node.graph->name;
     kernel = sliced() ? "planes/bitsliced" : "planes/kpacked";
-    work = plane_work(node, *in_[0].type, out.layout);
+    work = plane_work(node, types(in_), out.layout);
   }
 
  protected:
   bool sliced() const { return out_.layout == Layout::kSliced; }
+  static std::vector<const ValueType*> types(const std::vector<PlaneInput>& inputs) {
+    std::vector<const ValueType*> out;
+    for (const PlaneInput& in : inputs) out.push_back(in.type);
+    return out;
+  }
   bitsliced::SlicedLayout view(Workspace& w, const Buffer& b) const { return b.sliced.image(w.index); }
   const u8* in(Workspace& w, std::size_t i) const { return w.at<u8>(in_[i].id); }
 
@@ -68,19 +75,64 @@ class TgapStep final : public PlaneStep {
   }
 };
 
+// Concatenation and channel shuffle.
+std::vector<planes::ChannelSource> channel_order(const Node& node, std::span<const ValueType* const> inputs) {
+  std::vector<planes::ChannelSource> order;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    for (i64 c = 0; c < inputs[k]->channels(); ++c) order.push_back({k, node.op == Op::kShuffle ? node.shuffled(c) : c});
+  }
+  return order;
+}
+
+class ChannelStep final : public PlaneStep {
+ public:
+  ChannelStep(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out, BufferId out_id)
+      : PlaneStep(node, std::move(inputs), out, out_id), order_(channel_order(node, types(in_))), bytes_(order_) {
+    for (const PlaneInput& in : in_) layouts_.push_back(in.buffer.kpacked);
+  }
+  i64 units() const override { return sliced() ? node_.type.channels() : node_.type.height(); }
+  void run(Workspace& w, i64 begin, i64 end) const override {
+    if (sliced()) {
+      for (i64 c = begin; c < end; ++c) {
+        const auto& [from, channel] = order_[static_cast<std::size_t>(c)];
+        planes::copy_channel(view(w, in_[from].buffer), in(w, from), channel, view(w, out_), w.at<u8>(output), c);
+      }
+      return;
+    }
+    std::vector<const u8*> x;
+    for (std::size_t i = 0; i < in_.size(); ++i) x.push_back(in(w, i));
+    bytes_.run(layouts_, x, out_.kpacked, w.at<u8>(output), begin, end);
+  }
+
+ private:
+  std::vector<planes::ChannelSource> order_;
+  planes::KpackedChannels bytes_;
+  std::vector<kernels::kpacked::PlaneLayout> layouts_;
+};
+
 }  // namespace
 
-bool runs_on_planes(Op op) { return op == Op::kMaxPool || op == Op::kOr || op == Op::kMux || op == Op::kTgap; }
+bool runs_on_planes(Op op) {
+  return op == Op::kMaxPool || op == Op::kConcat || op == Op::kShuffle || op == Op::kOr || op == Op::kMux || op == Op::kTgap;
+}
 
-WorkList plane_work(const Node& node, const ValueType& in, Layout layout) {
+WorkList plane_work(const Node& node, std::span<const ValueType* const> inputs, Layout layout) {
   const bool sliced = layout == Layout::kSliced;
-  if (node.op == Op::kMaxPool) return sliced ? sliced_pool_work(node.type, node.pool) : kpacked_pool_work(in, node.type, node.pool);
-  return sliced ? sliced_gate_work(in) : kpacked_gate_work(in);
+  switch (node.op) {
+    case Op::kMaxPool: return sliced ? sliced_pool_work(node.type, node.pool) : kpacked_pool_work(*inputs[0], node.type, node.pool);
+    case Op::kConcat:
+    case Op::kShuffle:
+      return sliced ? sliced_channel_work(node.type)
+                    : kpacked_channel_work(node.type, planes::KpackedChannels(channel_order(node, inputs)).pieces());
+    default: return sliced ? sliced_gate_work(*inputs[0]) : kpacked_gate_work(*inputs[0]);
+  }
 }
 
 std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out, BufferId out_id) {
   switch (node.op) {
     case Op::kMaxPool: return std::make_unique<PoolStep>(node, std::move(inputs), out, out_id);
+    case Op::kConcat:
+    case Op::kShuffle: return std::make_unique<ChannelStep>(node, std::move(inputs), out, out_id);
     case Op::kTgap: return std::make_unique<TgapStep>(node, std::move(inputs), out, out_id);
     default: return std::make_unique<GateStep>(node, std::move(inputs), out, out_id);
   }

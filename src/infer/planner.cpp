@@ -36,7 +36,7 @@ enum class How {
   kThresholdConv,  // planes to planes, in the family's layout
   kLane,           // head of a fused step: source, chain, sink
   kInside,         // computed by the fused step that it belongs to
-  kPlanes,         // pooling and gates, in the family's layout
+  kPlanes,         // pooling, channels in a new order, gates, in the family's layout
 };
 
 struct Wish {
@@ -60,7 +60,7 @@ class Planner {
   Planner(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates, i64 images)
       : nodes_(nodes), isa_(isa), kernel_(kernel), images_(images), fused_(isa != Isa::kReference && kernel != "reference"), rates_(rates),
         choice_(nodes.size()), wish_(nodes.size()), root_(nodes.size()), consumers_(nodes.size(), 0),
-        plane_conv_(nodes.size(), false), sliced_conv_(nodes.size(), false),
+        plane_conv_(nodes.size(), false), sliced_conv_(nodes.size(), false), made_as_planes_(nodes.size(), false),
         buffer_(nodes.size(), {-1, -1, -1, -1}) {}
 
   Plan run() {
@@ -73,6 +73,7 @@ class Planner {
     if (fused_) {
       settle_geometry();
       find_chains();
+      find_made_as_planes();
     }
     wish_[root_.back()].f32 = true;
     for (std::size_t i = nodes_.size(); i-- > 0;) choose(i);
@@ -212,11 +213,13 @@ class Planner {
   }
   bool threshold_conv(std::size_t i) const { return nodes_[i].has_epilogue() && (plane_conv_[i] || sliced_conv_[i]); }
 
-  // Whether the value comes as planes anyway, so that pooling there and unpacking the smaller result costs less.
-  bool made_as_planes(std::size_t node) const {
-    std::size_t i = root_[node];
-    while (runs_on_planes(nodes_[i].op) && nodes_[i].type.is_codes()) i = root_[nodes_[i].inputs[0]];
-    return threshold_conv(i);
+  // Which values come as planes anyway, so that pooling there and unpacking the smaller result costs less.
+  void find_made_as_planes() {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const auto made = [this](std::size_t in) { return made_as_planes_[root_[in]]; };
+      const Node& n = nodes_[i];
+      made_as_planes_[i] = runs_on_planes(n.op) && n.type.is_codes() ? std::any_of(n.inputs.begin(), n.inputs.end(), made) : threshold_conv(i);
+    }
   }
 
   void wish_natural(std::size_t node) {
@@ -249,7 +252,7 @@ class Planner {
       c.how = How::kThresholdConv;
       wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
     } else if (fused_ && runs_on_planes(n.op) && type(i).is_codes() && plane_code(n.inputs[0]).planes() <= kMostPlanes &&
-               (wish_[i].planes || made_as_planes(n.inputs[0]))) {
+               (wish_[i].planes || made_as_planes_[i])) {
       c.how = How::kPlanes;
       for (const std::size_t in : n.inputs) wish_planes(in, 0, 0);
     } else {
@@ -286,7 +289,8 @@ class Planner {
       if (!plane_conv_[i]) out[0] = kCannot;
       sliced = sliced && sliced_conv_[i];
     } else if (choice_[i].how == How::kPlanes) {
-      const ValueType& in = type(n.inputs[0]);
+      std::vector<const ValueType*> in;
+      for (const std::size_t k : n.inputs) in.push_back(&type(k));
       out = {rates_.seconds(plane_work(n, in, Layout::kKpacked)), rates_.seconds(plane_work(n, in, Layout::kSliced))};
     } else {
       out[1] = rates_.seconds(turn_work(type(end_of(i))));
@@ -557,7 +561,7 @@ class Planner {
   std::vector<Choice> choice_;
   std::vector<Wish> wish_;
   std::vector<std::size_t> root_, consumers_;
-  std::vector<bool> plane_conv_, sliced_conv_;
+  std::vector<bool> plane_conv_, sliced_conv_, made_as_planes_;
   std::optional<SlicedGeometry> geometry_;
   std::vector<std::array<std::ptrdiff_t, kValueLayouts>> buffer_;  // [node][layout]
   Plan plan_;

@@ -40,7 +40,7 @@ std::unique_ptr<Step> make_float_pool_step(const Node& node, BufferId in, Buffer
 /// A float image with the border that the convolution `conv` wants.
 std::unique_ptr<Step> make_pad_step(const Node& conv, BufferId in, BufferId out);
 
-/// Max pooling, or, mux, tgap: planes to planes of the same layout, that of `out`.
+/// Max pooling, concat, channel shuffle, or, mux, tgap: planes to planes of the same layout, that of `out`.
 struct PlaneInput {
   const ValueType* type = nullptr;
   Buffer buffer;
@@ -48,7 +48,7 @@ struct PlaneInput {
 };
 bool runs_on_planes(Op op);
 std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out, BufferId out_id);
-WorkList plane_work(const Node& node, const ValueType& in, Layout layout);
+WorkList plane_work(const Node& node, std::span<const ValueType* const> inputs, Layout layout);
 
 /// Convolution on planes.
 struct PlaneConvSpec {

@@ -104,6 +104,15 @@ WorkList sliced_gate_work(const ValueType& image) {
   return {{WorkKind::kSlicedGate, product({image.channels(), image.height(), up(image.width(), 64)})}};
 }
 
+WorkList kpacked_channel_work(const ValueType& image, i64 pieces) {
+  const kernels::kpacked::PlaneCode code{image.lo, image.hi};
+  return {{WorkKind::kKpackedPiece, product({image.pixels(), code.planes(), pieces})}};
+}
+WorkList sliced_channel_work(const ValueType& image) {
+  const kernels::kpacked::PlaneCode code{image.lo, image.hi};
+  return {{WorkKind::kSlicedGate, product({image.channels(), code.planes(), image.height(), up(image.width(), 64)})}};
+}
+
 WorkList turn_work(const ValueType& type) {
   const kernels::kpacked::PlaneCode code{type.lo, type.hi};
   return {{WorkKind::kTurn, product({up(type.channels(), 8), code.planes(), type.height(), up(type.width(), 8)})}};

@@ -54,6 +54,9 @@ WorkList kpacked_pool_work(const ValueType& in, const ValueType& out, const kern
 WorkList sliced_pool_work(const ValueType& out, const kernels::PoolShape& shape);
 WorkList kpacked_gate_work(const ValueType& image);
 WorkList sliced_gate_work(const ValueType& image);
+/// Channels in a new order; `pieces` of kernels/planes/channels.hpp.
+WorkList kpacked_channel_work(const ValueType& image, i64 pieces);
+WorkList sliced_channel_work(const ValueType& image);
 WorkList turn_work(const ValueType& type);
 
 }  // namespace tern::infer

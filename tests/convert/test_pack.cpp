@@ -109,7 +109,7 @@ TEST_CASE("pack: sign activations through pools, joins, float layers and groups"
                         "c1 = conv2d(image) out=16 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=sign"
                         "\nd1 = dropout(q1) p=0.5\nn1 = act(d1) kind=none\nc2 = conv2d(n1) out=16 kernel=5 pad=2 groups=2 weights=" + weights +
                         "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=sign\np1 = max_pool(q1) kernel=2\np2 = max_pool(q2) kernel=3 stride=2 pad=1"
-                        "\nj = concat(p1, p2)\nc3 = conv2d(j) out=12 kernel=3 pad=1 stride=2 dilation=2 weights=" + weights +
+                        "\nk = concat(p1, p2)\nj = channel_shuffle(k) groups=4\nc3 = conv2d(j) out=12 kernel=3 pad=1 stride=2 dilation=2 weights=" + weights +
                         "\nc4 = conv2d(p2) out=6 kernel=5 pad=2 groups=2 stride=2 weights=" + weights +
                         "\nb3 = batch_norm(c3)\nq3 = quantize(b3) acts=sign\nf = flatten(q3)\nfc = linear(f) out=5\ng = flatten(c4)"
                         "\ng2 = linear(g) out=5\nsum = add(fc, g2)\n",

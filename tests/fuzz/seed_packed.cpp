@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
                                  {{"pad", "2"}, {"dilation", "2"}, {"groups", "2"}, {"pad_code", "1"}});
     const std::string sum = b.plain("add", {b.plain("hardtanh", {c}), b.plain("zero", {x}), b.plain("relu", {x})});
     const std::string joined = b.plain("concat", {sum, b.plain("pad_channels", {x}, {{"front", "1"}, {"back", "1"}})});
-    const std::string pooled = b.plain("avg_pool", {joined}, {{"kernel", "3"}, {"stride", "2"}, {"pad", "1"}, {"ceil", "1"}, {"count_pad", "1"}});
+    const std::string mixed = b.plain("channel_shuffle", {joined}, {{"groups", "3"}});
+    const std::string pooled = b.plain("avg_pool", {mixed}, {{"kernel", "3"}, {"stride", "2"}, {"pad", "1"}, {"ceil", "1"}, {"count_pad", "1"}});
     b.linear(b.plain("flatten", {b.plain("global_avg_pool", {pooled})}), 3, {.bias = true});
     tern::packed::write(b.model, std::string(argv[1]) + "/ops.tern");
     tern::packed::write(small_model(), std::string(argv[1]) + "/encodings.tern");

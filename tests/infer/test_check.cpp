@@ -79,6 +79,9 @@ TEST_CASE("check: graphs that make no sense") {
   refused(text("x = input() shape=1x4x4\ny = linear(x) out=2\n"), "flatten");
   refused(text("x = input() shape=1x4x4\ny = flatten(x)\nz = add(x, y)\n"), "equal shapes");
   refused(text("x = input() shape=1x4x4\ny = or(x, x)\n"), "codes");
+  refused(text("x = input() shape=4x4x4\ny = channel_shuffle(x) groups=3\n"), "divide");
+  refused(text("x = input() shape=4x4x4\ny = channel_shuffle(x)\n"), "groups");
+  refused(text("x = input() shape=4x4x4\ny = channel_shuffle(x) groups=0\n"), "groups");
   refused(text("x = input() shape=1x4x4\ny = quantize(x) lo=1 hi=1 step=1\n"), "lo < hi");
   refused(text("x = input() shape=1x4x4\ny = quantize(x) lo=0 hi=1 step=0\n"), "step");
   refused(text("x = input() shape=1x4x4\ny = quantize(x) lo=0 hi=one step=1\n"), "hi");

@@ -253,6 +253,29 @@ TEST_CASE("session: weights as codes on real inputs, concatenation, depthwise an
   check_everywhere(b);
 }
 
+TEST_CASE("session: joined and shuffled channels stay on planes between layers") {
+  for (const int levels : {1, 2, 5}) {
+    INFO(levels);
+    Builder b(static_cast<std::uint64_t>(30 + levels));
+    const Builder::Weights w{.max_code = 1, .lo = 0, .hi = levels};
+    const std::string x = b.quantize(b.conv(b.input("3x12x9"), 20, 3, 3, {}, kPad1), 0, levels, "0.5");
+    const std::string pooled = b.plain("max_pool", {x}, {{"kernel", "3"}, {"stride", "1"}, {"pad", "1"}});
+    std::string y = b.plain("concat", {b.conv(x, 12, 1, 1, w), b.conv(x, 16, 5, 5, w, {{"pad", "2"}}), b.conv(pooled, 7, 1, 1, w), x});
+    y = b.conv(b.plain("channel_shuffle", {y}, {{"groups", "5"}}), 40, 3, 3, w, {{"pad", "1"}, {"groups", "5"}});
+    y = b.conv(b.plain("channel_shuffle", {y}, {{"groups", "8"}}), 9, 3, 3, w, {{"stride", "2"}});
+    b.linear(b.plain("flatten", {y}), 5, {});
+    for (const char* kernel : {"kpacked", "bitsliced", ""}) {
+      int moved = 0;
+      for (const auto& step : infer::Session(b.model, {.isa = Isa::kPortable, .kernel = kernel}).plan()) {
+        moved += step.nodes.find("concat") != std::string::npos || step.nodes.find("shuffle") != std::string::npos;
+        if (step.nodes.find("concat") != std::string::npos) CHECK(step.kernel.starts_with("planes/"));
+      }
+      CHECK(moved >= 3);
+    }
+    check_everywhere(b);
+  }
+}
+
 TEST_CASE("session: networks of random ops") {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     Builder b(1000 + seed);
@@ -272,7 +295,7 @@ TEST_CASE("session: networks of random ops") {
         w.hi = static_cast<int>(w.lo + levels);
         w.bias = false;
       }
-      switch (b.rng().below(10)) {
+      switch (b.rng().below(11)) {
         case 0:
         case 1:
         case 2:
@@ -301,6 +324,9 @@ TEST_CASE("session: networks of random ops") {
           }
           break;
         }
+        case 9:
+          if (image) values.push_back(b.plain("channel_shuffle", {x}, {{"groups", std::to_string(t.channels() % 3 == 0 ? 3 : t.channels())}}));
+          break;
         default:
           if (t.numel() < 600) values.push_back(b.plain("flatten", {x}));
           else values.push_back(b.plain("relu", {x}));

@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "core/aligned.hpp"
 #include "kernels/kpacked/conv.hpp"
+#include "kernels/planes/channels.hpp"
 #include "kernels/planes/logic.hpp"
 #include "kernels/planes/pool.hpp"
 #include "kernels/planes/turn.hpp"
@@ -169,6 +170,47 @@ TEST_CASE("planes: gates in both layouts, also between buffers with different bo
       sx.margin_bits = 512;
       const auto sy = sliced_of(e, a), st = sliced_of(one, a);
       check(sy, sx, st, planes::SlicedGate{sy, sx, st, sy}, e.channels, e.channels);
+    }
+  }
+}
+
+TEST_CASE("planes: channels of several images in any order, between buffers with different borders") {
+  tern::Rng rng(6);
+  for (const Extents& e : kExtents) {
+    for (const auto& code : kCodes) {
+      const std::int64_t pixels = e.height * e.width;
+      const Extents other{e.channels + 5, e.height, e.width, e.pad + 1};
+      const std::array<Codes, 2> x = {draw(rng, e.channels * pixels, code.lo, code.hi), draw(rng, other.channels * pixels, code.lo, code.hi)};
+      std::vector<planes::ChannelSource> joined, mixed;
+      for (std::int64_t c = 0; c < e.channels; ++c) joined.push_back({0, c});
+      for (std::int64_t c = 0; c < other.channels; ++c) joined.push_back({1, c});
+      for (std::size_t c = 0; c < joined.size() + 3; ++c) mixed.push_back(joined[rng.below(joined.size())]);
+      for (const auto& order : {joined, mixed}) {
+        INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi);
+        Codes want;
+        for (const auto& [input, channel] : order) {
+          const auto from = x[input].begin() + channel * pixels;
+          want.insert(want.end(), from, from + pixels);
+        }
+        const Extents o{static_cast<std::int64_t>(order.size()), e.height, e.width, e.pad + 2};
+        const std::array<kpacked::PlaneLayout, 2> kin = {kpacked_of(e, code), kpacked_of(other, code)};
+        const std::array<bitsliced::SlicedLayout, 2> sin = {sliced_of(e, code), sliced_of(other, code)};
+        const auto kout = kpacked_of(o, code);
+        const auto sout = sliced_of(o, code);
+        const std::array<Bytes, 2> k = {packed(kin[0], x[0]), packed(kin[1], x[1])}, s = {packed(sin[0], x[0]), packed(sin[1], x[1])};
+        const std::array<const std::uint8_t*, 2> bytes = {k[0].data(), k[1].data()};
+        Bytes ky = packed(kout, {}), sy = packed(sout, {});
+        const planes::KpackedChannels channels(order);
+        CHECK(channels.pieces() <= o.channels);
+        channels.run(kin, bytes, kout, ky.data(), 0, e.height / 2);
+        channels.run(kin, bytes, kout, ky.data(), e.height / 2, e.height);
+        CHECK(ky == packed(kout, want));
+        for (std::int64_t c = 0; c < o.channels; ++c) {
+          const auto& [input, channel] = order[static_cast<std::size_t>(c)];
+          planes::copy_channel(sin[input], s[input].data(), channel, sout, sy.data(), c);
+        }
+        CHECK(sy == packed(sout, want));
+      }
     }
   }
 }

@@ -65,6 +65,20 @@ TEST_CASE("network: padding behind a quantizer is padding in front of it", "[nn]
   }
 }
 
+TEST_CASE("network: a channel shuffle reads the matrix of channels by columns, and its gradient goes back there", "[nn]") {
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=6x1x2\ns = channel_shuffle(image) groups=2\n"), 1);
+  net.set_training(true);
+  Tensor x = Tensor::zeros(Shape{1, 6, 1, 2});
+  for (std::size_t i = 0; i < 12; ++i) x.span<float>()[i] = static_cast<float>(i);
+  x.set_requires_grad(true);
+  const Tensor y = net.forward(x);
+  CHECK(y.to_vector() == std::vector<double>{0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11});
+  Tensor weights = Tensor::zeros(y.shape());
+  weights.span<float>()[2] = 1;  // channel 1 of the result is channel 3
+  tern::backward(tern::sum(tern::mul(y, weights)));
+  CHECK(x.grad().to_vector() == std::vector<double>{0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0});
+}
+
 TEST_CASE("network: a training step moves every weight and reduces the loss", "[nn]") {
   Network net(Graph::parse(kSmall), 1);
   net.set_training(true);
@@ -177,6 +191,7 @@ TEST_CASE("network: bad graphs are refused with the node's name", "[nn]") {
   fails("x = linear(image) out=4", "1 dimensions");
   fails("x = act(image) kind=swish", "unknown kind \"swish\"");
   fails("x = add(image)", "at least 2");
+  fails("x = channel_shuffle(image) groups=4", "divide 2 channels");
   fails("y = conv2d(image) out=4 kernel=3\nx = add(image, y)", "equal shapes");
   fails("x = max_pool(image) kernel=2 pad=2", "pad");
   Network net(Graph::parse(kSmall), 1);
