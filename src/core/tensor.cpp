@@ -31,18 +31,27 @@ std::size_t byte_count(const Shape& shape, DType dtype) {
   return static_cast<std::size_t>(shape.numel() * item);
 }
 
-// Calls f(i, offset) for each element in row-major order; offset in elements from the tensor's first one.
+// Calls f(i, offset, count, stride) for runs of elements in row-major order: element i + k lies at offset + k * stride from
+// the tensor's first one. Dimensions that follow each other in memory are one run.
 template <class F>
-void for_each_offset(const Tensor::Impl& t, F&& f) {
+void for_each_run(const Tensor::Impl& t, F&& f) {
+  const auto extents = t.shape.extents();
+  std::int64_t count = 1, stride = 1;
+  std::size_t outer = extents.size();
+  if (outer > 0) {
+    --outer;
+    count = extents[outer];
+    stride = t.strides[outer];
+    while (outer > 0 && t.strides[outer - 1] == stride * count) count *= extents[--outer];
+  }
   std::array<std::int64_t, Shape::kMaxRank> index{};
   std::int64_t offset = 0;
-  for (std::int64_t i = 0; i < t.shape.numel(); ++i) {
-    f(i, offset);
-    for (int d = t.shape.rank() - 1; d >= 0; --d) {
-      const auto k = static_cast<std::size_t>(d);
+  for (std::int64_t i = 0; i < t.shape.numel(); i += count) {
+    f(i, offset, count, stride);
+    for (std::size_t k = outer; k-- > 0;) {
       offset += t.strides[k];
-      if (++index[k] < t.shape[d]) break;
-      offset -= t.strides[k] * t.shape[d];
+      if (++index[k] < extents[k]) break;
+      offset -= t.strides[k] * extents[k];
       index[k] = 0;
     }
   }
@@ -166,8 +175,8 @@ std::vector<double> Tensor::to_vector() const {
   std::vector<double> out(static_cast<std::size_t>(numel()));
   dispatch_all(t.dtype, [&](auto zero) {
     const auto* p = data<decltype(zero)>();
-    for_each_offset(t, [&](std::int64_t i, std::int64_t offset) {
-      out[static_cast<std::size_t>(i)] = static_cast<double>(p[offset]);
+    for_each_run(t, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
+      for (std::int64_t k = 0; k < count; ++k) out[static_cast<std::size_t>(i + k)] = static_cast<double>(p[offset + k * stride]);
     });
   });
   return out;
@@ -228,7 +237,9 @@ Tensor Tensor::to(DType dtype) const {
     dispatch_all(dtype, [&](auto to) {
       const auto* p = data<decltype(from)>();
       auto* q = out.data<decltype(to)>();
-      for_each_offset(t, [&](std::int64_t i, std::int64_t offset) { q[i] = static_cast<decltype(to)>(p[offset]); });
+      for_each_run(t, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
+        for (std::int64_t k = 0; k < count; ++k) q[i + k] = static_cast<decltype(to)>(p[offset + k * stride]);
+      });
     });
   });
   return out;
@@ -262,11 +273,17 @@ void Tensor::copy_from(const Tensor& source) const {
     if (is_contiguous() && source.is_contiguous()) {
       std::memmove(q, p, byte_count(to.shape, to.dtype));
     } else if (is_contiguous()) {
-      for_each_offset(from, [&](std::int64_t i, std::int64_t offset) { q[i] = p[offset]; });
+      for_each_run(from, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
+        if (stride == 1) std::copy_n(p + offset, count, q + i);
+        else for (std::int64_t k = 0; k < count; ++k) q[i + k] = p[offset + k * stride];
+      });
     } else {
       const Tensor dense = source.contiguous();
       const T* d = dense.data<T>();
-      for_each_offset(to, [&](std::int64_t i, std::int64_t offset) { q[offset] = d[i]; });
+      for_each_run(to, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
+        if (stride == 1) std::copy_n(d + i, count, q + offset);
+        else for (std::int64_t k = 0; k < count; ++k) q[offset + k * stride] = d[i + k];
+      });
     }
   });
 }
@@ -276,7 +293,11 @@ void Tensor::fill(double value) const {
   dispatch_all(t.dtype, [&](auto zero) {
     using T = decltype(zero);
     T* p = data<T>();
-    for_each_offset(t, [&](std::int64_t, std::int64_t offset) { p[offset] = static_cast<T>(value); });
+    const T filling = static_cast<T>(value);
+    for_each_run(t, [&](std::int64_t, std::int64_t offset, std::int64_t count, std::int64_t stride) {
+      if (stride == 1) std::fill_n(p + offset, count, filling);
+      else for (std::int64_t k = 0; k < count; ++k) p[offset + k * stride] = filling;
+    });
   });
 }
 

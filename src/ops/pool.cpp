@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/conv/depthwise.hpp"
+#include "kernels/conv/window_max.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -188,6 +190,19 @@ void max_row(const Geometry& g, const T* image, i64 i, T* y, bool recording, Vie
   });
 }
 
+// Windows as filters of a depthwise convolution, for the fast float kernels. The code here is the definition, and runs
+// everything else.
+kernels::conv::ConvShape as_convolution(const Geometry& g) {
+  kernels::conv::ConvShape s{g.input[0], g.input[1], g.h, g.w, g.input[1], g.o.kernel, g.o.kernel, g.p, g.q};
+  s.stride_h = s.stride_w = g.o.stride;
+  s.pad_h = s.pad_w = g.o.pad;
+  s.groups = s.c;
+  return s;
+}
+bool is_fast(const Geometry& g, DType dtype) {
+  return dtype == DType::kF32 && g.planes > 0 && g.o.stride <= 2 && kernels::conv::window_max::runs(as_convolution(g));
+}
+
 }  // namespace
 
 // y = x at the first largest pixel of the window; NaN wins, so that it is seen. dx = dy there.
@@ -197,6 +212,15 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Tensor input = x.contiguous();
   Tensor y = Tensor::empty(g.result(), x.dtype());
   const bool recording = will_record({x});
+  if (!g.two_by_two() && is_fast(g, x.dtype())) {
+    const ops::SavedBytes winners(recording ? y.numel() : 0);
+    kernels::conv::window_max::forward(as_convolution(g), input.data<float>(), y.data<float>(), recording ? winners.data() : nullptr);
+    return record("max_pool2d", std::move(y), {x}, [g, winners](const Tensor& dy) {
+      const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
+      kernels::conv::window_max::backward(as_convolution(g), dense.data<float>(), winners.data(), dx.data<float>());
+      return std::vector<Tensor>{dx};
+    });
+  }
   const Winners winners(recording ? y.numel() : 0);
   const auto seats = winners.view();
   dispatch(x.dtype(), "max_pool2d", [&](auto zero) {
@@ -241,15 +265,46 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   });
 }
 
+namespace {
+
+// Cells of a window that an average counts: pixels of the image, or all cells within the padding.
+struct Cells {
+  bool padding;
+  i64 operator()(Geometry::Range r) const { return padding ? r.padded : r.end - r.begin; }
+  i64 operator()(Geometry::Range rows, Geometry::Range columns) const { return (*this)(rows) * (*this)(columns); }
+};
+
+// to = from / cells, over planes of results.
+void divide_by_cells(const Geometry& g, const Cells& cells, const float* from, float* to) {
+  std::vector<float> columns;
+  for (i64 j = 0; j < g.q; ++j) columns.push_back(static_cast<float>(cells(g.range(j, g.w))));
+  g.for_planes([&](i64 plane) {
+    for (i64 i = plane * g.p; i < (plane + 1) * g.p; ++i) {
+      const float rows = static_cast<float>(cells(g.range(i - plane * g.p, g.h)));
+      const float* a = from + i * g.q;
+      float* b = to + i * g.q;
+      for (i64 j = 0; j < g.q; ++j) b[j] = a[j] / (rows * columns[static_cast<std::size_t>(j)]);
+    }
+  });
+}
+
+// Sums over windows are depthwise convolutions whose weights are 1.
+std::vector<float> ones(const Geometry& g) { return std::vector<float>(static_cast<std::size_t>(g.input[1] * g.o.kernel * g.o.kernel), 1.0f); }
+
+}  // namespace
+
 // y = sum over the window / cells;  dx = sum over the windows that hold the pixel of dy / cells
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Geometry g("avg_pool2d", x, options);
   const Tensor input = x.contiguous();
   Tensor y = Tensor::empty(g.result(), x.dtype());
-  const auto cells = [count_padding = options.count_padding](Geometry::Range rows, Geometry::Range columns) {
-    return count_padding ? rows.padded * columns.padded : (rows.end - rows.begin) * (columns.end - columns.begin);
-  };
-  dispatch(x.dtype(), "avg_pool2d", [&](auto zero) {
+  const Cells cells{options.count_padding};
+  const bool fast = is_fast(g, x.dtype());
+  if (fast) {
+    kernels::conv::depthwise::forward(as_convolution(g), input.data<float>(), ones(g).data(), nullptr, y.data<float>());
+    divide_by_cells(g, cells, y.data<float>(), y.data<float>());
+  }
+  if (!fast) dispatch(x.dtype(), "avg_pool2d", [&](auto zero) {
     using T = decltype(zero);
     const T* from = input.data<T>();
     T* to = y.data<T>();
@@ -281,8 +336,14 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
       }
     });
   });
-  return record("avg_pool2d", std::move(y), {x}, [g, cells](const Tensor& dy) {
+  return record("avg_pool2d", std::move(y), {x}, [g, cells, fast](const Tensor& dy) {
     const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
+    if (fast) {
+      const Tensor shares = Tensor::empty(dy.shape(), dy.dtype());
+      divide_by_cells(g, cells, dense.data<float>(), shares.data<float>());
+      kernels::conv::depthwise::backward_data(as_convolution(g), shares.data<float>(), ones(g).data(), dx.data<float>());
+      return std::vector<Tensor>{dx};
+    }
     dispatch(dy.dtype(), "avg_pool2d", [&](auto zero) {
       using T = decltype(zero);
       const T* from = dense.data<T>();

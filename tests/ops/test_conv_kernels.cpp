@@ -14,6 +14,7 @@
 #include "catch.hpp"
 #include "guard_pages.hpp"
 #include "kernels/conv/conv.hpp"
+#include "kernels/conv/depthwise.hpp"
 #include "kernels/conv/implicit.hpp"
 #include "kernels/conv/select.hpp"
 #include "kernels/conv/winograd.hpp"
@@ -149,6 +150,28 @@ void check_near(const char* what, const std::vector<float>& got, const std::vect
   }
 }
 
+// The same as runs of pixels; what the entry of conv.hpp picks for such shapes.
+void check_depthwise(const Problem& t) {
+  if (!conv::depthwise::suits(t.s)) return;
+  const float junk = std::numeric_limits<float>::quiet_NaN();
+  const auto run_all = [&] {
+    Results r{std::vector<float>(t.y.size(), junk), std::vector<float>(t.dx.size(), junk), std::vector<float>(t.dfilters.size(), junk)};
+    conv::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), r.y.data());
+    conv::backward_data(t.s, t.dy.data(), t.filters.data(), r.dx.data());
+    conv::backward_filters(t.s, t.x.data(), t.dy.data(), r.dfilters.data());
+    return r;
+  };
+  const Results one = run_all();
+  check_near("depthwise y", one.y, t.y, t.s.r * t.s.s);
+  check_near("depthwise dx", one.dx, t.dx, t.s.r * t.s.s);
+  check_near("depthwise dfilters", one.dfilters, t.dfilters, t.s.n * t.s.p * t.s.q);
+  const int threads = tern::num_threads();
+  tern::set_num_threads(threads + 2);
+  const Results more = run_all();
+  CHECK((same_bits(one.y, more.y) && same_bits(one.dx, more.dx) && same_bits(one.dfilters, more.dfilters)));
+  tern::set_num_threads(threads);
+}
+
 void check_shape(const ConvShape& s, std::mt19937& rng) {
   INFO(describe(s));
   const Problem t = make_problem(s, rng);
@@ -162,6 +185,7 @@ void check_shape(const ConvShape& s, std::mt19937& rng) {
     check_near("dx", one.dx, t.dx, s.o / s.groups * s.r * s.s);
     check_near("dfilters", one.dfilters, t.dfilters, s.n * s.p * s.q);
     check_winograd(t);
+    check_depthwise(t);
     for (const int n : {2, 3}) {
       tern::set_num_threads(n);
       const Results more = run(t);
@@ -227,6 +251,40 @@ TEST_CASE("conv kernels: transformed tiles", "[ops]") {
   CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 3, 2, 1)));
   CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 3, 1, 1, 2)));
   CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 1, 1, 0)));
+}
+
+TEST_CASE("conv kernels: depthwise", "[ops]") {
+  std::mt19937 rng(13);
+  check_shape(square(3, 5, 5, 32, 3, 1, 1, 1, 5), rng);
+  check_shape(square(2, 20, 20, 8, 5, 1, 2, 1, 20), rng);
+  check_shape(square(2, 7, 7, 16, 3, 2, 1, 1, 7), rng);    // four phases
+  check_shape(square(2, 7, 7, 15, 5, 2, 4, 2, 7), rng);    // dilation and stride: one phase has all taps
+  check_shape(square(2, 3, 3, 9, 1, 2, 0, 1, 3), rng);     // pixels that no tap reads
+  check_shape(square(2, 4, 4, 6, 3, 3, 5, 1, 4), rng);     // padding beyond the filter
+  check_shape(square(1, 2, 2, 1, 1, 1, 0, 1, 2), rng);
+  CHECK(conv::depthwise::suits(square(1, 8, 8, 9, 3, 1, 1, 1, 8)));
+  CHECK_FALSE(conv::depthwise::suits(square(1, 8, 16, 9, 3, 1, 1, 1, 8)));
+  CHECK_FALSE(conv::depthwise::suits(square(1, 8, 8, 9, 3, 1, 1, 1, 4)));
+  CHECK_FALSE(conv::depthwise::suits(square(1, 1, 1, 9, 3, 1, 1)));
+  for (int done = 0; done < 60;) {
+    const auto draw = [&](i64 low, i64 high) { return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1)); };
+    ConvShape s{};
+    s.groups = s.c = s.o = draw(2, 6);
+    s.n = draw(1, 3);
+    s.h = draw(1, 20);
+    s.w = draw(1, done % 4 == 0 ? 120 : 20);
+    s.r = draw(1, 5);
+    s.s = draw(1, 5);
+    s.stride_h = draw(1, 3);
+    s.stride_w = draw(1, 3);
+    s.pad_h = draw(0, 4);
+    s.pad_w = draw(0, 4);
+    s.dilation_h = draw(1, 3);
+    s.dilation_w = draw(1, 3);
+    if (!settle(s)) continue;
+    check_shape(s, rng);
+    ++done;
+  }
 }
 
 TEST_CASE("conv kernels: random shapes", "[ops]") {

@@ -86,6 +86,42 @@ TEST_CASE("pooling: values and gradients for every kind of window", "[ops][pool]
             for (std::size_t i = 0; i < a.size(); ++i)
               CHECK(a[i] == Approx(expected.average[i]).epsilon(1e-14).margin(1e-15));
             gradcheck([&](const std::vector<Tensor>& v) { return avg_pool2d(v[0], o); }, {x});
+            const Tensor wide = distinct(Shape{2, 3, 9, 37}, 2);
+            const auto gradient = [&](const Tensor& input) {
+              Tensor leaf = input.clone();
+              leaf.set_requires_grad(true);
+              const Tensor y = avg_pool2d(leaf, o);
+              backward(sum(mul(y, y)));
+              std::vector<double> both = y.to_vector();
+              for (const double d : leaf.grad().to_vector()) both.push_back(d);
+              return both;
+            };
+            const std::vector<double> exact = gradient(wide), fast = gradient(wide.to(DType::kF32));
+            REQUIRE(exact.size() == fast.size());
+            for (std::size_t i = 0; i < fast.size(); ++i) CHECK(fast[i] == Approx(exact[i]).epsilon(1e-5).margin(1e-4));
+            // Small integers: everything is exact in both, ties and windows of -inf and NaN included.
+            Tensor coarse = Tensor::zeros(Shape{2, 3, 9, 37}, DType::kF64);
+            Rng rng(3);
+            for (double& v : coarse.span<double>()) {
+              const auto pick = rng.below(40);
+              v = pick < 12 ? -std::numeric_limits<double>::infinity() : pick == 12 ? std::nan("") : static_cast<double>(pick % 5);
+            }
+            const auto maxima = [&](const Tensor& input) {
+              Tensor leaf = input.clone();
+              leaf.set_requires_grad(true);
+              const Tensor y = max_pool2d(leaf, o);
+              Tensor seed = Tensor::zeros(y.shape(), y.dtype());
+              for (std::int64_t i = 0; i < seed.numel(); ++i) {
+                if (seed.dtype() == DType::kF64) seed.span<double>()[static_cast<std::size_t>(i)] = static_cast<double>(i % 7);
+                else seed.span<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i % 7);
+              }
+              backward(y, seed);
+              std::vector<double> both = y.to_vector();
+              for (double& d : both) d = std::isnan(d) ? 77 : d;
+              for (const double d : leaf.grad().to_vector()) both.push_back(d);
+              return both;
+            };
+            CHECK(maxima(coarse) == maxima(coarse.to(DType::kF32)));
             if (!count_padding) gradcheck([&](const std::vector<Tensor>& v) { return max_pool2d(v[0], o); }, {x});
           }
         }

@@ -1,4 +1,5 @@
 #include "kernels/conv/conv.hpp"
+#include "kernels/conv/depthwise.hpp"
 #include "kernels/conv/implicit.hpp"
 #include "kernels/conv/winograd.hpp"
 #include "kernels/conv_im2col.hpp"
@@ -6,7 +7,9 @@
 namespace tern::kernels::conv {
 
 void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y) {
-  if (winograd::suits_forward(shape)) {
+  if (depthwise::suits(shape)) {
+    depthwise::forward(shape, x, filters, bias, y);
+  } else if (winograd::suits_forward(shape)) {
     winograd::forward(shape, x, filters, bias, y);
   } else if (implicit::suits_forward(shape)) {
     implicit::forward(shape, x, filters, bias, y);
@@ -16,7 +19,9 @@ void forward(const ConvShape& shape, const float* x, const float* filters, const
 }
 
 void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx) {
-  if (winograd::suits_backward_data(shape)) {
+  if (depthwise::suits(shape)) {
+    depthwise::backward_data(shape, dy, filters, dx);
+  } else if (winograd::suits_backward_data(shape)) {
     winograd::backward_data(shape, dy, filters, dx);
   } else if (implicit::suits_backward_data(shape)) {
     implicit::backward_data(shape, dy, filters, dx);
@@ -26,7 +31,9 @@ void backward_data(const ConvShape& shape, const float* dy, const float* filters
 }
 
 void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters) {
-  if (winograd::suits_backward_filters(shape)) {
+  if (depthwise::suits(shape)) {
+    depthwise::backward_filters(shape, x, dy, dfilters);
+  } else if (winograd::suits_backward_filters(shape)) {
     winograd::backward_filters(shape, x, dy, dfilters);
   } else if (implicit::suits_backward_filters(shape)) {
     implicit::backward_filters(shape, x, dy, dfilters);

@@ -208,6 +208,140 @@ void to_pixels(const float* x, i64 ld_x, i64 pixels, i64 channels, float* y, i64
   }
 }
 
+// V vectors of pixels stay in registers over all taps.
+template <int V>
+void shifted_run(const float* x, const i32* off, const float* w, i64 taps, Vec start, float* y) {
+  Vec acc[V];
+  TERN_CONV_UNROLL
+  for (int v = 0; v < V; ++v) acc[v] = start;
+  for (i64 t = 0; t < taps; ++t) {
+    const Vec b = Vec::broadcast(w + t);
+    const float* from = x + off[t];
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) acc[v] = fma(b, Vec::load(from + v * Vec::kWidth), acc[v]);
+  }
+  TERN_CONV_UNROLL
+  for (int v = 0; v < V; ++v) acc[v].store(y + v * Vec::kWidth);
+}
+
+void shifted_sum(const float* x, const i32* off, const float* w, i64 taps, float start, i64 n, float* y) {
+  constexpr i64 W = Vec::kWidth;
+  const Vec s = Vec::broadcast(&start);
+  i64 j = 0;
+  for (; j + 5 * W < n; j += 6 * W) shifted_run<6>(x + j, off, w, taps, s, y + j);
+  for (; j + 2 * W < n; j += 3 * W) shifted_run<3>(x + j, off, w, taps, s, y + j);
+  for (; j < n; j += W) shifted_run<1>(x + j, off, w, taps, s, y + j);
+}
+
+// T taps at a time, two vectors of pixels each, so that a vector of dy is loaded once for all of them.
+template <int T>
+void shifted_dots_of(const float* x, const i32* off, const float* dy, i64 n, float* sums) {
+  constexpr i64 W = Vec::kWidth;
+  Vec acc[T][2];
+  TERN_CONV_UNROLL
+  for (int t = 0; t < T; ++t) acc[t][0] = acc[t][1] = Vec::zero();
+  i64 j = 0;
+  for (; j + W < n; j += 2 * W) {
+    const Vec d0 = Vec::load(dy + j), d1 = Vec::load(dy + j + W);
+    TERN_CONV_UNROLL
+    for (int t = 0; t < T; ++t) {
+      acc[t][0] = fma(d0, Vec::load(x + off[t] + j), acc[t][0]);
+      acc[t][1] = fma(d1, Vec::load(x + off[t] + j + W), acc[t][1]);
+    }
+  }
+  for (; j < n; j += W) {
+    const Vec d = Vec::load(dy + j);
+    TERN_CONV_UNROLL
+    for (int t = 0; t < T; ++t) acc[t][0] = fma(d, Vec::load(x + off[t] + j), acc[t][0]);
+  }
+  TERN_CONV_UNROLL
+  for (int t = 0; t < T; ++t) {
+    float lanes[W];
+    add(acc[t][0], acc[t][1]).store(lanes);
+    for (i64 half = W / 2; half > 0; half /= 2) {
+      for (i64 i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    }
+    sums[t] = lanes[0];
+  }
+}
+
+void shifted_dots(const float* x, const i32* off, i64 taps, const float* dy, i64 n, float* sums) {
+  i64 t = 0;
+  for (; t + 5 <= taps; t += 5) shifted_dots_of<5>(x, off + t, dy, n, sums + t);
+  for (; t + 3 <= taps; t += 3) shifted_dots_of<3>(x, off + t, dy, n, sums + t);
+  for (; t < taps; ++t) shifted_dots_of<1>(x, off + t, dy, n, sums + t);
+}
+
+// Comparisons of whole vectors, which the compiler knows by itself.
+typedef float Floats __attribute__((vector_size(4 * Vec::kWidth)));
+typedef int Ints __attribute__((vector_size(4 * Vec::kWidth)));
+typedef unsigned char Bytes __attribute__((vector_size(Vec::kWidth)));
+template <class V>
+V load_as(const void* p) {
+  V v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <int V>
+void shifted_max_run(const float* x, const i32* off, i64 taps, float* y, unsigned char* winner) {
+  Floats top[V];
+  Ints best[V];
+  TERN_CONV_UNROLL
+  for (int v = 0; v < V; ++v) {
+    top[v] = Floats{} - __builtin_inff();
+    best[v] = Ints{} + 255;
+  }
+  for (i64 t = 0; t < taps; ++t) {
+    const Ints tap = Ints{} + static_cast<int>(t);
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const Floats value = load_as<Floats>(x + off[t] + v * Vec::kWidth);
+      const Ints wins = (value > top[v]) | (value != value);
+      top[v] = wins ? value : top[v];
+      best[v] = wins ? tap : best[v];
+    }
+  }
+  TERN_CONV_UNROLL
+  for (int v = 0; v < V; ++v) {
+    const Bytes bytes = __builtin_convertvector(best[v], Bytes);
+    __builtin_memcpy(y + v * Vec::kWidth, &top[v], sizeof top[v]);
+    __builtin_memcpy(winner + v * Vec::kWidth, &bytes, sizeof bytes);
+  }
+}
+
+void shifted_max(const float* x, const i32* off, i64 taps, i64 n, float* y, unsigned char* winner) {
+  constexpr i64 W = Vec::kWidth;
+  i64 j = 0;
+  for (; j + 3 * W < n; j += 4 * W) shifted_max_run<4>(x + j, off, taps, y + j, winner + j);
+  for (; j < n; j += W) shifted_max_run<1>(x + j, off, taps, y + j, winner + j);
+}
+
+template <int V>
+void shifted_pick_run(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, float* dx) {
+  Floats sum[V];
+  TERN_CONV_UNROLL
+  for (int v = 0; v < V; ++v) sum[v] = Floats{};
+  for (i64 t = 0; t < taps; ++t) {
+    const Ints tap = Ints{} + static_cast<int>(which[t]);
+    TERN_CONV_UNROLL
+    for (int v = 0; v < V; ++v) {
+      const Ints won = __builtin_convertvector(load_as<Bytes>(winner + off[t] + v * Vec::kWidth), Ints);
+      const Floats value = load_as<Floats>(dy + off[t] + v * Vec::kWidth);
+      sum[v] += won == tap ? value : Floats{};
+    }
+  }
+  TERN_CONV_UNROLL
+  for (int v = 0; v < V; ++v) __builtin_memcpy(dx + v * Vec::kWidth, &sum[v], sizeof sum[v]);
+}
+
+void shifted_pick(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, i64 n, float* dx) {
+  constexpr i64 W = Vec::kWidth;
+  i64 j = 0;
+  for (; j + 3 * W < n; j += 4 * W) shifted_pick_run<4>(dy + j, winner + j, off, which, taps, dx + j);
+  for (; j < n; j += W) shifted_pick_run<1>(dy + j, winner + j, off, which, taps, dx + j);
+}
+
 #include "kernels/conv/winograd_impl.hpp"
 
 // Later entries stay null: more accumulators than registers would spill. Narrow tiles are as long as row tiles.
@@ -247,6 +381,10 @@ constexpr Micro make_micro(const char* name) {
   fill_row_tiles<Vec::kRowTile>(m.row_tile);
   fill_row_outers<Vec::kRowOuter>(m.row_outer);
   m.copy_planes = &copy_planes;
+  m.shifted_sum = &shifted_sum;
+  m.shifted_max = &shifted_max;
+  m.shifted_pick = &shifted_pick;
+  m.shifted_dots = &shifted_dots;
   m.to_planes = &to_planes;
   m.to_pixels = &to_pixels;
   m.winograd_input = &winograd_input;
