@@ -4,6 +4,7 @@
 #include "console.hpp"
 #include "core/file.hpp"
 #include "tern/nn.hpp"
+#include "tern/train.hpp"
 
 namespace tern::cli {
 namespace {
@@ -15,13 +16,28 @@ struct Options {
   bool graph = false;
 };
 
-void print_summary(Options& o) {
+Graph graph_of(Options& o) {
   o.build.input = Shape::parse(o.input);
+  if (o.model.ends_with(".json")) {
+    TrainConfig config;
+    config.genotype = o.model;
+    config.width = o.build.width;
+    config.weights = o.build.weights;
+    config.acts = o.build.acts;
+    config.options = o.options;
+    return genotype_graph(config, o.build.input, o.build.classes);
+  }
+  if (o.model.find('/') != std::string::npos || o.model.find('.') != std::string::npos) {
+    return Graph::parse(read_text_file(o.model, Graph::kMaxBytes));
+  }
   if (!o.options.empty()) {
     for (auto& [k, v] : QuantSpec::parse("options:" + o.options).options) o.build.extra[k] = v;
   }
-  const bool file = o.model.find('/') != std::string::npos || o.model.find('.') != std::string::npos;
-  Graph graph = file ? Graph::parse(read_text_file(o.model, Graph::kMaxBytes)) : make_model(o.model, o.build);
+  return make_model(o.model, o.build);
+}
+
+void print_summary(Options& o) {
+  Graph graph = graph_of(o);
   if (o.graph) {
     fmt::print("{}", graph.format());
     return;
@@ -67,12 +83,12 @@ void print_summary(Options& o) {
 void add_summary(App& app) {
   auto o = std::make_shared<Options>();
   App* verb = app.add_subcommand("summary", "Print the layers of a topology");
-  verb->add_option("MODEL", o->model, "Topology by name (tern list models), or a graph text file")->required();
+  verb->add_option("MODEL", o->model, "Topology by name (tern list models), a genotype (.json), or a graph text file")->required();
   verb->add_option("--input", o->input, "Shape of an image, CxHxW")->capture_default_str();
   verb->add_option("--classes", o->build.classes, "Number of classes")->capture_default_str();
   verb->add_option("--width", o->build.width, "Base width in channels; 0: the topology's own");
-  verb->add_option("--weights", o->build.weights, "Weight quantizer")->capture_default_str();
-  verb->add_option("--acts", o->build.acts, "Activation quantizer")->capture_default_str();
+  verb->add_option("--weights", o->build.weights, "Weight quantizer; none with a genotype: its space's own")->capture_default_str();
+  verb->add_option("--acts", o->build.acts, "Activation quantizer; none with a genotype: its space's own")->capture_default_str();
   verb->add_flag("--quantize-first-last", o->build.quantize_first_last, "Quantize the first and last layer too");
   verb->add_flag("--fp-shortcut", o->build.fp_shortcut, "Keep 1x1 shortcut convolutions in fp32");
   verb->add_option("--options", o->options, "Further options of the topology, key=value joined by ','");

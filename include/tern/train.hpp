@@ -120,6 +120,10 @@ TrainResult train(const TrainConfig& config, const std::string& run_dir, bool re
 /// The data set that a configuration names.
 Dataset load_data(const TrainConfig& config);
 
+/// The network of config.genotype: width 0 is 36, or what options=budget=N leaves.
+/// Errors: those of nas::Genotype::load() and nas::final_graph(); ValueError on unknown options.
+Graph genotype_graph(const TrainConfig& config, const Shape& input, std::int64_t classes);
+
 /// One row a layer that quantizes something; flips are 0. `images` (normalised, [N C H W]; undefined: no activation shares)
 /// run through the network, which is left in evaluation mode.
 std::vector<LayerHealth> network_health(Network& network, const Tensor& images);

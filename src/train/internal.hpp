@@ -16,8 +16,4 @@ Tensor batch_tensor(const Batch& batch);
 /// Images whose largest logit is their label's; the lowest index wins ties.
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
 
-/// The network of config.genotype: width 0 is 36, or what options=budget=N leaves.
-/// Errors: those of nas::Genotype::load() and nas::final_graph(); ValueError on unknown options.
-Graph genotype_graph(const TrainConfig& config, const Shape& input, std::int64_t classes);
-
 }  // namespace tern

@@ -117,6 +117,7 @@ wait "$pid" 2>/dev/null || $tern search --run "$dir/search-killed" --resume --qu
 [ "$(tensors "$dir/search/last.safetensors")" = "$(tensors "$dir/search-killed/last.safetensors")" ] ||
   fail "a killed and resumed search ends elsewhere"
 $tern draw "$dir/search/genotype-best.json" --out "$dir/cells.svg"
+$tern summary "$dir/search/genotype-best.json" --options cells=5,budget=20000 --json | grep -q '"quantizer":"tas' || fail "summary of a genotype"
 grep -q '</svg>' "$dir/cells.svg" || fail "draw"
 $tern train --run "$dir/found" --genotype "$dir/search/random-1.json" --data fashion-mnist-mini --image-size 8 --width 4 \
   --options cells=3 --limit-train 64 --limit-test 50 --epochs 1 --batch 16 --drop-path 0.2 --quiet
@@ -130,6 +131,13 @@ expect 1 "holds no search" $tern search --run "$dir/nothing" --resume
 # Another network's weights do not verify.
 $tern train --run "$dir/other" $settings --seed 2 --epochs 1
 expect 1 "is not the network of" $tern verify "$dir/other" "$dir/net.tern" --limit 50 --quiet
+
+# From nothing to a table of results, on few images.
+"$root/tools/quickstart" --out "$dir/quick" --program "$tern" -- --data fashion-mnist-mini --limit-train 640 --limit-test 200 \
+  --epochs 1 --quiet >"$dir/quick.txt" 2>&1 || fail "quickstart: $(tail -3 "$dir/quick.txt")"
+grep -qE '^test accuracy +[0-9.]+ % +[0-9.]+ %$' "$dir/quick.txt" || fail "quickstart prints no accuracies"
+[ "$(grep -cE '^  batch [0-9]+, [0-9]+ threads +[0-9]+ +[0-9]+ +[0-9.]+$' "$dir/quick.txt")" = 2 ] || fail "quickstart prints no speeds"
+expect 1 "usage: tools/quickstart" "$root/tools/quickstart" --fast
 
 # Bad input: one line that says what to do, nothing half-written.
 expect 2 "" $tern
