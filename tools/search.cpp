@@ -1,6 +1,7 @@
 // tern search: architecture search from a configuration file, flags that override it, or both.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "config_options.hpp"
@@ -14,19 +15,26 @@ namespace {
 struct Options {
   Common common;
   std::string config, run;
-  bool resume = false;
+  bool resume = false, again = false;
   Overrides overrides;
 };
 
+// What decides between the operations of a mixture that is there already.
+bool is_rule(const std::string& name) { return name == "max_weightless" || name == "zero_gamma" || name == "allow_zero"; }
+
 SearchConfig config_of(const Options& o) {
   SearchConfig config;
-  if (o.resume) {
-    if (!o.config.empty() || !o.overrides.empty()) {
-      throw ValidationError("--resume", "the search keeps the settings of its config.toml; give no others");
+  if (o.resume && o.again) throw ValidationError("--choose-again", "not together with --resume");
+  if (o.resume || o.again) {
+    const bool others = std::any_of(o.overrides.begin(), o.overrides.end(), [&](const auto& s) { return !o.again || !is_rule(s.first); });
+    if (!o.config.empty() || others) {
+      throw o.again ? ValidationError("--choose-again", "takes max-weightless, zero-gamma and allow-zero; the search keeps its other settings")
+                    : ValidationError("--resume", "the search keeps the settings of its config.toml; give no others");
     }
     const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
     if (!std::filesystem::exists(saved)) throw IoError("[search] \"" + o.run + "\" holds no search to resume");
     config = SearchConfig::load(saved);
+    for (const auto& [name, text] : o.overrides) config.set(name, text);
   } else {
     if (!o.config.empty()) config = SearchConfig::load(o.config);
     for (const auto& [name, text] : o.overrides) config.set(name, text);
@@ -69,7 +77,7 @@ void run_search(const Options& o) {
                r.best ? " (best)" : "", r.entropy, r.weightless_normal, r.weightless_reduce, duration_text(r.seconds));
     std::fflush(stdout);
   };
-  const SearchResult result = search(config, o.run, o.resume, callbacks);
+  const SearchResult result = o.again ? choose_again(config, o.run) : search(config, o.run, o.resume, callbacks);
   progress.clear();
   if (o.common.json) {
     nlohmann::ordered_json j{{"run", o.run}, {"finished", result.finished}};
@@ -80,6 +88,9 @@ void run_search(const Options& o) {
       j["last"] = genotype_json(result.last.genotype);
     }
     print_json(j);
+  } else if (talk && o.again) {
+    fmt::print("{0}/genotype-best.json and {0}/genotype-last.json chosen anew; weightless {1}+{2} of 8+8 in the last\n", o.run,
+               result.last.weightless_normal, result.last.weightless_reduce);
   } else if (talk && !result.finished) {
     fmt::print(stderr, "stopped; continue with: tern search --run {} --resume\n", o.run);
   } else if (talk) {
@@ -95,6 +106,7 @@ void add_search(App& app) {
   verb->add_option("config", o->config, "Configuration file (TOML); flags override it")->check(ExistingFile);
   verb->add_option("--run", o->run, "Run directory: genotypes, metrics and checkpoints go there")->required();
   verb->add_flag("--resume", o->resume, "Continue the search in that directory");
+  verb->add_flag("--choose-again", o->again, "Choose genotypes anew from the recorded mixtures, by other --max-weightless, --zero-gamma, --allow-zero");
   add_config_options(*verb, SearchConfig::fields(), o->overrides);
   add_common(*verb, o->common);
   verb->callback([o] { run_search(*o); });

@@ -50,7 +50,8 @@ struct SearchEpoch {
   EvalResult validation;                  ///< of the mixed network on alpha's half
   double entropy = 0;                     ///< mean over the edges, nats
   double lr = 0, seconds = 0, peak_mib = 0;
-  nas::Genotype genotype;                 ///< of alpha after this epoch
+  nas::Mixture mixture;                   ///< softmax of alpha after this epoch
+  nas::Genotype genotype;                 ///< of that mixture
   int weightless_normal = 0, weightless_reduce = 0;
   bool best = false;
 };
@@ -76,6 +77,11 @@ struct SearchResult {
 /// Resuming ends with the bits of an undisturbed run.
 /// Errors: as train(); Error if the loss is not finite (the last checkpoint stays).
 SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks = {});
+
+/// Chooses the genotypes of a search anew by other rules: max_weightless, zero_gamma and allow_zero of `config`, whose other settings
+/// are those of the search. Reads the mixtures in metrics.jsonl, writes genotype-best.* and genotype-last.*, trains nothing.
+/// Errors: IoError; FormatError naming the line of metrics.jsonl.
+SearchResult choose_again(const SearchConfig& config, const std::string& run_dir);
 
 // ---- learning curves -----------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 
 #include "tern/data.hpp"
 #include "tern/graph.hpp"
+#include "tern/search.hpp"
 #include "tern/tensor.hpp"
 #include "tern/train.hpp"
 
@@ -15,5 +16,10 @@ Normalizer normalizer_of(const Graph& graph);
 Tensor batch_tensor(const Batch& batch);
 /// Images whose largest logit is their label's; the lowest index wins ties.
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
+
+/// How a configuration wants genotypes to be chosen.
+nas::DiscretizeOptions discretize_options(const SearchConfig& config);
+/// NAME.json, NAME.dot and NAME.svg in the run directory.
+void write_genotype_files(const std::string& run_dir, const std::string& name, const nas::Genotype& genotype);
 
 }  // namespace tern

@@ -54,6 +54,16 @@ void want_gradients(std::vector<NamedTensor> tensors, bool on) {
   for (NamedTensor& t : tensors) t.value.set_requires_grad(on);
 }
 
+nlohmann::ordered_json rows_of(const Tensor& p) {
+  const std::vector<double> values = p.to_vector();
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (std::int64_t i = 0; i < p.size(0); ++i) {
+    const auto begin = values.begin() + i * p.size(1);
+    rows.push_back(std::vector<double>(begin, begin + p.size(1)));
+  }
+  return rows;
+}
+
 std::string epoch_line(const SearchEpoch& r) {
   const nlohmann::ordered_json j{{"epoch", r.epoch},
                                  {"train_loss", r.train_loss},
@@ -68,6 +78,7 @@ std::string epoch_line(const SearchEpoch& r) {
                                  {"weightless_normal", r.weightless_normal},
                                  {"weightless_reduce", r.weightless_reduce},
                                  {"best", r.best},
+                                 {"mixture", {{"normal", rows_of(r.mixture.normal)}, {"reduce", rows_of(r.mixture.reduce)}}},
                                  {"genotype", nlohmann::ordered_json::parse(r.genotype.json())}};
   return j.dump() + "\n";
 }
@@ -185,9 +196,7 @@ class Searcher {
     options_ = net_->options();
     order_ = config_.order > 0 ? config_.order : net_->space().order;
     lambda_ = config_.entropy_weight >= 0 ? config_.entropy_weight : net_->space().entropy_weight;
-    rules_.allow_zero = config_.allow_zero == "auto" ? net_->space().allow_zero : config_.allow_zero == "true";
-    rules_.zero_gamma = config_.zero_gamma;
-    rules_.most_weightless = static_cast<int>(config_.max_weightless);
+    rules_ = discretize_options(config_);
     drawn_ = Rng(seed(), kDrawnPaths);
     make_optimizers();
     make_limits();
@@ -489,6 +498,7 @@ class Searcher {
       net_->network().give("normal", p.normal);
       net_->network().give("reduce", p.reduce);
       r.entropy = nas::mean_entropy(p).item();
+      r.mixture = {p.normal.detach().clone(), p.reduce.detach().clone()};
       r.genotype = nas::discretize(options_, p, rules_);
     }
     r.validation = evaluate(net_->network(), fitted(judged_), config_.eval_batch);
@@ -496,8 +506,8 @@ class Searcher {
     r.weightless_reduce = nas::weightless_edges(r.genotype.reduce);
     r.best = r.validation.accuracy() > position_.best_validation;
 
-    write_genotype("genotype-last", r.genotype);
-    if (r.best) write_genotype("genotype-best", r.genotype);
+    write_genotype_files(dir_, "genotype-last", r.genotype);
+    if (r.best) write_genotype_files(dir_, "genotype-best", r.genotype);
     append_metrics(epoch_line(r));
     write_file_atomically(path("curves.svg"),
                           curves_svg({accuracy_curve(dir_, "search validation")}, "search", "epoch", "accuracy, %"));
@@ -519,12 +529,6 @@ class Searcher {
       note("warning: " + std::to_string(count) + " of 8 edges of the " + name + " cell are zero, pool or skip after epoch " +
            std::to_string(r.epoch + 1) + "; max_weightless caps them, entropy_weight and zero_gamma work against them");
     }
-  }
-
-  void write_genotype(const std::string& name, const nas::Genotype& g) const {
-    write_file_atomically(path(name + ".dot"), nas::genotype_dot(g));
-    write_file_atomically(path(name + ".svg"), nas::genotype_svg(g));
-    write_file_atomically(path(name + ".json"), g.json());
   }
 
   Images fitted(const Images& images) const {

@@ -116,6 +116,8 @@ kill -9 "$pid" 2>/dev/null || true
 wait "$pid" 2>/dev/null || $tern search --run "$dir/search-killed" --resume --quiet
 [ "$(tensors "$dir/search/last.safetensors")" = "$(tensors "$dir/search-killed/last.safetensors")" ] ||
   fail "a killed and resumed search ends elsewhere"
+$tern search --run "$dir/search" --choose-again --max-weightless 0 --json | grep -q '"finished":true' || fail "search --choose-again"
+expect 1 "max-weightless" $tern search --run "$dir/search" --choose-again --epochs 7
 $tern draw "$dir/search/genotype-best.json" --out "$dir/cells.svg"
 $tern summary "$dir/search/genotype-best.json" --options cells=5,budget=20000 --json | grep -q '"quantizer":"tas' || fail "summary of a genotype"
 grep -q '</svg>' "$dir/cells.svg" || fail "draw"

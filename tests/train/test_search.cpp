@@ -75,6 +75,30 @@ TEST_CASE("search: stopped and resumed, it ends with the bits of an undisturbed 
   }
 }
 
+TEST_CASE("search: genotypes chosen again, by the same rules and by others", "[train]") {
+  const TempDir dir;
+  const std::string run = dir / "run";
+  SearchConfig c = tiny();
+  const tern::SearchResult found = tern::search(c, run, false);
+  const std::string best = tern::read_text_file(run + "/genotype-best.json"), last = tern::read_text_file(run + "/genotype-last.json");
+  tern::SearchResult again = tern::choose_again(c, run);
+  CHECK(tern::read_text_file(run + "/genotype-best.json") == best);
+  CHECK(tern::read_text_file(run + "/genotype-last.json") == last);
+  CHECK(again.finished);
+  CHECK(again.best_accuracy == found.best_accuracy);
+  c.max_weightless = 0;
+  again = tern::choose_again(c, run);
+  CHECK(again.last.weightless_normal + again.last.weightless_reduce == 0);
+  CHECK(tern::nas::weightless_edges(tern::nas::Genotype::load(run + "/genotype-last.json").reduce) == 0);
+  CHECK(tern::nas::weightless_edges(tern::nas::Genotype::load(run + "/genotype-best.json").normal) == 0);
+  c.space = "darts";
+  CHECK_THROWS_WITH(tern::choose_again(c, run), ContainsSubstring("line 1: expected 8 operations an edge; got 7"));
+  tern::write_file_atomically(run + "/metrics.jsonl", std::string_view("{\"epoch\":0}\n"));
+  CHECK_THROWS_WITH(tern::choose_again(c, run), ContainsSubstring("line 1: no mixture"));
+  tern::write_file_atomically(run + "/metrics.jsonl", std::string_view());
+  CHECK_THROWS_WITH(tern::choose_again(c, run), ContainsSubstring("no epoch yet"));
+}
+
 TEST_CASE("search: alpha moves, and a second order gradient moves it elsewhere", "[train]") {
   const auto alphas = [](SearchConfig c) {
     const TempDir dir;
