@@ -117,9 +117,9 @@ wait "$pid" 2>/dev/null || $tern search --run "$dir/search-killed" --resume --qu
 [ "$(tensors "$dir/search/last.safetensors")" = "$(tensors "$dir/search-killed/last.safetensors")" ] ||
   fail "a killed and resumed search ends elsewhere"
 $tern search --run "$dir/search" --choose-again --max-weightless 0 --json | grep -q '"finished":true' || fail "search --choose-again"
-expect 1 "max-weightless" $tern search --run "$dir/search" --choose-again --epochs 7
+expect 2 "max-weightless" $tern search --run "$dir/search" --choose-again --epochs 7
 $tern draw "$dir/search/genotype-best.json" --out "$dir/cells.svg"
-$tern summary "$dir/search/genotype-best.json" --options cells=5,budget=20000 --json | grep -q '"quantizer":"tas' || fail "summary of a genotype"
+$tern summary "$dir/search/genotype-best.json" --options cells=5 --width 4 --json | grep -q '"quantizer":"tas' || fail "summary of a genotype"
 grep -q '</svg>' "$dir/cells.svg" || fail "draw"
 $tern train --run "$dir/found" --genotype "$dir/search/random-1.json" --data fashion-mnist-mini --image-size 8 --width 4 \
   --options cells=3 --limit-train 64 --limit-test 50 --epochs 1 --batch 16 --drop-path 0.2 --quiet
