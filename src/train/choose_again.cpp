@@ -16,7 +16,11 @@ Tensor read_rows(const nlohmann::json& rows, std::size_t edges, std::size_t ops)
   auto to = p.span<float>().begin();
   for (const nlohmann::json& row : rows) {
     if (row.size() != ops) throw ValueError("expected " + std::to_string(ops) + " operations an edge; got " + std::to_string(row.size()));
-    for (const nlohmann::json& v : row) *to++ = v.get<float>();
+    for (const nlohmann::json& v : row) {
+      const float share = v.get<float>();
+      if (!(share >= 0 && share <= 1)) throw ValueError("expected probabilities; got " + v.dump());
+      *to++ = share;
+    }
   }
   return p;
 }

@@ -93,6 +93,11 @@ TEST_CASE("search: genotypes chosen again, by the same rules and by others", "[t
   CHECK(tern::nas::weightless_edges(tern::nas::Genotype::load(run + "/genotype-best.json").normal) == 0);
   c.space = "darts";
   CHECK_THROWS_WITH(tern::choose_again(c, run), ContainsSubstring("line 1: expected 8 operations an edge; got 7"));
+  c.space = "tas";
+  std::string damaged = tern::read_text_file(run + "/metrics.jsonl");
+  damaged.replace(damaged.find("[[") + 2, 1, "-7");
+  tern::write_file_atomically(run + "/metrics.jsonl", std::string_view(damaged));
+  CHECK_THROWS_WITH(tern::choose_again(c, run), ContainsSubstring("line 1: expected probabilities"));
   tern::write_file_atomically(run + "/metrics.jsonl", std::string_view("{\"epoch\":0}\n"));
   CHECK_THROWS_WITH(tern::choose_again(c, run), ContainsSubstring("line 1: no mixture"));
   tern::write_file_atomically(run + "/metrics.jsonl", std::string_view());
