@@ -131,7 +131,7 @@ Contender make_bitsliced(const LayerProblem& p, const std::shared_ptr<const Data
             const std::uint8_t* from = state->prepared.empty() ? state->x.data() : state->prepared.data();
             for (i64 t = 0; t < state->conv->tiles(); ++t) state->conv->run(from, state->panel.data(), t, state->y.data());
           },
-          static_cast<double>(state->conv->adders() * state->conv->tiles()) / adders_per_us(micro)};
+          static_cast<double>(state->conv->adders() * state->conv->tiles()) / adders_per_us(state->conv->micro())};
 }
 
 Contender make_codec(const std::shared_ptr<const Data>& data, codec::Conv::Keep keep, Isa isa) {

@@ -73,7 +73,7 @@ WorkList kpacked_conv_work(const ConvShape& d, std::span<const std::int8_t> weig
 WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in,
                           const kernels::bitsliced::SlicedLayout& out, bool moved, Isa isa) {
   namespace bitsliced = kernels::bitsliced;
-  const bitsliced::Micro& micro = bitsliced::micro_for(isa);
+  const bitsliced::Micro& micro = bitsliced::Conv::fitting(bitsliced::micro_for(isa), out);
   const i64 planes = in.planes();
   const double tiles = static_cast<double>(up(out.stream_bits(), 8 * micro.vector_bytes)) / static_cast<double>(out.images);
   WorkList work = {{WorkKind::kSlicedAdder, tiles * bitsliced::Conv::plan(d, weights, in, micro).adders},

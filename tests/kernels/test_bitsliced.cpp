@@ -199,6 +199,30 @@ TEST_CASE("bitsliced: patterns of signs are numbered as taking apart wants them"
   }
 }
 
+TEST_CASE("bitsliced: the sums of a bundle come apart, each for itself and in chains") {
+  Rng rng(8);
+  for (int outputs = 1; outputs <= bitsliced::kMaxBundle; ++outputs) {
+    ConvShape d;
+    d.channels = 200;
+    d.outputs = outputs;
+    std::vector<std::int8_t> w(static_cast<std::size_t>(outputs * d.channels));
+    for (auto& v : w) v = static_cast<std::int8_t>(pick(rng, -1, 1));
+    std::vector<i64> x(200);
+    for (auto& v : x) v = pick(rng, -50, 50);
+    std::vector<i64> counts(static_cast<std::size_t>(outputs), 0), sums;
+    for (std::size_t g = 0; g < counts.size(); ++g) {
+      for (std::size_t i = 0; i < x.size(); ++i) counts[g] += w[g * x.size() + i] * x[i];
+    }
+    for (const auto& column : bitsliced::make_columns(d, w, outputs).entries) {
+      sums.push_back(0);
+      for (const auto& e : column) sums.back() += e.weight * x[static_cast<std::size_t>(e.input)];
+    }
+    CHECK(bitsliced::take_apart(sums, outputs, false) == counts);
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += i % 3 == 0 ? 0 : sums[i - 1];
+    CHECK(bitsliced::take_apart(sums, outputs, true) == counts);
+  }
+}
+
 TEST_CASE("bitsliced: bundles of every size, in blocks of every size, with and without resting sums") {
   Rng rng(5);
   const std::array<std::array<int, 4>, 5> kinds = {{{-1, 1, -1, 1}, {0, 1, 0, 1}, {0, 2, 0, 3}, {0, 3, -1, 1}, {-2, 1, 0, 1}}};
@@ -217,9 +241,13 @@ TEST_CASE("bitsliced: bundles of every size, in blocks of every size, with and w
     const Problem p = random_problem(rng, d, {k[0], k[1]}, {k[2], k[3]}, 1);
     const auto want = definition(p);
     for (i64 bundle = 1; bundle <= bitsliced::kMaxBundle; ++bundle) {
-      const bitsliced::Plan plan{bundle, round % 2 == 0 ? d.k() * d.groups : pick(rng, 1, d.k() * d.groups)};
-      INFO("round " << round << " bundle " << bundle << " block " << plan.block << " k " << d.k() << " outputs " << d.outputs);
-      for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, round % 4 < 2, plan) == want);
+      bitsliced::Plan plan{bundle, round % 2 == 0 ? d.k() * d.groups : pick(rng, 1, d.k() * d.groups)};
+      for (const bool complements : {true, false}) {
+        plan.complements = complements;
+        INFO("round " << round << " bundle " << bundle << " block " << plan.block << " k " << d.k() << " outputs " << d.outputs
+                      << " complements " << complements);
+        for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, round % 4 < 2, plan) == want);
+      }
     }
   }
 }
@@ -277,7 +305,11 @@ TEST_CASE("bitsliced: the largest counts fit") {
     const auto want = definition(p);
     for (i64 bundle = 1; bundle <= bitsliced::kMaxBundle; ++bundle) {
       for (const i64 block : {d.k(), d.k() / 3}) {
-        for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, true, {bundle, block}) == want);
+        for (const bool complements : {true, false}) {
+          for (const Isa isa : available_isas()) {
+            REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, true, {bundle, block, complements}) == want);
+          }
+        }
       }
     }
   }

@@ -9,11 +9,19 @@ namespace {
 
 using i64 = std::int64_t;
 
-// A panel that a block may fill: in the first-level cache (32 to 48 KiB), or in the second (1 MiB) beside the lists.
-constexpr i64 kBlockBytes[] = {36 << 10, 640 << 10};
-// Time of a plane in such a panel; of a column and block apart from its planes; of resting in memory until the next block;
+// A way to keep the panel: the bytes that a block may fill; the time of a plane in it, of a column apart from its planes, and
 // of an adder when sums are taken apart. The unit is that of a full adder in registers. Fitted to measurements on Zen 5.
-constexpr double kPlane[] = {1.15, 1.46}, kColumn = 16, kRest = 12, kSeparation = 2.3;
+struct Way {
+  bool complements;
+  i64 bytes;
+  double plane, column, separation;
+};
+// In the first-level cache (32 to 48 KiB); in the second (1 MiB) beside the lists. There a load of a whole line is what an
+// adder waits for: two lines for a pair of vectors of 64 bytes, and then complements gain nothing.
+constexpr Way kNear = {true, 36 << 10, 1.0, 14, 0.5};
+constexpr Way kFarLines = {false, 640 << 10, 1.45, 30, 1.0}, kFarHalves = {true, 640 << 10, 1.16, 14, 0.5};
+// Time of a sum's resting in memory until the next block.
+constexpr double kRest = 16;
 
 // Calls visit(first output, outputs) for each bundle.
 template <class F>
@@ -38,7 +46,23 @@ Pattern pattern_of(const std::int8_t* signs, int outputs) {
   const int last = signs[outputs - 1];
   const Pattern front = pattern_of(signs, outputs - 1);
   if (front.sign == 0) return last == 0 ? Pattern{} : Pattern{3 * patterns(outputs - 1), last};
-  return {3 * front.index + 1 - front.sign * last, front.sign};
+  const int turned = front.sign * last;
+  return {3 * front.index + (turned == 0 ? 2 : turned < 0 ? 1 : 0), front.sign};
+}
+
+std::vector<i64> take_apart(std::vector<i64> sums, int outputs, bool chained) {
+  if (outputs == 1) return sums;
+  const auto front = static_cast<std::size_t>(patterns(outputs - 1));
+  std::vector<i64> totals(front);
+  i64 last = sums[3 * front];
+  for (std::size_t i = 0; i < front; ++i) {
+    const i64 first = sums[3 * i], second = sums[3 * i + 1], third = sums[3 * i + 2];
+    totals[i] = chained ? third : first + second + third;
+    last += chained ? 2 * first - second : first - second;
+  }
+  std::vector<i64> counts = take_apart(std::move(totals), outputs - 1, false);
+  counts.push_back(last);
+  return counts;
 }
 
 Columns make_columns(const ConvShape& d, const std::vector<std::int8_t>& weights, i64 bundle) {
@@ -73,7 +97,7 @@ Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int pla
   Plan best;
   std::vector<std::uint8_t> met(static_cast<std::size_t>(k));  // digits of an input's weights that are added
   for (i64 bundle = 1; bundle <= (ternary ? kMaxBundle : 1); ++bundle) {
-    i64 added = 0, columns = 0, separation = 0;
+    i64 added = 0, columns = 0, separation[2] = {};
     each_bundle(d, bundle, [&](i64 first, i64 outputs) {
       std::fill(met.begin(), met.end(), std::uint8_t{0});
       for (i64 o = first; o < first + outputs; ++o) {
@@ -84,14 +108,16 @@ Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int pla
       for (const std::uint8_t m : met) digits += std::popcount(m);
       added += digits * planes;
       columns += patterns(static_cast<int>(outputs));
-      separation += separation_adders(static_cast<int>(outputs), bits);
+      separation[0] += separation_adders(static_cast<int>(outputs), bits, false);
+      separation[1] += separation_adders(static_cast<int>(outputs), bits, true);
     });
-    for (int level = 0; level < 2; ++level) {
-      const i64 most = std::max<i64>(1, kBlockBytes[level] / (planes * vector_bytes)), blocks = (entries + most - 1) / most;
-      const i64 block = (entries + blocks - 1) / blocks, visits = ((k + block - 1) / block) * levels;
-      const double work = static_cast<double>(added) * kPlane[level] + static_cast<double>(separation) * kSeparation +
-                          static_cast<double>(columns * visits) * (kColumn + (visits > 1 ? kRest : 0));
-      if (best.adders == 0 || work < best.adders) best = {bundle, block, work};
+    for (const Way& way : {kNear, vector_bytes < 64 ? kFarHalves : kFarLines}) {
+      const i64 most = std::max<i64>(1, way.bytes / ((way.complements ? 2 : 1) * planes * vector_bytes));
+      const i64 blocks = (entries + most - 1) / most, block = (entries + blocks - 1) / blocks;
+      const i64 visits = ((k + block - 1) / block) * levels;
+      const double work = static_cast<double>(added) * way.plane + static_cast<double>(separation[visits == 1]) * way.separation +
+                          static_cast<double>(columns * visits) * (way.column + (visits > 1 ? kRest : 0));
+      if (best.adders == 0 || work < best.adders) best = {bundle, block, way.complements, work};
     }
   }
   return best;

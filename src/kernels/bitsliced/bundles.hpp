@@ -9,9 +9,14 @@
 // and 72 additions of numbers.
 //
 // Patterns are numbered so that taking apart is a recursion over G: pattern i of the first G - 1 channels has the three
-// continuations 3i, 3i + 1, 3i + 2 with +1, 0, -1 in the last channel; the last pattern is (0, .., 0, +1). Then
+// continuations 3i, 3i + 1, 3i + 2 with +1, -1, 0 in the last channel; the last pattern is (0, .., 0, +1). Then
 //   for each i:  T_i = S_3i + S_3i+1 + S_3i+2  is sum i of the first G - 1 channels,
-//                D_i = S_3i - S_3i+2           goes to the last channel, together with the last sum.
+//                D_i = S_3i - S_3i+1           goes to the last channel, together with the last sum.
+//
+// Half of these additions cost nothing if a chain of three columns counts on without starting anew: it leaves
+//   X_3i = S_3i,  X_3i+1 = S_3i + S_3i+1,  X_3i+2 = T_i,   and then   D_i = 2 X_3i - X_3i+1.
+// That makes 2, 12 and 46 additions of numbers for G = 2, 3 and 4. It needs all inputs in one walk: sums that rest in
+// memory between blocks of inputs are of the first kind.
 #pragma once
 
 #include <cstdint>
@@ -34,10 +39,14 @@ struct Pattern {
 /// `signs` from {-1, 0, 1}.
 Pattern pattern_of(const std::int8_t* signs, int outputs);
 
-/// Full adders that take the sums of a bundle apart into counts of `bits` planes.
-constexpr std::int64_t separation_adders(int outputs, int bits) {
-  return outputs < 2 ? 0 : 4 * patterns(outputs - 1) * bits + separation_adders(outputs - 1, bits);
+/// Full adders that take the sums of a bundle, or its chains, apart into counts of `bits` planes.
+constexpr std::int64_t separation_adders(int outputs, int bits, bool chained) {
+  return outputs < 2 ? 0 : (chained ? 2 : 4) * patterns(outputs - 1) * bits + separation_adders(outputs - 1, bits, false);
 }
+
+/// The counts of a bundle's outputs from the sums of its patterns, or from what its chains have left: the definition of what
+/// the kernels do with vectors of numbers.
+std::vector<std::int64_t> take_apart(std::vector<std::int64_t> sums, int outputs, bool chained);
 
 /// The columns of a weight matrix that is to be counted: one for each pattern of each bundle. A bundle of one output is
 /// that output itself, with any weights. Zero weights have no entry.
@@ -59,9 +68,11 @@ struct Columns {
 /// `weights` [outputs][channels/groups][kernel_h][kernel_w]; bundles of `bundle` outputs; more than one needs ternary weights.
 Columns make_columns(const ConvShape& shape, const std::vector<std::int8_t>& weights, std::int64_t bundle);
 
-/// How a layer is counted: `bundle` outputs at a time, its inputs in blocks of `block` entries.
+/// How a layer is counted: `bundle` outputs at a time, its inputs in blocks of `block` entries, with or without complements
+/// in the panel (micro.hpp).
 struct Plan {
   std::int64_t bundle = 1, block = 1;
+  bool complements = true;
   double adders = 0;  ///< expected time of a vector of positions, in full adders between registers
 };
 /// The plan that needs the least time by a rough model. Inputs have `planes` planes in vectors of `vector_bytes`, counts have

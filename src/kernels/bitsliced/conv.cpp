@@ -16,16 +16,22 @@ constexpr i64 kChunkBytes = 256 << 10;
 // Panels above this leave the first-level cache.
 constexpr i64 kFarBytes = 48 << 10;
 
-static_assert(std::all_of(std::begin(kCountBits), std::end(kCountBits),
-                          [](int bits) { return std::find(std::begin(kColumnBits), std::end(kColumnBits), bits) != std::end(kColumnBits); }));
+// Planes of two's complement numbers that hold low .. high, and one more on either side.
+int bits_for(i64 low, i64 high) { return 1 + static_cast<int>(std::bit_width(static_cast<u64>(std::max(high, -low) + 1))); }
 
-// The smallest of `sizes` whose two's complement numbers hold low .. high, and one more on either side.
-template <std::size_t N>
-int fitting(const int (&sizes)[N], i64 low, i64 high) {
-  for (const int bits : sizes) {
-    if (std::max(high, -low) + 1 < (i64{1} << (bits - 1))) return bits;
-  }
-  return sizes[N - 1];
+// The planes that sums may have, at least `bits`.
+int size_for(int bits) {
+  return *std::find_if(std::begin(kSumBits), std::end(kSumBits) - 1, [&](int size) { return size >= bits; });
+}
+
+// All ones where that bit of a number is 1.
+std::uint32_t bit_mask(i64 number, int bit) { return (number >> bit & 1) != 0 ? ~std::uint32_t{0} : 0; }
+
+// Value of all planes together.
+int largest_value(const PlaneCode& code) {
+  int largest = 0;
+  for (int k = 0; k < code.planes(); ++k) largest += code.weight(k);
+  return largest;
 }
 
 // Binary digits of the largest weight.
@@ -88,22 +94,29 @@ i64 Conv::margin_bits(const ConvShape& d, i64 pitch) {
   return std::max(-r.low_rows, r.high_rows) * pitch + std::max(-r.low_cols, r.high_cols) + 8 * kMaxVectorBytes;
 }
 
-Conv::Conv(const Spec& spec, const Micro& micro) : shape_(spec.shape), in_(spec.input), out_(spec.output), micro_(&micro) {
+const Micro& Conv::fitting(const Micro& micro, const SlicedLayout& output) {
+  return micro.half && output.stream_bits() <= 8 * micro.half->vector_bytes ? fitting(*micro.half, output) : micro;
+}
+
+Conv::Conv(const Spec& spec, const Micro& widest)
+    : shape_(spec.shape), in_(spec.input), out_(spec.output), micro_(&fitting(widest, spec.output)) {
+  const Micro& micro = *micro_;
   in_place_ = in_.pitch == out_.pitch && readable_in_place(shape_, in_.pitch);
   const i64 vector_bits = 8 * micro.vector_bytes;
   tiles_ = (out_.stream_bits() + vector_bits - 1) / vector_bits;
   place_taps();
   const std::vector<std::int8_t> weights = oriented(spec);
   ranges_ = find_ranges(shape_, weights, in_.code);
-  bits_ = count_bits(ranges_);
-  make_passes(weights, spec.plan);
-  make_constants(spec);
+  bits_ = bits_of(ranges_);
+  make_passes(weights, spec);
   valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
   for (i64 i = 0; i < out_.images * out_.height; ++i) {
     const i64 row = out_.image(i / out_.height).bit(i % out_.height, 0);
     for (i64 x = 0; x < out_.width; x += 64) put_bits(valid_.data(), row + x, std::min<i64>(64, out_.width - x), ~u64{0});
   }
 }
+
+i64 Conv::panel_bytes() const { return (panel_vectors_ + resting_columns_ * sum_planes_) * micro_->vector_bytes; }
 
 void Conv::place_taps() {
   const Reach r = reach(shape_);
@@ -147,22 +160,23 @@ std::vector<std::int8_t> Conv::oriented(const Spec& spec) const {
 
 // Chunk by chunk of columns, whose sums rest in a cache. Within it level by level from the largest weights down, and
 // within a level block by block.
-void Conv::make_passes(const std::vector<std::int8_t>& weights, Plan plan) {
+void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec) {
+  Plan plan = spec.plan;
   const int planes = in_.code.planes();
   const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps, group_entries = entries / shape_.groups;
   pairs_ = in_.code.thermometer() && planes == 2;
   const int digits = digits_of(weights), levels = walks(digits, in_.code);
   const Plan best = best_plan(shape_, weights, planes, micro_->vector_bytes, bits_, levels);
-  if (plan.bundle == 0 || digits > 1) plan.bundle = best.bundle;
-  const i64 most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / planes;
-  const i64 block = std::min({plan.block == 0 ? best.block : plan.block, entries, most});
-  panel_vectors_ = kZeroVectors + block * planes;
+  if (plan.bundle == 0) plan = best;
+  if (digits > 1) plan.bundle = best.bundle;
+  complements_ = plan.complements;
+  const i64 vectors = planes * (complements_ ? 2 : 1), most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / vectors;
+  const i64 block = std::min({plan.block, entries, most});
+  panel_vectors_ = kZeroVectors + block * vectors;
   rest_ = levels > 1 || block < entries;
   const Columns columns = make_columns(shape_, weights, plan.bundle);
-  const auto count = static_cast<std::size_t>(columns.count());
-  std::vector<i64> low(count, 0), high(count, 0);  // range of a column's sum so far
-  std::vector<int> stored(count, 0);
-  const i64 most_columns = rest_ ? kChunkBytes / (micro_->vector_bytes * bits_) : columns.count();
+  std::vector<Sum> sums(static_cast<std::size_t>(columns.count()));
+  const i64 most_columns = rest_ ? kChunkBytes / (micro_->vector_bytes * size_for(bits_)) : columns.count();
   for (i64 first = 0, end = 0; first < columns.count(); first = end) {
     while (end < columns.count() && (end - first < most_columns || columns.closes[static_cast<std::size_t>(end - 1)] == 0)) ++end;
     resting_columns_ = std::max(resting_columns_, rest_ ? end - first : patterns(static_cast<int>(plan.bundle)));
@@ -172,27 +186,40 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, Plan plan) {
         i64 from = std::max(first, begin / group_entries * columns.per_group);
         const i64 to = std::min(end, ((stop - 1) / group_entries + 1) * columns.per_group);
         while (from < to) {  // bundles of one size have sums of one size
-          Pass pass{begin, stop, from - first, 0, columns.first_output[static_cast<std::size_t>(from)], lists_.size(), runs_.size(), kColumnBits[0]};
           const u8 size = columns.bundle_size[static_cast<std::size_t>(from)];
-          i64 i = from;
+          Pass pass{begin, stop, from - first, 0, columns.first_output[static_cast<std::size_t>(from)], lists_.size(), runs_.size(),
+                    constants_.size(), kSumBits[0]};
+          const i64 start = start_value(columns, size) / (i64{1} << (levels - 1));
+          i64 i = from, outputs = 0;
           for (; i < to && columns.bundle_size[static_cast<std::size_t>(i)] == size; ++i) {
             const auto at = static_cast<std::size_t>(i);
-            const i64 group = i / columns.per_group;
+            const i64 group = i / columns.per_group, column = (i - from) % patterns(size);
             const bool starts = begin <= group * group_entries, ends = stop >= (group + 1) * group_entries;
-            const bool twice = starts && level + 1 < levels;
-            if (twice) high[at] *= 2, low[at] *= 2;
-            Run run = add_lists(columns.entries[at], group, pass, level, digits, low[at], high[at]);
-            run.stored = static_cast<u8>(stored[at]);
-            run.twice = twice;
+            Run run{};
+            run.stored = sums[at].bits;
+            run.continues = !rest_ && column % 3 != 0;
+            run.twice = starts && level + 1 < levels;
             run.closes = columns.closes[at];
             run.last = ends && level == 0;
-            pass.bits = std::max(pass.bits, fitting(kColumnBits, low[at], high[at]));
+            if (run.continues) sums[at] = sums[at - 1];
+            else if (run.stored == 0) sums[at] = {start, start, start, 0};
+            if (run.twice) sums[at].shift *= 2, sums[at].low *= 2, sums[at].high *= 2;
+            if (!complements_) run.minus = add_list(columns.entries[at], -1, group, pass, level, digits, sums[at]);
+            run.plus = add_list(columns.entries[at], 1, group, pass, level, digits, sums[at]);
+            pass.bits = std::max(pass.bits, size_for(bits_for(sums[at].low, sums[at].high)));
+            if (run.closes != 0 && run.last) {
+              const int bits = shift_counts({sums.begin() + i + 1 - patterns(size), sums.begin() + i + 1}, size, pass.first_output + outputs);
+              pass.bits = std::max(pass.bits, size_for(bits - kMoreBits[size]));
+            }
+            outputs += run.closes;
             runs_.push_back(run);
           }
           pass.columns = i - from;
-          std::fill(stored.begin() + from, stored.begin() + i, pass.bits);
+          for (; from < i; ++from) sums[static_cast<std::size_t>(from)].bits = static_cast<u8>(pass.bits);
+          if (level == 0) add_constants(spec, pass.first_output, outputs, count_bits(pass.bits, size));
+          for (int b = 0; b < pass.bits; ++b) pass.start[static_cast<std::size_t>(b)] = bit_mask(start, b);
+          sum_planes_ = std::max(sum_planes_, pass.bits);
           passes_.push_back(pass);
-          from = i;
         }
       }
     }
@@ -200,45 +227,66 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, Plan plan) {
   lists_.resize(lists_.size() + 2 * kAhead, 0);
 }
 
-// The lists of one column for weights of one level (magnitude 2^level) within a block. They widen the range of its sum.
-Run Conv::add_lists(const std::vector<Columns::Entry>& column, i64 group, const Pass& pass, int level, int digits, i64& low, i64& high) {
-  const int planes = in_.code.planes();
-  const i64 first = group * shape_.k();  // entries of the groups before
-  const auto offset = [this](i64 vector) { return static_cast<std::uint16_t>(vector * micro_->vector_bytes / kOffsetUnit); };
-  Run run{};
-  for (const int sign : {-1, 1}) {
-    const std::size_t start = lists_.size();
-    i64 count = 0;
-    auto entry = std::lower_bound(column.begin(), column.end(), pass.begin - first,
-                                  [](const Columns::Entry& e, i64 input) { return e.input < input; });
-    for (; entry != column.end() && entry->input < pass.end - first; ++entry) {
-      const int weight = entry->weight * sign;
-      if (weight < 0) continue;
-      const i64 at = kZeroVectors + (first + entry->input - pass.begin) * planes;  // taps of a channel are adjacent in w too
-      for (int d = 0; d < digits; ++d) {
-        if ((weight >> d & 1) == 0) continue;
-        if (pairs_) {
-          if (d == level) lists_.push_back(offset(at)), count += 2;
-          continue;
-        }
-        const int plane = in_.code.thermometer() ? 0 : level - d;
-        const bool here = in_.code.thermometer() ? d == level : plane >= 0 && plane < planes;
-        if (here) lists_.push_back(offset(at + plane)), ++count;
-      }
-    }
-    adders_ += count;
-    (sign < 0 ? low : high) += sign * count;
-    const std::size_t entries = kGroup * (pairs_ ? 1 : 2);
-    while ((lists_.size() - start) % entries != 0) lists_.push_back(offset(0));
-    (sign > 0 ? run.plus : run.minus) = static_cast<std::int32_t>((lists_.size() - start) / entries);
+// With complements sums only grow. They begin at minus half of what they can grow to, on average, and so need no more planes
+// than signed ones.
+i64 Conv::start_value(const Columns& columns, int outputs) const {
+  if (!complements_) return 0;
+  i64 sum = 0, chains = 0;
+  for (std::size_t i = 0; i < columns.entries.size(); ++i) {
+    if (columns.bundle_size[i] != outputs) continue;
+    for (const Columns::Entry& e : columns.entries[i]) sum += std::abs(e.weight) * largest_value(in_.code);
+    if (columns.closes[i] != 0) chains += rest_ ? patterns(outputs) : patterns(outputs - 1) + 1;
   }
-  return run;
+  return -sum / (2 * chains);
+}
+
+// The list of one column for weights of one level (magnitude 2^level) within a block, in groups: those of that sign, or with
+// complements all.
+std::int32_t Conv::add_list(const std::vector<Columns::Entry>& column, int sign, i64 group, const Pass& pass, int level, int digits, Sum& sum) {
+  const int planes = in_.code.planes();
+  const i64 vectors = planes * (complements_ ? 2 : 1), first = group * shape_.k();  // entries of the groups before
+  const auto offset = [this](i64 vector) { return static_cast<std::uint16_t>(vector * micro_->vector_bytes / kOffsetUnit); };
+  const std::size_t start = lists_.size();
+  auto entry = std::lower_bound(column.begin(), column.end(), pass.begin - first,
+                                [](const Columns::Entry& e, i64 input) { return e.input < input; });
+  for (; entry != column.end() && entry->input < pass.end - first; ++entry) {
+    const bool complement = complements_ && entry->weight < 0;
+    if (!complements_ && entry->weight * sign < 0) continue;
+    // Taps of a channel are adjacent in w too.
+    const i64 at = kZeroVectors + (first + entry->input - pass.begin) * vectors + (complement ? planes : 0);
+    for (int d = 0; d < digits; ++d) {
+      if ((std::abs(entry->weight) >> d & 1) == 0) continue;
+      const int plane = in_.code.thermometer() ? 0 : level - d;
+      const bool here = in_.code.thermometer() ? d == level : plane >= 0 && plane < planes;
+      if (!here) continue;
+      lists_.push_back(offset(at + plane));
+      const int count = pairs_ ? 2 : 1;
+      adders_ += count;
+      (sign < 0 ? sum.low : sum.high) += sign * count;
+      if (complement) sum.shift += count;
+    }
+  }
+  const std::size_t entries = kGroupPlanes / (pairs_ ? 2 : 1);
+  while ((lists_.size() - start) % entries != 0) lists_.push_back(offset(0));
+  return static_cast<std::int32_t>((lists_.size() - start) / entries);
+}
+
+// What the counts of a bundle are off by, from what its sums are; returns the planes that they need.
+int Conv::shift_counts(const std::vector<Sum>& sums, int outputs, i64 first_output) {
+  std::vector<i64> shifts;
+  for (const Sum& s : sums) shifts.push_back(s.shift);
+  int bits = 0;
+  for (const i64 shift : take_apart(shifts, outputs, !rest_)) {
+    Range& r = ranges_[static_cast<std::size_t>(first_output++)];
+    r.shift = shift;
+    bits = std::max(bits, bits_for(r.low + shift, r.high + shift));
+  }
+  return bits;
 }
 
 // acc = lo * sum of w + S; the range of S.
 std::vector<Conv::Range> Conv::find_ranges(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input) {
-  int largest = 0;  // value of all planes together
-  for (int k = 0; k < input.planes(); ++k) largest += input.weight(k);
+  const int largest = largest_value(input);
   std::vector<Range> out;
   for (i64 o = 0; o < shape.outputs; ++o) {
     Range r;
@@ -251,27 +299,27 @@ std::vector<Conv::Range> Conv::find_ranges(const ConvShape& shape, std::span<con
   return out;
 }
 
-int Conv::count_bits(const std::vector<Range>& ranges) {
+int Conv::bits_of(const std::vector<Range>& ranges) {
   int bits = 0;
-  for (const Range& r : ranges) bits = std::max(bits, fitting(kCountBits, r.low, r.high));
+  for (const Range& r : ranges) bits = std::max(bits, bits_for(r.low, r.high));
   return bits;
 }
 
 Plan Conv::plan(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input, const Micro& micro) {
-  return best_plan(shape, weights, input.planes(), micro.vector_bytes, count_bits(find_ranges(shape, weights, input)),
+  return best_plan(shape, weights, input.planes(), micro.vector_bytes, bits_of(find_ranges(shape, weights, input)),
                    walks(digits_of(weights), input));
 }
 
-void Conv::make_constants(const Spec& spec) {
+void Conv::add_constants(const Spec& spec, i64 first_output, i64 outputs, int bits) {
   const int levels = out_.code.levels();
-  for (i64 o = 0; o < shape_.outputs; ++o) {
+  for (i64 o = first_output; o < first_output + outputs; ++o) {
     const Range& r = ranges_[static_cast<std::size_t>(o)];
     for (int j = 0; j < levels; ++j) {
       i64 t = spec.thresholds[o * levels + j];
       // acc <= t is -acc >= -t, and the flipped weights make -acc; the extremes mean never and always.
       if (spec.flip && spec.flip[o] != 0) t = -t;
-      const i64 constant = std::clamp(t - in_.code.lo * r.weights, r.low, r.high + 1) + (i64{1} << (bits_ - 1));
-      for (int b = 0; b < bits_; ++b) constants_.push_back((constant >> b & 1) != 0 ? ~u64{0} : 0);
+      const i64 constant = std::clamp(t - in_.code.lo * r.weights, r.low, r.high + 1) + r.shift + (i64{1} << (bits - 1));
+      for (int b = 0; b < bits; ++b) constants_.push_back(bit_mask(constant, b));
     }
   }
 }
@@ -330,8 +378,9 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
   task.panel = panel;
   task.far = panel_vectors_ * micro_->vector_bytes > kFarBytes;
   task.pairs = pairs_;
+  task.complements = fill.complements = complements_;
   task.rest = rest_;
-  task.count_bits = bits_;
+  task.chained = !rest_;
   task.levels = out_.code.levels();
   task.thermometer = out_.code.thermometer();
   task.valid = valid_.data() + tile * micro_->vector_bytes;
@@ -347,8 +396,10 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
     task.list = lists_.data() + pass.list;
     task.runs = runs_.data() + pass.runs;
     task.bits = pass.bits;
-    task.sums = panel + (panel_vectors_ + (rest_ ? pass.first_column * bits_ : 0)) * micro_->vector_bytes;
-    task.constants = constants_.data() + pass.first_output * task.levels * bits_;
+    task.start = pass.start.data();
+    task.sum_planes = rest_ ? sum_planes_ : pass.bits;
+    task.sums = panel + (panel_vectors_ + (rest_ ? pass.first_column * task.sum_planes : 0)) * micro_->vector_bytes;
+    task.constants = constants_.data() + pass.constants;
     task.columns = pass.columns;
     task.out = output + out_.front_bytes() + tile * micro_->vector_bytes + pass.first_output * task.planes * out_.plane_bytes();
     micro_->run_tile(task);

@@ -4,9 +4,11 @@
 //
 // Derivation of the constants. With activations lo + sum_k W_k b_k and weights as signed binary digits,
 //   acc = lo * sum w + S,      S = sum_L 2^L (sum over + entries of b - sum over - entries of b).
+// Counted is S + shift, since sums do not begin with zero and count 1 - b for - entries.
 // So acc >= T is S >= T - lo * sum w, a comparison of the bit-sliced count with a constant of the output channel.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -31,9 +33,12 @@ class Conv {
     const std::int8_t* weights;       ///< codes [outputs][channels/groups][kernel_h][kernel_w]
     const std::int32_t* thresholds;   ///< [outputs][levels of output.code], as the op's definition has them
     const std::int8_t* flip;          ///< [outputs] or null
-    Plan plan = {0, 0};               ///< 0: chosen by best_plan()
+    Plan plan = {0, 0};               ///< a bundle of 0: chosen by best_plan()
   };
-  Conv(const Spec& spec, const Micro& micro);
+  Conv(const Spec& spec, const Micro& widest);
+  /// What runs of an instruction set's kernels: vectors no wider than the output fills.
+  static const Micro& fitting(const Micro& widest, const SlicedLayout& output);
+  const Micro& micro() const { return *micro_; }
   /// Border bits that the input needs around its stream.
   static i64 margin_bits(const ConvShape& shape, i64 pitch);
   /// best_plan() for this layer.
@@ -41,7 +46,7 @@ class Conv {
 
   /// Bytes of prepared input (0: the input is read in place) and of one tile's scratch: the panel, and the columns' sums.
   i64 prepared_bytes() const { return in_place_ ? 0 : phases_ * phase_.total_bytes(); }
-  i64 panel_bytes() const { return (panel_vectors_ + resting_columns_ * bits_) * micro_->vector_bytes; }
+  i64 panel_bytes() const;
   i64 tiles() const { return tiles_; }
   /// Writes the border and the constant vectors of the scratch buffers; once for buffers that are not used otherwise.
   void init_prepared(u8* prepared) const;
@@ -60,30 +65,40 @@ class Conv {
     i64 begin, end;                   // entries
     i64 first_column, columns;        // within the chunk
     i64 first_output;
-    std::size_t list, runs;           // where its lists and runs begin
-    int bits;
+    std::size_t list, runs, constants;// where its lists, runs and constants begin
+    int bits;                         // of a sum
+    std::array<std::uint32_t, kMaxBits> start = {};  // TileTask::start
   };
-  // Of an output's S, and the sum of its weights.
+  // Of an output's S, the sum of its weights, and what its count is more than S.
   struct Range {
-    i64 low = 0, high = 0, weights = 0;
+    i64 low = 0, high = 0, weights = 0, shift = 0;
+  };
+  // A column's sum so far: what it is more than the sum of its entries with their signs, its range, and its planes.
+  struct Sum {
+    i64 shift = 0, low = 0, high = 0;
+    u8 bits = 0;
   };
   static std::vector<Range> find_ranges(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input);
-  static int count_bits(const std::vector<Range>& ranges);
+  static int bits_of(const std::vector<Range>& ranges);
 
   void place_taps();
   std::vector<std::int8_t> oriented(const Spec& spec) const;
-  void make_passes(const std::vector<std::int8_t>& weights, Plan plan);
-  Run add_lists(const std::vector<Columns::Entry>& column, i64 group, const Pass& pass, int level, int digits, i64& low, i64& high);
-  void make_constants(const Spec& spec);
+  void make_passes(const std::vector<std::int8_t>& weights, const Spec& spec);
+  i64 start_value(const Columns& columns, int outputs) const;
+  std::int32_t add_list(const std::vector<Columns::Entry>& column, int sign, i64 group, const Pass& pass, int level, int digits,
+                        Sum& sum);
+  int shift_counts(const std::vector<Sum>& sums, int outputs, i64 first_output);
+  void add_constants(const Spec& spec, i64 first_output, i64 outputs, int bits);
 
   ConvShape shape_;
   SlicedLayout in_, out_, phase_;
   const Micro* micro_;
   bool in_place_ = true;
   i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kZeroVectors, resting_columns_ = 0, adders_ = 0;
-  bool pairs_ = false;
+  bool pairs_ = false, complements_ = true;
   bool rest_ = false;  // sums rest between passes
-  int bits_ = 0;  // of an output's count
+  int bits_ = 0;  // of an output's S
+  int sum_planes_ = 0;
   std::vector<Pass> passes_;
   struct Phase {
     i64 y, x;
@@ -93,7 +108,7 @@ class Conv {
   std::vector<std::uint16_t> lists_;
   std::vector<Run> runs_;
   std::vector<Range> ranges_;           // per output
-  std::vector<u64> constants_;
+  std::vector<std::uint32_t> constants_;
   AlignedVector<u8> valid_;             // [tile] vectors
 };
 

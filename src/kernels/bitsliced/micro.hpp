@@ -8,9 +8,13 @@
 // 5: 0.7 vectors a cycle against 2). So the taps are cut into blocks. Each pass
 // fills the panel with one block and runs over columns, whose sums rest in memory between passes.
 //
-// A weight is no operand: it is an entry in its column's list of panel offsets. Zero weights are not in it.
-// Counts are two's complement numbers, and subtraction is addition to the complement: -(-S - 1 + n) - 1 = S - n, that is
-// ~(~S + n). So the - entries go through the very same adders, between two inversions of the count.
+// A weight is no operand: it is an entry in its column's list of panel offsets. Zero weights are not in it. For -1 there are
+// two ways.
+//   Complements: the panel has a second vector of each plane, since -b is (1 - b) - 1, and the ones that are too much belong
+//   to the constants that counts are compared with. A column is one list, whatever its signs; the panel is twice as large.
+//   Signs: counts are two's complement numbers, and subtraction is addition to the complement: -(-S - 1 + n) - 1 = S - n, that
+//   is ~(~S + n). A column is two lists, of - and + entries, and the - entries go through the very same adders, between two
+//   inversions of the count. That is for panels that the second-level cache would not hold twice.
 #pragma once
 
 #include <cstdint>
@@ -19,56 +23,67 @@
 
 namespace tern::kernels::bitsliced {
 
-/// Entries (weights with `pairs`, else pairs of planes) in a list come in pairs.
-inline constexpr int kGroup = 2;
+/// Lists come in groups of this many planes: the fewer lengths they have, the better the CPU guesses where they end. That is
+/// worth the zeros that fill them up.
+inline constexpr int kGroupPlanes = 8;
 inline constexpr int kMaxBits = 20;    ///< planes of a count
 inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
 
-/// Planes that the sum of a column and the count of an output may have. Every count is a size for columns too, so that a sum
-/// never has more planes than its output's count. run_tile() has code for each, all of it unrolled; with address checks that
-/// takes minutes to compile, so such builds have few of them.
+/// Planes that the sum of a column may have. run_tile() has code for each, all of it unrolled; with address checks that takes
+/// minutes to compile, so such builds have few of them.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define TERN_FEW_SIZES
 #endif
 #endif
 #if defined(TERN_FEW_SIZES) || defined(__SANITIZE_ADDRESS__)
-inline constexpr int kColumnBits[] = {10, kMaxBits};
-inline constexpr int kCountBits[] = {10, kMaxBits};
+inline constexpr int kSumBits[] = {10, kMaxBits};
 #else
-inline constexpr int kColumnBits[] = {7, 8, 9, 10, 12, 14, kMaxBits};
-inline constexpr int kCountBits[] = {8, 10, 12, 14, kMaxBits};
+inline constexpr int kSumBits[] = {7, 8, 9, 10, 12, 14, kMaxBits};
 #endif
+
+/// Planes that the counts of a bundle's outputs have more than its sums. A count is made of 3 sums of three columns for three
+/// outputs, and of 9 for four.
+inline constexpr int kMoreBits[] = {0, 0, 0, 2, 3};
+constexpr int count_bits(int sum_bits, int outputs) {
+  return sum_bits + kMoreBits[outputs] < kMaxBits ? sum_bits + kMoreBits[outputs] : kMaxBits;
+}
 
 /// Bytes; a panel is smaller than 65536 of them.
 inline constexpr int kOffsetUnit = 16;
 
-/// Entries that a list is read ahead to fetch what lies in the second-level cache; as many are readable behind the last list.
+/// Entries (weights with `pairs`, else pairs of planes) that a list is read ahead to fetch what lies in the second-level
+/// cache; as many are readable behind the last list.
 inline constexpr int kAhead = 24;
 
 /// Zero vectors at the start of the panel: what list entries of padding point to.
 inline constexpr std::int64_t kZeroVectors = 2;
 
-/// What one pass does to one column (bundles.hpp): groups of - entries, then groups of + entries.
+/// What one pass does to one column (bundles.hpp).
 struct Run {
-  std::int32_t minus, plus;  ///< groups of kGroup
-  std::uint8_t stored;       ///< planes of the sum that the pass before has left; 0: begin with zero
-  bool twice;                ///< double that sum first, as the weights that follow have half the magnitude
+  std::int32_t minus, plus;  ///< groups of kGroupPlanes; with complements all in `plus`
+  std::uint8_t stored;       ///< planes of the sum that the pass before has left; 0: begin with TileTask::start
+  bool continues;            ///< begin with the sum of the column before instead
+  bool twice;                ///< double what was stored first, as the weights that follow have half the magnitude
   std::uint8_t closes;       ///< size of the bundle that ends with this column, else 0
   bool last;                 ///< nothing follows: take the bundle's sums apart, compare and write the codes
 };
 
 struct TileTask {
   const std::uint8_t* panel;       ///< vectors, aligned to their size
-  const std::uint16_t* list;       ///< offsets in the panel in kOffsetUnit, column after column, - then +
+  const std::uint16_t* list;       ///< offsets in the panel in kOffsetUnit, column after column
   const Run* runs;                 ///< [columns]
+  const std::uint32_t* start;      ///< [bits]: all ones where that bit of the number is 1 that sums begin with
+  bool complements;                ///< the panel has them
   bool far;                        ///< the panel is larger than the first-level cache
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
   int bits;                        ///< planes of a sum in this pass, enough for its range and sign
-  std::uint8_t* sums;              ///< [columns][count_bits] vectors, or of one bundle only if they need not rest
+  bool chained;                    ///< columns continue each other by threes (bundles.hpp)
+  std::uint8_t* sums;              ///< [columns][sum_planes] vectors, or of one bundle only if they need not rest
+  int sum_planes;                  ///< planes from a sum to the next, >= bits
   bool rest;
-  int count_bits;                  ///< planes of an output's count, >= bits
-  const std::uint64_t* constants;  ///< [outputs][levels][count_bits]: all ones where that bit of threshold + 2^(count_bits-1) is 1
+  const std::uint32_t* constants;  ///< [outputs][levels][n], n = count_bits(bits, outputs of the bundle): all ones where that
+                                   ///< bit of threshold + 2^(n-1) is 1
   int levels;                      ///< thresholds; out code = number of them that count reaches
   bool thermometer;                ///< out plane j = [reached j]; else the binary digits of the number
   std::int64_t columns;
@@ -89,15 +104,17 @@ struct PanelTask {
   const std::uint8_t* from;  ///< plane 0
   std::int64_t plane_bytes;
   int planes;                ///< of a channel
+  bool complements;
   const Tap* taps;
   int count;                 ///< of taps
   std::int64_t begin, end;   ///< entries channel * count + tap
-  std::uint8_t* panel;       ///< [end - begin][planes] vectors
+  std::uint8_t* panel;       ///< [end - begin][planes] vectors; with complements [end - begin][2][planes]
 };
 
 struct Micro {
   const char* name;
   int vector_bytes;
+  const Micro* half;  ///< the same with vectors of half the bytes, for tiles that they hold; or null
   void (*run_tile)(const TileTask& task);
   void (*fill_panel)(const PanelTask& task);
   /// Does 8 * `rounds` full adders on registers and nothing else; what run_tile() can reach at best. A number that
@@ -105,7 +122,8 @@ struct Micro {
   std::uint64_t (*only_add)(std::int64_t rounds);
 };
 
-extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2, kMicroAvx512, kMicroAvx512Vpopcnt;
+extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2;
+extern const Micro kMicroAvx512, kMicroAvx512Half, kMicroAvx512Vpopcnt, kMicroAvx512VpopcntHalf;
 
 /// kReference gets the portable one.
 const Micro& micro_for(Isa isa);

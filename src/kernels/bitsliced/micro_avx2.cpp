@@ -9,6 +9,7 @@ struct Ops {
   static V load(const std::uint8_t* p) { return _mm256_load_si256(reinterpret_cast<const V*>(p)); }
   static void store(std::uint8_t* p, V v) { _mm256_storeu_si256(reinterpret_cast<V*>(p), v); }
   static V splat(std::uint64_t w) { return _mm256_set1_epi64x(static_cast<long long>(w)); }
+  static V splat_half(std::uint32_t w) { return _mm256_set1_epi32(static_cast<int>(w)); }
   static V zero() { return _mm256_setzero_si256(); }
   static V ones() { return _mm256_set1_epi64x(-1); }
   static V exclusive_or(V a, V b) { return _mm256_xor_si256(a, b); }
@@ -41,5 +42,5 @@ struct Ops {
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroAvx2 = {"avx2", 32, run_tile, fill_panel, only_add};
+const Micro kMicroAvx2 = {"avx2", 32, nullptr, run_tile, fill_panel, only_add};
 }  // namespace tern::kernels::bitsliced

@@ -1,5 +1,5 @@
 // Body of run_tile() and fill_panel(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage):
-//   V, load, load_any, store, splat(u64), ones, zero, invert     load_any: not aligned
+//   V, load, load_any, store, splat(u64), splat_half(u32), ones, zero, invert     load_any: not aligned
 //   add(a, b, c)      full adder; a becomes the sum, b the carry
 //   add_inverse(a, b, c)  the same with ~c
 //   half(a, b)        half adder: a becomes the sum, b the carry
@@ -26,9 +26,11 @@ struct Two {
   V a, b;
 };
 
-// A cursor over a list; kPairs: an entry is two adjacent vectors; kFar: the panel lies in the second-level cache.
-template <bool kPairs, bool kFar>
+// A cursor over a list; kPairs: an entry is two adjacent vectors; kFar: the panel lies in the second-level cache; kBySign: a
+// column has two lists.
+template <bool kPairs, bool kFar, bool kBySign>
 struct List {
+  static constexpr bool kTwoLists = kBySign;
   const std::uint8_t* panel;
   const std::uint16_t* at;
 
@@ -52,7 +54,8 @@ struct List {
     if constexpr (kFar) {  // the cores alone look too few entries ahead
       const Address a = address(kEntry * tern::kernels::bitsliced::kAhead);
       __builtin_prefetch(a.plus(0));
-      __builtin_prefetch(kPairs ? a.plus(1) : address(kEntry * tern::kernels::bitsliced::kAhead + 1).plus(0));
+      if constexpr (!kPairs) __builtin_prefetch(address(kEntry * tern::kernels::bitsliced::kAhead + 1).plus(0));
+      else if constexpr (2 * sizeof(V) > 64) __builtin_prefetch(a.plus(1));
     }
     const Address a = address(0);
     const Two planes{Ops::load(a.plus(0)), Ops::load(kPairs ? a.plus(1) : address(1).plus(0))};
@@ -97,27 +100,21 @@ inline __attribute__((always_inline)) void carry_into(V* state, V carry) {
 
 template <int B, class Source>
 inline __attribute__((always_inline)) void add_groups(Source& list, int groups, V* state) {
-  for (; groups >= 8; groups -= 8) {  // 16 entries
+  static_assert(tern::kernels::bitsliced::kGroupPlanes == 8);
+  for (; groups >= 4; groups -= 4) {
     Two c = Tree<3, Source>::add(list, state);
     Ops::add(state[4], c.a, c.b);
     carry_into<B, 5>(state, c.a);
   }
-  if ((groups & 4) != 0) {
+  if ((groups & 2) != 0) {
     Two c = Tree<2, Source>::add(list, state);
     Ops::add(state[3], c.a, c.b);
     carry_into<B, 4>(state, c.a);
   }
-  if ((groups & 2) != 0) {
+  if ((groups & 1) != 0) {
     Two c = Tree<1, Source>::add(list, state);
     Ops::add(state[2], c.a, c.b);
     carry_into<B, 3>(state, c.a);
-  }
-  if ((groups & 1) != 0) {
-    Two p = list.next(), q = list.next();
-    Ops::add(p.a, p.b, q.a);
-    Ops::add(state[0], p.a, q.b);
-    Ops::add(state[1], p.a, p.b);
-    carry_into<B, 2>(state, p.a);
   }
 }
 
@@ -127,40 +124,52 @@ inline __attribute__((always_inline)) void invert(V* state) {
   for (int b = 0; b < B; ++b) state[b] = Ops::invert(state[b]);
 }
 
+// What a column's sum begins with, unless it continues the one before.
+template <int B>
+inline __attribute__((always_inline)) void begin(const TileTask& task, const Run& run, const std::uint8_t* sum, V* state) {
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(V));
+  if (run.stored == 0) {
+#pragma GCC unroll 20
+    for (int b = 0; b < B; ++b) state[b] = Ops::splat_half(task.start[b]);
+    return;
+  }
+  const V sign = Ops::load(sum + (run.stored - 1) * kBytes);
+#pragma GCC unroll 20
+  for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(sum + b * kBytes) : sign;
+  if (run.twice) {
+#pragma GCC unroll 20
+    for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
+    state[0] = Ops::zero();
+  }
+}
+
 template <int B, class Source>
 void all_columns(const TileTask& task, Source list) {
   constexpr auto kBytes = static_cast<std::int64_t>(sizeof(V));
   std::int64_t output = 0;
-  const std::int64_t step = task.count_bits * kBytes;
+  const std::int64_t step = task.sum_planes * kBytes;
   std::uint8_t *sum = task.sums, *bundle = sum;
+  V state[B];
+#pragma GCC unroll 20
+  for (int b = 0; b < B; ++b) state[b] = Ops::zero();
   for (std::int64_t i = 0; i < task.columns; ++i) {
     const Run run = task.runs[i];
-    V state[B];
-    if (run.stored == 0) {
-#pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) state[b] = Ops::ones();
-    } else {
-      const V sign = Ops::load(sum + (run.stored - 1) * kBytes);
-#pragma GCC unroll 20
-      for (int b = 0; b < B; ++b) state[b] = b < run.stored ? Ops::load(sum + b * kBytes) : sign;
-      if (run.twice) {
-#pragma GCC unroll 20
-        for (int b = B - 1; b > 0; --b) state[b] = state[b - 1];
-        state[0] = Ops::zero();
-      }
+    if (!run.continues) begin<B>(task, run, sum, state);
+    if constexpr (Source::kTwoLists) {
+      invert<B>(state);
+      add_groups<B>(list, run.minus, state);
       invert<B>(state);
     }
-    add_groups<B>(list, run.minus, state);
-    invert<B>(state);
     add_groups<B>(list, run.plus, state);
 #pragma GCC unroll 20
     for (int b = 0; b < B; ++b) Ops::store(sum + b * kBytes, state[b]);
-    if (run.last) {
-      for (int b = B; b < task.count_bits; ++b) Ops::store(sum + b * kBytes, state[B - 1]);
-      if (run.closes != 0) finish(task, bundle, output, run.closes);
-    }
     sum += step;
     if (run.closes == 0) continue;
+    if (run.last) {
+      finish<B>(task, bundle, output, run.closes);
+#pragma GCC unroll 20
+      for (int b = 0; b < B; ++b) state[b] = Ops::zero();  // not to be kept over the call
+    }
     output += run.closes;
     if (!task.rest) sum = bundle;
     bundle = sum;
@@ -169,27 +178,28 @@ void all_columns(const TileTask& task, Source list) {
 
 template <class Source, int I = 0>
 void by_bits(const TileTask& task, Source list) {
-  constexpr int B = kColumnBits[I];
+  constexpr int B = kSumBits[I];
   if constexpr (B < kMaxBits) {
     if (task.bits > B) return by_bits<Source, I + 1>(task, list);
   }
   all_columns<B>(task, list);
 }
 
+template <bool kPairs>
+void by_panel(const TileTask& task) {
+  if (!task.complements) by_bits(task, List<kPairs, true, true>{task.panel, task.list});
+  else if (task.far) by_bits(task, List<kPairs, true, false>{task.panel, task.list});
+  else by_bits(task, List<kPairs, false, false>{task.panel, task.list});
+}
+
 void run_tile(const TileTask& task) {
-  if (task.pairs) {
-    if (task.far) by_bits(task, List<true, true>{task.panel, task.list});
-    else by_bits(task, List<true, false>{task.panel, task.list});
-  } else {
-    if (task.far) by_bits(task, List<false, true>{task.panel, task.list});
-    else by_bits(task, List<false, false>{task.panel, task.list});
-  }
+  task.pairs ? by_panel<true>(task) : by_panel<false>(task);
 }
 
 // Taps that find their values in the same words, as the taps of a row do, go together.
 void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
   constexpr auto kBytes = static_cast<std::int64_t>(sizeof(V));
-  const std::int64_t step = task.planes * kBytes;
+  const std::int64_t complement = task.planes * kBytes, step = (task.complements ? 2 : 1) * complement;
   for (std::int64_t first = 0, stop = 0; first < task.count; first = stop) {
     while (stop < task.count && task.taps[stop].offset == task.taps[first].offset) ++stop;
     for (std::int64_t c = task.begin / task.count; c * task.count + first < task.end; ++c) {
@@ -198,7 +208,11 @@ void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
       std::uint8_t* plane = task.panel + (c * task.count - task.begin) * step;
       for (int k = 0; k < task.planes; ++k, from += task.plane_bytes, plane += kBytes) {
         const V low = Ops::load_any(from), high = Ops::load_any(from + 8);
-        for (std::int64_t t = from_tap; t < to_tap; ++t) Ops::store(plane + t * step, Ops::shift_in(low, high, task.taps[t].shift));
+        for (std::int64_t t = from_tap; t < to_tap; ++t) {
+          const V values = Ops::shift_in(low, high, task.taps[t].shift);
+          Ops::store(plane + t * step, values);
+          if (task.complements) Ops::store(plane + t * step + complement, Ops::invert(values));
+        }
       }
     }
   }

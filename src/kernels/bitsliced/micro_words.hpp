@@ -13,6 +13,7 @@ struct Ops {
   }
   static void store(std::uint8_t* p, V v) { std::memcpy(p, &v, sizeof v); }
   static V splat(std::uint64_t w) { return V{w, w}; }
+  static V splat_half(std::uint32_t w) { return splat(std::uint64_t{w} << 32 | w); }
   static V zero() { return V{0, 0}; }
   static V ones() { return ~zero(); }
   static V exclusive_or(V a, V b) { return a ^ b; }

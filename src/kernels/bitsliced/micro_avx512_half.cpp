@@ -1,0 +1,11 @@
+#include "kernels/bitsliced/ops_avx512.hpp"
+
+namespace {
+using Ops = OverwritingOps<32>;
+}  // namespace
+
+#include "kernels/bitsliced/micro_impl.hpp"
+
+namespace tern::kernels::bitsliced {
+const Micro kMicroAvx512Half = {"avx512", 32, nullptr, run_tile, fill_panel, only_add};
+}  // namespace tern::kernels::bitsliced
