@@ -178,7 +178,7 @@ std::vector<Contender> layer_contenders(const LayerProblem& problem, Isa isa) {
   std::vector<Contender> out;
   const kpacked::PlaneCode code{problem.lo, problem.hi};
   if (kpacked::Conv::supports(data->shape, code)) out.push_back(make_kpacked(problem, data, isa));
-  if (bitsliced::Conv::supports(data->shape, code, code)) out.push_back(make_bitsliced(problem, data, isa));
+  if (bitsliced::Conv::supports(data->shape, data->w, code, code)) out.push_back(make_bitsliced(problem, data, isa));
   return out;
 }
 

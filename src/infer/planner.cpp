@@ -190,7 +190,7 @@ class Planner {
       const bool border = !n.padded() || in.border == n.pad_code;
       const bool results = !n.has_epilogue() || plane_code(i).planes() <= kMostPlanes;
       plane_conv_[i] = border && results && kpacked::Conv::supports(plane_shape(i), in);
-      sliced_conv_[i] = border && results && n.has_epilogue() && bitsliced::Conv::supports(plane_shape(i), in, plane_code(i));
+      sliced_conv_[i] = border && results && n.has_epilogue() && bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in, plane_code(i));
       // Images of a group are read in place only.
       if (images_ > 1 && (n.conv.stride_h > 1 || n.conv.stride_w > 1)) sliced_conv_[i] = false;
       if (sliced_conv_[i]) geometry_->add_conv(root_[n.inputs[0]], i, plane_shape(i));

@@ -81,6 +81,11 @@ std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro,
   bitsliced::clear(out, clean.data());
   bitsliced::pack(out, codes.data(), clean.data());
   REQUIRE(std::equal(clean.begin(), clean.end(), y.data()));
+  if (&conv.micro() != &micro) {  // a small image took narrow vectors
+    bitsliced::Micro wide = micro;
+    wide.half = nullptr;
+    REQUIRE(sliced(p, wide, extra_in, extra_out, flush_end, plan) == codes);
+  }
   return codes;
 }
 
@@ -144,7 +149,7 @@ TEST_CASE("bitsliced: random convolutions equal the reference on every instructi
     d.width = d.dilation_w * (d.kernel_w - 1) + pick(rng, 1, 70);
     const auto& k = kinds[static_cast<std::size_t>(round) % kinds.size()];
     const Problem p = random_problem(rng, d, {k[0], k[1]}, {k[2], k[3]}, k[4]);
-    REQUIRE(Conv::supports(d, p.in, p.out));
+    REQUIRE(Conv::supports(d, p.w, p.in, p.out));
     const auto want = definition(p);
     for (const Isa isa : available_isas()) {
       const bitsliced::Micro& micro = bitsliced::micro_for(isa);
@@ -285,6 +290,30 @@ TEST_CASE("bitsliced: stride and phases without a pixel") {
               << " pad " << d.pad_h << "," << d.pad_w);
     for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), round % 3, 0, round % 2 == 0) == want);
   }
+}
+
+TEST_CASE("bitsliced: images at the edge of a narrow vector") {
+  Rng rng(9);
+  for (const i64 width : {255, 256, 257}) {
+    ConvShape d;
+    d.channels = 5;
+    d.outputs = 7;
+    d.width = width;
+    const Problem p = random_problem(rng, d, {-1, 1}, {-1, 1}, 1);
+    const auto want = definition(p);
+    for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0) == want);
+  }
+}
+
+TEST_CASE("bitsliced: layers whose counts might not fit are refused") {
+  ConvShape d;
+  d.channels = 147;
+  d.outputs = 1;
+  std::vector<std::int8_t> w(147, 0);
+  w[3] = 1;
+  CHECK(Conv::supports(d, w, {-128, 127}, {0, 1}));
+  w[3] = -14;
+  CHECK_FALSE(Conv::supports(d, w, {-128, 127}, {0, 1}));
 }
 
 TEST_CASE("bitsliced: the largest counts fit") {

@@ -18,7 +18,7 @@ struct Way {
 };
 // In the first-level cache (32 to 48 KiB); in the second (1 MiB) beside the lists. There a load of a whole line is what an
 // adder waits for: two lines for a pair of vectors of 64 bytes, and then complements gain nothing.
-constexpr Way kNear = {true, 36 << 10, 1.0, 14, 0.5};
+constexpr Way kNear = {true, 36 << 10, 1.0, 12, 0.2}, kNearSigns = {false, 36 << 10, 1.0, 30, 1.0};
 constexpr Way kFarLines = {false, 640 << 10, 1.45, 30, 1.0}, kFarHalves = {true, 640 << 10, 1.16, 14, 0.5};
 // Time of a sum's resting in memory until the next block.
 constexpr double kRest = 16;
@@ -111,9 +111,9 @@ Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int pla
       separation[0] += separation_adders(static_cast<int>(outputs), bits, false);
       separation[1] += separation_adders(static_cast<int>(outputs), bits, true);
     });
-    for (const Way& way : {kNear, vector_bytes < 64 ? kFarHalves : kFarLines}) {
+    for (const Way& way : {kNear, kNearSigns, vector_bytes < 64 ? kFarHalves : kFarLines}) {
       const i64 most = std::max<i64>(1, way.bytes / ((way.complements ? 2 : 1) * planes * vector_bytes));
-      const i64 blocks = (entries + most - 1) / most, block = (entries + blocks - 1) / blocks;
+      const i64 blocks = (entries + most - 1) / most, block = whole_groups((entries + blocks - 1) / blocks, k);
       const i64 visits = ((k + block - 1) / block) * levels;
       const double work = static_cast<double>(added) * way.plane + static_cast<double>(separation[visits == 1]) * way.separation +
                           static_cast<double>(columns * visits) * (way.column + (visits > 1 ? kRest : 0));

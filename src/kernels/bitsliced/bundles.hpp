@@ -13,7 +13,7 @@
 //   for each i:  T_i = S_3i + S_3i+1 + S_3i+2  is sum i of the first G - 1 channels,
 //                D_i = S_3i - S_3i+1           goes to the last channel, together with the last sum.
 //
-// Half of these additions cost nothing if a chain of three columns counts on without starting anew: it leaves
+// Half of a level's additions cost nothing if a chain of three columns counts on without starting anew: it leaves
 //   X_3i = S_3i,  X_3i+1 = S_3i + S_3i+1,  X_3i+2 = T_i,   and then   D_i = 2 X_3i - X_3i+1.
 // That makes 2, 12 and 46 additions of numbers for G = 2, 3 and 4. It needs all inputs in one walk: sums that rest in
 // memory between blocks of inputs are of the first kind.
@@ -67,6 +67,11 @@ struct Columns {
 
 /// `weights` [outputs][channels/groups][kernel_h][kernel_w]; bundles of `bundle` outputs; more than one needs ternary weights.
 Columns make_columns(const ConvShape& shape, const std::vector<std::int8_t>& weights, std::int64_t bundle);
+
+/// `block` entries or, if that is more than a group, as many whole groups: then no sum has to rest.
+constexpr std::int64_t whole_groups(std::int64_t block, std::int64_t group_entries) {
+  return block < group_entries ? block : block / group_entries * group_entries;
+}
 
 /// How a layer is counted: `bundle` outputs at a time, its inputs in blocks of `block` entries, with or without complements
 /// in the panel (micro.hpp).

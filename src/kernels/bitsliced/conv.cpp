@@ -34,12 +34,13 @@ int largest_value(const PlaneCode& code) {
   return largest;
 }
 
-// Binary digits of the largest weight.
-int digits_of(std::span<const std::int8_t> weights) {
+int largest_weight(std::span<const std::int8_t> weights) {
   int largest = 1;
   for (const int w : weights) largest = std::max(largest, std::abs(w));
-  return static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+  return largest;
 }
+// Its binary digits.
+int digits_of(std::span<const std::int8_t> weights) { return static_cast<int>(std::bit_width(static_cast<unsigned>(largest_weight(weights)))); }
 // Walks over the inputs, one for each power of two that a digit of a weight times a plane can have.
 int walks(int digits, const PlaneCode& input) { return digits + (input.thermometer() ? 0 : input.planes() - 1); }
 
@@ -77,10 +78,11 @@ bool readable_in_place(const ConvShape& d, i64 pitch) {
 
 }  // namespace
 
-bool Conv::supports(const ConvShape& d, const PlaneCode& input, const PlaneCode& output) {
+bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input, const PlaneCode& output) {
   const bool border = d.pad_h > 0 || d.pad_w > 0;
+  // A sum grows by at most k * value * weight from where it begins, which is half of that below zero at most.
   return (!border || input.has_border()) && input.planes() <= 8 && output.levels() <= kMaxLevels &&
-         d.k() * input.levels() < (i64{1} << (kMaxBits - 3));
+         d.k() * largest_value(input) * largest_weight(weights) < (i64{1} << (kMaxBits - 2));
 }
 
 i64 Conv::output_pitch(const ConvShape& d, i64 in_pitch) {
@@ -167,16 +169,19 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
   pairs_ = in_.code.thermometer() && planes == 2;
   const int digits = digits_of(weights), levels = walks(digits, in_.code);
   const Plan best = best_plan(shape_, weights, planes, micro_->vector_bytes, bits_, levels);
-  if (plan.bundle == 0) plan = best;
+  if (plan.bundle <= 0 || plan.block <= 0) plan = best;
   if (digits > 1) plan.bundle = best.bundle;
   complements_ = plan.complements;
   const i64 vectors = planes * (complements_ ? 2 : 1), most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / vectors;
-  const i64 block = std::min({plan.block, entries, most});
+  const i64 block = whole_groups(std::min({plan.block, entries, most}), group_entries);
   panel_vectors_ = kZeroVectors + block * vectors;
-  rest_ = levels > 1 || block < entries;
+  rest_ = levels > 1 || block < group_entries;
   const Columns columns = make_columns(shape_, weights, plan.bundle);
   std::vector<Sum> sums(static_cast<std::size_t>(columns.count()));
-  const i64 most_columns = rest_ ? kChunkBytes / (micro_->vector_bytes * size_for(bits_)) : columns.count();
+  i64 starts_at[kMaxBundle + 1] = {};
+  for (int size = 1; size <= kMaxBundle && complements_; ++size) starts_at[size] = start_value(columns, size) / (i64{1} << (levels - 1));
+  const i64 sum_bytes = micro_->vector_bytes * size_for(bits_ - kMoreBits[plan.bundle]);
+  const i64 most_columns = rest_ ? kChunkBytes / sum_bytes : columns.count();
   for (i64 first = 0, end = 0; first < columns.count(); first = end) {
     while (end < columns.count() && (end - first < most_columns || columns.closes[static_cast<std::size_t>(end - 1)] == 0)) ++end;
     resting_columns_ = std::max(resting_columns_, rest_ ? end - first : patterns(static_cast<int>(plan.bundle)));
@@ -189,8 +194,9 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
           const u8 size = columns.bundle_size[static_cast<std::size_t>(from)];
           Pass pass{begin, stop, from - first, 0, columns.first_output[static_cast<std::size_t>(from)], lists_.size(), runs_.size(),
                     constants_.size(), kSumBits[0]};
-          const i64 start = start_value(columns, size) / (i64{1} << (levels - 1));
+          const i64 start = starts_at[size];
           i64 i = from, outputs = 0;
+          bool compares = false;
           for (; i < to && columns.bundle_size[static_cast<std::size_t>(i)] == size; ++i) {
             const auto at = static_cast<std::size_t>(i);
             const i64 group = i / columns.per_group, column = (i - from) % patterns(size);
@@ -212,11 +218,12 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
               pass.bits = std::max(pass.bits, size_for(bits - kMoreBits[size]));
             }
             outputs += run.closes;
+            compares |= run.last;
             runs_.push_back(run);
           }
           pass.columns = i - from;
           for (; from < i; ++from) sums[static_cast<std::size_t>(from)].bits = static_cast<u8>(pass.bits);
-          if (level == 0) add_constants(spec, pass.first_output, outputs, count_bits(pass.bits, size));
+          if (compares) add_constants(spec, pass.first_output, outputs, count_bits(pass.bits, size));
           for (int b = 0; b < pass.bits; ++b) pass.start[static_cast<std::size_t>(b)] = bit_mask(start, b);
           sum_planes_ = std::max(sum_planes_, pass.bits);
           passes_.push_back(pass);
@@ -227,17 +234,17 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
   lists_.resize(lists_.size() + 2 * kAhead, 0);
 }
 
-// With complements sums only grow. They begin at minus half of what they can grow to, on average, and so need no more planes
-// than signed ones.
+// With complements sums only grow. They begin at minus half of what they can grow to, on average, and so need hardly more
+// planes than signed ones.
 i64 Conv::start_value(const Columns& columns, int outputs) const {
-  if (!complements_) return 0;
+  const i64 largest = largest_value(in_.code);
   i64 sum = 0, chains = 0;
   for (std::size_t i = 0; i < columns.entries.size(); ++i) {
     if (columns.bundle_size[i] != outputs) continue;
-    for (const Columns::Entry& e : columns.entries[i]) sum += std::abs(e.weight) * largest_value(in_.code);
+    for (const Columns::Entry& e : columns.entries[i]) sum += std::abs(e.weight) * largest;
     if (columns.closes[i] != 0) chains += rest_ ? patterns(outputs) : patterns(outputs - 1) + 1;
   }
-  return -sum / (2 * chains);
+  return chains == 0 ? 0 : -sum / (2 * chains);
 }
 
 // The list of one column for weights of one level (magnitude 2^level) within a block, in groups: those of that sign, or with

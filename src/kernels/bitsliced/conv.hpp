@@ -4,8 +4,8 @@
 //
 // Derivation of the constants. With activations lo + sum_k W_k b_k and weights as signed binary digits,
 //   acc = lo * sum w + S,      S = sum_L 2^L (sum over + entries of b - sum over - entries of b).
-// Counted is S + shift, since sums do not begin with zero and count 1 - b for - entries.
-// So acc >= T is S >= T - lo * sum w, a comparison of the bit-sliced count with a constant of the output channel.
+// Counted is S + shift where the panel has complements: sums do not begin with zero then, and count 1 - b for - entries.
+// So acc >= T is S + shift >= T - lo * sum w + shift, a comparison of the bit-sliced count with a constant of the output channel.
 #pragma once
 
 #include <array>
@@ -22,7 +22,8 @@ namespace tern::kernels::bitsliced {
 
 class Conv {
  public:
-  static bool supports(const ConvShape& shape, const PlaneCode& input, const PlaneCode& output);
+  /// Whether counts surely fit in kMaxBits planes, and the codes are of a kind that this family has.
+  static bool supports(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input, const PlaneCode& output);
   /// Smallest pitch that the output may have when the input has `in_pitch`; a larger one is as good.
   static i64 output_pitch(const ConvShape& shape, i64 in_pitch);
 

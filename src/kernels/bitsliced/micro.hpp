@@ -14,7 +14,7 @@
 //   to the constants that counts are compared with. A column is one list, whatever its signs; the panel is twice as large.
 //   Signs: counts are two's complement numbers, and subtraction is addition to the complement: -(-S - 1 + n) - 1 = S - n, that
 //   is ~(~S + n). A column is two lists, of - and + entries, and the - entries go through the very same adders, between two
-//   inversions of the count. That is for panels that the second-level cache would not hold twice.
+//   inversions of the count. That is for large panels of wide vectors, where the loads limit (best_plan()).
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ constexpr int count_bits(int sum_bits, int outputs) {
   return sum_bits + kMoreBits[outputs] < kMaxBits ? sum_bits + kMoreBits[outputs] : kMaxBits;
 }
 
-/// Bytes; a panel is smaller than 65536 of them.
+/// Bytes; a panel has at most 65536 of them.
 inline constexpr int kOffsetUnit = 16;
 
 /// Entries (weights with `pairs`, else pairs of planes) that a list is read ahead to fetch what lies in the second-level
@@ -77,7 +77,7 @@ struct TileTask {
   bool complements;                ///< the panel has them
   bool far;                        ///< the panel is larger than the first-level cache
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
-  int bits;                        ///< planes of a sum in this pass, enough for its range and sign
+  int bits;                        ///< planes of a sum in this pass, enough for its range and sign, as count_bits() of it for counts
   bool chained;                    ///< columns continue each other by threes (bundles.hpp)
   std::uint8_t* sums;              ///< [columns][sum_planes] vectors, or of one bundle only if they need not rest
   int sum_planes;                  ///< planes from a sum to the next, >= bits

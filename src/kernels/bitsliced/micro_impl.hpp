@@ -187,9 +187,13 @@ void by_bits(const TileTask& task, Source list) {
 
 template <bool kPairs>
 void by_panel(const TileTask& task) {
-  if (!task.complements) by_bits(task, List<kPairs, true, true>{task.panel, task.list});
-  else if (task.far) by_bits(task, List<kPairs, true, false>{task.panel, task.list});
-  else by_bits(task, List<kPairs, false, false>{task.panel, task.list});
+  if (task.complements) {
+    if (task.far) by_bits(task, List<kPairs, true, false>{task.panel, task.list});
+    else by_bits(task, List<kPairs, false, false>{task.panel, task.list});
+  } else {
+    if (task.far) by_bits(task, List<kPairs, true, true>{task.panel, task.list});
+    else by_bits(task, List<kPairs, false, true>{task.panel, task.list});
+  }
 }
 
 void run_tile(const TileTask& task) {

@@ -5,7 +5,7 @@
 namespace {
 
 struct Ops {
-  typedef std::uint64_t V __attribute__((vector_size(16)));
+  typedef std::uint64_t V __attribute__((vector_size(16), may_alias));
   static V load(const std::uint8_t* p) {
     V v;
     std::memcpy(&v, p, sizeof v);

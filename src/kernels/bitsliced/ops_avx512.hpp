@@ -20,7 +20,7 @@ inline __m256i look_up(__m256i a, __m256i b, __m256i c) { return _mm256_ternaryl
 
 template <int kBytes>
 struct Base {
-  typedef long long V __attribute__((vector_size(kBytes)));
+  typedef long long V __attribute__((vector_size(kBytes), may_alias));
   static V load(const std::uint8_t* p) { return load_any(static_cast<const std::uint8_t*>(__builtin_assume_aligned(p, kBytes))); }
   static V load_any(const std::uint8_t* p) {
     V v;
