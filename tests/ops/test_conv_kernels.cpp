@@ -59,6 +59,24 @@ bool settle(ConvShape& s) {
   return room_h >= 0 && room_w >= 0;
 }
 
+i64 draw(std::mt19937& rng, i64 low, i64 high) { return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1)); }
+
+// An image and a filter with stride, padding and dilation, which need not fit each other.
+ConvShape random_windows(std::mt19937& rng, i64 highest, i64 widest) {
+  ConvShape s{};
+  s.h = draw(rng, 1, highest);
+  s.w = draw(rng, 1, widest);
+  s.r = draw(rng, 1, 5);
+  s.s = draw(rng, 1, 5);
+  s.stride_h = draw(rng, 1, 3);
+  s.stride_w = draw(rng, 1, 3);
+  s.pad_h = draw(rng, 0, 4);
+  s.pad_w = draw(rng, 0, 4);
+  s.dilation_h = draw(rng, 1, 3);
+  s.dilation_w = draw(rng, 1, 3);
+  return s;
+}
+
 std::vector<float> random_values(i64 n, std::mt19937& rng) {
   std::vector<float> v(static_cast<std::size_t>(n));
   for (float& f : v) f = static_cast<float>(static_cast<int>(rng() % 4001) - 2000) / 1000.0f;
@@ -267,20 +285,9 @@ TEST_CASE("conv kernels: depthwise", "[ops]") {
   CHECK_FALSE(conv::depthwise::suits(square(1, 8, 8, 9, 3, 1, 1, 1, 4)));
   CHECK_FALSE(conv::depthwise::suits(square(1, 1, 1, 9, 3, 1, 1)));
   for (int done = 0; done < 60;) {
-    const auto draw = [&](i64 low, i64 high) { return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1)); };
-    ConvShape s{};
-    s.groups = s.c = s.o = draw(2, 6);
-    s.n = draw(1, 3);
-    s.h = draw(1, 20);
-    s.w = draw(1, done % 4 == 0 ? 120 : 20);
-    s.r = draw(1, 5);
-    s.s = draw(1, 5);
-    s.stride_h = draw(1, 3);
-    s.stride_w = draw(1, 3);
-    s.pad_h = draw(0, 4);
-    s.pad_w = draw(0, 4);
-    s.dilation_h = draw(1, 3);
-    s.dilation_w = draw(1, 3);
+    ConvShape s = random_windows(rng, 20, done % 4 == 0 ? 120 : 20);
+    s.groups = s.c = s.o = draw(rng, 2, 6);
+    s.n = draw(rng, 1, 3);
     if (!settle(s)) continue;
     check_shape(s, rng);
     ++done;
@@ -291,25 +298,12 @@ TEST_CASE("conv kernels: random shapes", "[ops]") {
   const unsigned seed = 20240611;
   INFO("seed " << seed);
   std::mt19937 rng(seed);
-  const auto draw = [&](i64 low, i64 high) {
-    return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1));
-  };
   for (int done = 0; done < 120;) {
-    ConvShape s{};
-    s.groups = draw(1, 4) == 1 ? draw(2, 3) : 1;
-    s.n = draw(1, 5);
-    s.c = s.groups * draw(1, done % 7 == 0 ? 60 : 9);
-    s.o = s.groups * draw(1, done % 5 == 0 ? 80 : 40);
-    s.h = draw(1, 18);
-    s.w = draw(1, done % 4 == 0 ? 50 : 18);
-    s.r = draw(1, 5);
-    s.s = draw(1, 5);
-    s.stride_h = draw(1, 3);
-    s.stride_w = draw(1, 3);
-    s.pad_h = draw(0, 4);
-    s.pad_w = draw(0, 3);
-    s.dilation_h = draw(1, 3);
-    s.dilation_w = draw(1, 2);
+    ConvShape s = random_windows(rng, 18, done % 4 == 0 ? 50 : 18);
+    s.groups = draw(rng, 1, 4) == 1 ? draw(rng, 2, 3) : 1;
+    s.n = draw(rng, 1, 5);
+    s.c = s.groups * draw(rng, 1, done % 7 == 0 ? 60 : 9);
+    s.o = s.groups * draw(rng, 1, done % 5 == 0 ? 80 : 40);
     if (!settle(s)) continue;
     check_shape(s, rng);
     ++done;
