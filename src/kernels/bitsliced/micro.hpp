@@ -30,15 +30,17 @@ inline constexpr int kMaxBits = 20;    ///< planes of a count
 inline constexpr int kMaxLevels = 16;  ///< thresholds of an output code
 
 /// Planes that the sum of a column may have. run_tile() has code for each, all of it unrolled; with address checks that takes
-/// minutes to compile, so such builds have few of them.
+/// minutes to compile, so such builds have few of them, and read every list ahead.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define TERN_FEW_SIZES
 #endif
 #endif
 #if defined(TERN_FEW_SIZES) || defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kFewSizes = true;
 inline constexpr int kSumBits[] = {10, kMaxBits};
 #else
+inline constexpr bool kFewSizes = false;
 inline constexpr int kSumBits[] = {7, 8, 9, 10, 12, 14, kMaxBits};
 #endif
 

@@ -185,15 +185,17 @@ void by_bits(const TileTask& task, Source list) {
   all_columns<B>(task, list);
 }
 
+template <bool kPairs, bool kBySign>
+void by_distance(const TileTask& task) {
+  if constexpr (!tern::kernels::bitsliced::kFewSizes) {
+    if (!task.far) return by_bits(task, List<kPairs, false, kBySign>{task.panel, task.list});
+  }
+  by_bits(task, List<kPairs, true, kBySign>{task.panel, task.list});
+}
+
 template <bool kPairs>
 void by_panel(const TileTask& task) {
-  if (task.complements) {
-    if (task.far) by_bits(task, List<kPairs, true, false>{task.panel, task.list});
-    else by_bits(task, List<kPairs, false, false>{task.panel, task.list});
-  } else {
-    if (task.far) by_bits(task, List<kPairs, true, true>{task.panel, task.list});
-    else by_bits(task, List<kPairs, false, true>{task.panel, task.list});
-  }
+  task.complements ? by_distance<kPairs, false>(task) : by_distance<kPairs, true>(task);
 }
 
 void run_tile(const TileTask& task) {
