@@ -387,7 +387,6 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
   task.pairs = pairs_;
   task.complements = fill.complements = complements_;
   task.rest = rest_;
-  task.chained = !rest_;
   task.levels = out_.code.levels();
   task.thermometer = out_.code.thermometer();
   task.valid = valid_.data() + tile * micro_->vector_bytes;

@@ -80,10 +80,9 @@ struct TileTask {
   bool far;                        ///< the panel is larger than the first-level cache
   bool pairs;                      ///< an entry is one offset of two adjacent vectors; else two offsets
   int bits;                        ///< planes of a sum in this pass, enough for its range and sign, as count_bits() of it for counts
-  bool chained;                    ///< columns continue each other by threes (bundles.hpp)
   std::uint8_t* sums;              ///< [columns][sum_planes] vectors, or of one bundle only if they need not rest
   int sum_planes;                  ///< planes from a sum to the next, >= bits
-  bool rest;
+  bool rest;                       ///< if not, columns continue each other by threes (bundles.hpp)
   const std::uint32_t* constants;  ///< [outputs][levels][n], n = count_bits(bits, outputs of the bundle): all ones where that
                                    ///< bit of threshold + 2^(n-1) is 1
   int levels;                      ///< thresholds; out code = number of them that count reaches

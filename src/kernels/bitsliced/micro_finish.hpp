@@ -98,7 +98,7 @@ __attribute__((noinline)) void finish_bundle(const TileTask& task, const std::ui
 // `bundle`: its sums, of S planes each.
 template <int S>
 void finish(const TileTask& task, const std::uint8_t* bundle, std::int64_t output, int outputs) {
-  switch (task.chained ? -outputs : outputs) {
+  switch (task.rest ? outputs : -outputs) {
     case -2: return finish_bundle<S, 2, true>(task, bundle, output);
     case -3: return finish_bundle<S, 3, true>(task, bundle, output);
     case -4: return finish_bundle<S, 4, true>(task, bundle, output);
