@@ -1,5 +1,5 @@
 // What happens to results in registers' reach: a chain of per-channel float operations on a small tile of
-// [pixels][16 channels], evaluated one operation after the other exactly as separate nodes would.
+// [pixels][16 channels] or a row of one channel's pixels, evaluated one operation after the other exactly as separate nodes would.
 #pragma once
 
 #include <span>
@@ -23,8 +23,12 @@ class LaneChain {
 
   /// v: [pixels][16] of channels first .. first + 15; lanes past the last channel hold anything.
   void apply(float* v, i64 pixels, i64 first) const;
+  /// v: [pixels] of one channel.
+  void apply_row(float* v, i64 pixels, i64 channel) const;
 
  private:
+  template <class Floats>
+  void apply_to(const Floats& floats, i64 first) const;
   enum class Kind { kMultiply, kAdd, kAffine, kRelu, kPrelu, kHardtanh };
   struct Link {
     Kind kind;

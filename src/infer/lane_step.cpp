@@ -6,11 +6,10 @@
 #include <limits>
 #include <vector>
 
-#include "infer/steps.hpp"
+#include "infer/lane_source.hpp"
 #include "infer/transpose.hpp"
 #include "kernels/exact.hpp"
 #include "kernels/kpacked/conv.hpp"
-#include "kernels/ordered/packing.hpp"
 #include "kernels/planes/turn.hpp"
 #include "kernels/planes/words.hpp"
 
@@ -18,163 +17,9 @@ namespace tern::infer {
 namespace {
 
 namespace kpacked = kernels::kpacked;
-using kernels::ordered::Prepared;
-
-// A tile: `pixels` results from pixel `index` (row-major), of up to 16 channels from `first`.
-struct TileAt {
-  i64 first, channels, index, pixels;
-};
 
 // Work on one image is handed out in units of 16 pixels.
 constexpr i64 kUnitPixels = 16;
-
-class Source {
- public:
-  virtual ~Source() = default;
-  virtual i64 blocks() const = 0;
-  /// First channel and number of channels of a block.
-  virtual std::pair<i64, i64> channels(i64 block) const = 0;
-  virtual void fill(Workspace& w, i64 block, const TileAt& at, float* v) const = 0;
-  virtual const char* name() const = 0;
-  /// Tiles may not cross the end of a row.
-  virtual bool by_rows() const { return false; }
-};
-
-// Integer sums of codes by codes, one or two scales.
-class PlaneSource final : public Source {
- public:
-  PlaneSource(const PlaneConvSpec& spec, Isa isa)
-      : in_(spec.in), micro_(kpacked::micro_for(isa)), scale_(scales(*spec.node, spec.node->scale_pos, *spec.input)) {
-    const Node& n = *spec.node;
-    if (!n.two_scales()) {
-      convs_.emplace_back(spec.shape, spec.in_layout, n.weight_codes.data());
-      return;
-    }
-    scale_neg_ = scales(n, n.scale_neg, *spec.input);
-    for (const int sign : {1, -1}) {
-      std::vector<std::int8_t> part(n.weight_codes.begin(), n.weight_codes.end());
-      for (std::int8_t& c : part) c = static_cast<std::int8_t>(std::max(0, sign * c));
-      convs_.emplace_back(spec.shape, spec.in_layout, part.data());
-    }
-  }
-
-  i64 blocks() const override { return (convs_[0].blocks() + 1) / 2; }
-  std::pair<i64, i64> channels(i64 block) const override {
-    const bool second = 2 * block + 1 < convs_[0].blocks();
-    return {convs_[0].first_output(2 * block),
-            second ? kpacked::kBlock + convs_[0].outputs(2 * block + 1) : convs_[0].outputs(2 * block)};
-  }
-  void fill(Workspace& w, i64 block, const TileAt& at, float* v) const override {
-    alignas(64) std::array<std::int32_t, kTilePixels * kpacked::kBlock> acc, acc_neg;
-    const auto* planes = w.at<std::uint8_t>(in_);
-    for (i64 half = 0; half < 2 && 2 * block + half < convs_[0].blocks(); ++half) {
-      const i64 b = 2 * block + half;
-      convs_[0].run(micro_, planes, b, at.index, at.pixels, acc.data());
-      if (!scale_neg_.empty()) convs_[1].run(micro_, planes, b, at.index, at.pixels, acc_neg.data());
-      const float* s = scale_.data() + at.first + half * kpacked::kBlock;
-      const float* s_neg = scale_neg_.empty() ? nullptr : scale_neg_.data() + at.first + half * kpacked::kBlock;
-      for (i64 i = 0; i < at.pixels; ++i) {
-        float* to = v + i * kTileLanes + half * kpacked::kBlock;
-        const std::int32_t* sums = acc.data() + i * kpacked::kBlock;
-        const std::int32_t* sums_neg = acc_neg.data() + i * kpacked::kBlock;
-        for (i64 lane = 0; lane < kpacked::kBlock; ++lane) to[lane] = exact::scaled(s[lane], sums[lane]);
-        if (!s_neg) continue;
-        for (i64 lane = 0; lane < kpacked::kBlock; ++lane) to[lane] = to[lane] - exact::scaled(s_neg[lane], sums_neg[lane]);
-      }
-    }
-  }
-  const char* name() const override { return "kpacked"; }
-
- private:
-  static std::vector<float> scales(const Node& n, std::span<const float> scale, const ValueType& input) {
-    std::vector<float> out(static_cast<std::size_t>(n.conv.outputs + 2 * kTileLanes), 0.0f);
-    for (std::size_t o = 0; o < static_cast<std::size_t>(n.conv.outputs); ++o) {
-      out[o] = exact::scale_step(scale.empty() ? 1.0f : scale[o], input.step);
-    }
-    return out;
-  }
-
-  BufferId in_;
-  const kpacked::Micro& micro_;
-  std::vector<kpacked::Conv> convs_;
-  std::vector<float> scale_, scale_neg_;
-};
-
-// The ordered float sum.
-class OrderedSource final : public Source {
- public:
-  OrderedSource(const Node& n, BufferId in, Isa isa) : in_(in), isa_(isa), cols_(n.conv.out_width()) {
-    const bool codes = !n.weight_codes.empty();
-    ValueType real;
-    const DenseWeights w = dense_weights(n, real);
-    convs_.emplace_back(n.conv, codes ? w.floats.data() : n.weight_floats.data());
-    if (n.two_scales()) convs_.emplace_back(n.conv, w.floats_neg.data());
-    scale_.assign(static_cast<std::size_t>(n.conv.outputs + 2 * kTileLanes), 1.0f);
-    std::copy(n.scale_pos.begin(), n.scale_pos.end(), scale_.begin());
-    scale_neg_.assign(n.scale_neg.begin(), n.scale_neg.end());
-    if (n.two_scales()) scale_neg_.resize(scale_.size());
-    scaled_ = codes && !n.scale_pos.empty();
-  }
-
-  i64 blocks() const override { return convs_[0].blocks(); }
-  std::pair<i64, i64> channels(i64 block) const override {
-    const Prepared::Block b = convs_[0].block(block);
-    return {b.first_output, b.outputs};
-  }
-  void fill(Workspace& w, i64 block, const TileAt& at, float* v) const override {
-    const float* x = w.at<float>(in_);
-    const i64 p = at.index / cols_, q = at.index % cols_;
-    convs_[0].row(isa_, x, block, p, q, at.pixels, v);
-    if (scaled_) {
-      const float* s = scale_.data() + at.first;
-      for (i64 i = 0; i < at.pixels; ++i) {
-        for (i64 lane = 0; lane < kTileLanes; ++lane) v[i * kTileLanes + lane] = s[lane] * v[i * kTileLanes + lane];
-      }
-    }
-    if (scale_neg_.empty()) return;
-    alignas(64) std::array<float, kTilePixels * kTileLanes> neg;
-    convs_[1].row(isa_, x, block, p, q, at.pixels, neg.data());
-    const float* s = scale_neg_.data() + at.first;
-    for (i64 i = 0; i < at.pixels; ++i) {
-      for (i64 lane = 0; lane < kTileLanes; ++lane) {
-        float& y = v[i * kTileLanes + lane];
-        y = y - s[lane] * neg[static_cast<std::size_t>(i * kTileLanes + lane)];
-      }
-    }
-  }
-  const char* name() const override { return "ordered"; }
-  bool by_rows() const override { return true; }
-
- private:
-  BufferId in_;
-  Isa isa_;
-  i64 cols_;
-  std::vector<Prepared> convs_;
-  std::vector<float> scale_, scale_neg_;
-  bool scaled_ = false;
-};
-
-// Floats that are there already, one array or the sum of several, left to right.
-class LoadSource final : public Source {
- public:
-  LoadSource(const ValueType& type, std::vector<BufferId> inputs) : type_(type), inputs_(std::move(inputs)) {}
-  i64 blocks() const override { return (type_.channels() + kTileLanes - 1) / kTileLanes; }
-  std::pair<i64, i64> channels(i64 block) const override {
-    return {block * kTileLanes, std::min<i64>(kTileLanes, type_.channels() - block * kTileLanes)};
-  }
-  void fill(Workspace& w, i64, const TileAt& at, float* v) const override {
-    for (std::size_t k = 0; k < inputs_.size(); ++k) {
-      const float* x = w.at<float>(inputs_[k]) + at.first * type_.pixels() + at.index;
-      if (k == 0) transpose<false>(x, type_.pixels(), at.channels, at.pixels, v, kTileLanes);
-      else transpose<true>(x, type_.pixels(), at.channels, at.pixels, v, kTileLanes);
-    }
-  }
-  const char* name() const override { return inputs_.size() > 1 ? "add" : "elementwise"; }
-
- private:
-  ValueType type_;
-  std::vector<BufferId> inputs_;
-};
 
 class LaneStep final : public Step {
  public:
@@ -198,18 +43,17 @@ class LaneStep final : public Step {
   }
 
  private:
-  i64 pixel_units() const {
-    return source_->by_rows() ? type_.height() : (type_.pixels() + kUnitPixels - 1) / kUnitPixels;
-  }
+  // What a unit of the work is.
+  i64 unit() const { return source_->run() > 0 ? source_->run() : kUnitPixels; }
+  i64 pixel_units() const { return (type_.pixels() + unit() - 1) / unit(); }
   void run(Workspace& w, i64 first_block, i64 last_block, i64 begin, i64 end) const {
     alignas(64) std::array<float, kTilePixels * kTileLanes> tile;
-    const i64 unit = source_->by_rows() ? type_.width() : kUnitPixels;
-    const i64 run = source_->by_rows() ? type_.width() : type_.pixels();
-    const i64 last = std::min(end * unit, type_.pixels());
+    const i64 run = source_->run() > 0 ? source_->run() : type_.pixels(), most = source_->most();
+    const i64 last = std::min(end * unit(), type_.pixels());
     for (i64 b = first_block; b < last_block; ++b) {
       const auto [first, channels] = source_->channels(b);
-      for (i64 i = begin * unit; i < last;) {
-        const TileAt at{first, channels, i, std::min({kTilePixels, last - i, run - i % run})};
+      for (i64 i = begin * unit(); i < last;) {
+        const TileAt at{first, channels, i, std::min({most, last - i, run - i % run})};
         source_->fill(w, b, at, tile.data());
         chain_.apply(tile.data(), at.pixels, at.first);
         if (!quantize_) store_floats(w, at, tile.data());
@@ -222,7 +66,7 @@ class LaneStep final : public Step {
 
   void store_floats(Workspace& w, const TileAt& at, const float* v) const {
     float* to = w.at<float>(output) + at.first * type_.pixels() + at.index;
-    transpose<false>(v, kTileLanes, at.pixels, at.channels, to, type_.pixels());
+    transpose(v, kTileLanes, at.pixels, at.channels, to, type_.pixels());
   }
 
   void store_codes(Workspace& w, const TileAt& at, const float* v) const {
@@ -344,28 +188,33 @@ std::unique_ptr<Step> make_threshold_conv_step(const PlaneConvSpec& spec, Isa is
 
 std::unique_ptr<Step> make_lane_step(const LaneSource& source, std::span<const Node* const> chain, const Node* quantize,
                                      const ValueType& result, Isa isa, const Buffer& out, BufferId out_id) {
-  std::unique_ptr<Source> from;
   LaneChain links;
   const Node* n = source.node;
-  const bool conv = n && (n->op == Op::kConv || n->op == Op::kLinear);
-  if (source.planes) from = std::make_unique<PlaneSource>(*source.planes, isa);
-  else if (conv) from = std::make_unique<OrderedSource>(*n, source.inputs[0], isa);
-  else from = std::make_unique<LoadSource>(result, source.inputs);
+  const bool conv = n && (n->op == Op::kConv || n->op == Op::kLinear), summed = !source.sums.empty();
   if (conv && !n->bias.empty()) links.add(n->bias, n->conv.outputs);
   for (const Node* link : chain) links.append(*link);
 
-  auto step = std::make_unique<LaneStep>(std::move(from), std::move(links), quantize, result, isa, out, out_id);
+  std::unique_ptr<RowSource> rows = make_row_source(source, result, isa);
+  const bool by_rows = rows && out.layout != Layout::kKpacked;
+  std::unique_ptr<Step> step;
+  if (by_rows) {
+    step = make_row_step(std::move(rows), std::move(links), quantize, result, isa, out, out_id);
+  } else {
+    std::unique_ptr<Source> tiles = rows ? std::move(rows) : make_tile_source(source, isa);
+    step = std::make_unique<LaneStep>(std::move(tiles), std::move(links), quantize, result, isa, out, out_id);
+  }
   const auto append = [&](const Node* part) { step->nodes += (step->nodes.empty() ? "" : "+") + part->graph->name; };
   if (n) append(n);
   for (const Node* link : chain) append(link);
   if (quantize) append(quantize);
-  step->macs = n ? n->macs() : 0;
-  if (conv) step->shape = layer_shape(*n);
-  if (source.planes) step->work = kpacked_conv_work(source.planes->shape, n->weight_codes, source.planes->in_layout.code);
+  step->macs = n && !summed ? n->macs() : 0;
+  if (conv && !summed) step->shape = layer_shape(*n);
+  if (summed) step->work = sums_work(result);
+  else if (source.planes) step->work = kpacked_conv_work(source.planes->shape, n->weight_codes, source.planes->in_layout.code);
   else if (conv) step->work = {{WorkKind::kOrderedMac, static_cast<double>(step->macs)}};
   if (source.planes && n->two_scales()) step->work.insert(step->work.end(), step->work.begin(), step->work.end());
-  step->work.push_back({WorkKind::kFloat, static_cast<double>(result.numel()) * static_cast<double>(2 + chain.size() + source.inputs.size())});
-  if (out.layout == Layout::kSliced) step->work.push_back(turn_work(result).front());
+  step->work.push_back(floats_work(result, 2 + chain.size() + source.inputs.size(), by_rows));
+  if (out.layout == Layout::kSliced) step->work.push_back((by_rows ? row_pack_work(result) : turn_work(result)).front());
   return step;
 }
 

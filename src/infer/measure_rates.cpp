@@ -163,8 +163,11 @@ class Measurement {
   void floats() {
     packed::Model m;
     m.graph = Graph::parse("tern-graph 1\nx = input() shape=8x24x24\nc = conv2d(x) out=32 kernel=3 weights=f32\n"
-                           "a = add(c, c)\nr = relu(a)\n");
+                           "a = add(c, c)\nr = relu(a)\nb = add(c, r)\nq = quantize(b) lo=-1 hi=1 step=1\n"
+                           "d = conv2d(q) out=32 kernel=3 weights=codes\ns = relu(d)\n");
     m.blobs["c.weight"] = packed::Blob::of_floats({32, 8, 3, 3}, std::vector<float>(32 * 8 * 9, 0.5f));
+    m.blobs["q.thresholds"] = packed::Blob::of_floats({2}, std::vector<float>{-0.5f, 0.5f});
+    m.blobs["d.weight"] = packed::Blob::of_codes({32, 32, 3, 3}, weights_of({.channels = 32, .outputs = 32}));
     const std::vector<std::uint8_t> image(8 * 24 * 24, 1);
     const auto time = [&](const char* kernel, const std::string& nodes) {
       Session session(m, {.isa = isa_, .threads = 1, .kernel = kernel});
@@ -183,8 +186,13 @@ class Measurement {
     const std::vector<float> plane(56 * 56, 0.5f);
     std::vector<float> pooled(28 * 28);
     solve(WorkKind::kFloatPool, {{WorkKind::kFloatPool, 28 * 28 * 9}}, best_ns([&] { kernels::max_pool_plane(pool, plane.data(), pooled.data()); }));
-    solve(WorkKind::kFloat, {{WorkKind::kFloat, 5 * values}}, time("kpacked", "a+r"));
-    solve(WorkKind::kOrderedMac, {{WorkKind::kOrderedMac, macs}, {WorkKind::kFloat, 3 * values}}, time("kpacked", "c"));
+    const ValueType codes{Shape{32, 22, 22}, 1.0f, -1, 1};
+    solve(WorkKind::kRowFloat, {{WorkKind::kRowFloat, 5 * values}}, time("kpacked", "a+r"));
+    solve(WorkKind::kFloat, {{WorkKind::kFloat, 4 * values}}, time("kpacked", "b+q"));
+    solve(WorkKind::kOrderedMac, {{WorkKind::kOrderedMac, macs}, {WorkKind::kFloat, 2 * values}}, time("kpacked", "c"));
+    solve(WorkKind::kRowPack, {{WorkKind::kRowFloat, 4 * values}, row_pack_work(codes).front()}, time("bitsliced", "b+q"));
+    const double sums = 32 * 20 * 20;
+    solve(WorkKind::kSlicedSum, {{WorkKind::kSlicedSum, sums}, {WorkKind::kRowFloat, 3 * sums}}, time("bitsliced", "d+s"));
   }
 
   Isa isa_;

@@ -41,7 +41,6 @@ enum class How {
 
 struct Wish {
   bool f32 = false, i8 = false;
-  bool kpacked = false;      // by a step that works on nothing else
   bool planes = false;       // in some layout
   i64 pad_h = 0, pad_w = 0;  // border that some consumer of K-packed planes needs
   std::optional<int> border; // and the code there
@@ -51,7 +50,8 @@ struct Choice {
   How how = How::kDense;
   std::vector<std::size_t> chain;  // kLane: elementwise nodes after the head
   std::ptrdiff_t quantize = -1;    // kLane: the quantizer at its end
-  bool plane_source = false;       // kLane
+  bool plane_source = false;       // kLane: the head is codes by codes,
+  Family source = Family::kKpacked;// summed in this family
   Family family = Family::kKpacked;
 };
 
@@ -190,7 +190,8 @@ class Planner {
       const bool border = !n.padded() || in.border == n.pad_code;
       const bool results = !n.has_epilogue() || plane_code(i).planes() <= kMostPlanes;
       plane_conv_[i] = border && results && kpacked::Conv::supports(plane_shape(i), in);
-      sliced_conv_[i] = border && results && n.has_epilogue() && bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in, plane_code(i));
+      sliced_conv_[i] = border && results && (n.has_epilogue() ? bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in, plane_code(i))
+                                                               : bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in));
       // Images of a group are read in place only.
       if (images_ > 1 && (n.conv.stride_h > 1 || n.conv.stride_w > 1)) sliced_conv_[i] = false;
       if (sliced_conv_[i]) geometry_->add_conv(root_[n.inputs[0]], i, plane_shape(i));
@@ -206,6 +207,12 @@ class Planner {
     const ValueType& t = type(node);
     return {plane_code(node), t.channels(), t.height(), t.width(), geometry_->pitch(node), geometry_->margin_bits(node),
             images_, geometry_->period(node)};
+  }
+  // Of the integer sums of a head.
+  bitsliced::SlicedLayout sums_layout(std::size_t i, std::span<const std::int8_t> weights) const {
+    const ValueType& t = type(i);
+    return {bitsliced::Conv::sum_code(plane_shape(i), weights, plane_code(nodes_[i].inputs[0])), t.channels(), t.height(), t.width(),
+            geometry_->pitch(i), 0, images_, geometry_->period(i)};
   }
   bool can_be_sliced(std::size_t node) const {
     const bitsliced::SlicedLayout d = sliced_layout(root_[node]);
@@ -244,7 +251,6 @@ class Planner {
     } else if (c.how == How::kLane) {
       if (c.plane_source) {
         wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
-        wish_[root_[n.inputs[0]]].kpacked = true;
       } else {
         for (const std::size_t in : n.inputs) wish_[root_[in]].f32 = true;
       }
@@ -274,7 +280,25 @@ class Planner {
   bool has_family(std::size_t i) const {
     return choice_[i].how == How::kThresholdConv || choice_[i].how == How::kPlanes || is_sink(i);
   }
-  // Predicted time in each family.
+  bool moved(std::size_t i) const {
+    const kernels::ConvShape shape = plane_shape(i);
+    return geometry_->pitch(i) != geometry_->pitch(root_[nodes_[i].inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
+  }
+  // Predicted time of a head's sums in each family.
+  std::array<double, 2> source_seconds(std::size_t i) const {
+    const Node& n = nodes_[i];
+    const kpacked::PlaneCode in = plane_code(n.inputs[0]);
+    const bool sliced = sliced_conv_[i] && can_be_sliced(n.inputs[0]) && sums_layout(i, n.weight_codes).total_bytes() <= kMostSlicedBytes;
+    std::array<double, 2> out{};
+    for (const auto& part : weight_parts(n)) {
+      out[0] += rates_.seconds(kpacked_conv_work(plane_shape(i), part, in)) + rates_.seconds({floats_work(type(i), 2, false)});
+      if (sliced) out[1] += rates_.seconds(sliced_conv_work(plane_shape(i), part, in, sums_layout(i, part), moved(i), isa_)) +
+                            rates_.seconds(sums_work(type(i))) + rates_.seconds({floats_work(type(i), 2, true)});
+    }
+    if (!sliced) out[1] = kCannot;
+    return out;
+  }
+  // Predicted time of the step in each family.
   std::array<double, 2> family_seconds(std::size_t i) const {
     const Node& n = nodes_[i];
     std::array<double, 2> out{};
@@ -283,9 +307,8 @@ class Planner {
     if (choice_[i].how == How::kThresholdConv) {
       const kpacked::PlaneCode in = plane_code(n.inputs[0]);
       const kernels::ConvShape shape = plane_shape(i);
-      const bool moved = geometry_->pitch(i) != geometry_->pitch(root_[n.inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
       out = {rates_.seconds(kpacked_conv_work(shape, n.weight_codes, in)),
-             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, sliced_layout(i), moved, isa_))};
+             rates_.seconds(sliced_conv_work(shape, n.weight_codes, in, sliced_layout(i), moved(i), isa_))};
       if (!plane_conv_[i]) out[0] = kCannot;
       sliced = sliced && sliced_conv_[i];
     } else if (choice_[i].how == How::kPlanes) {
@@ -293,7 +316,10 @@ class Planner {
       for (const std::size_t k : n.inputs) in.push_back(&type(k));
       out = {rates_.seconds(plane_work(n, in, Layout::kKpacked)), rates_.seconds(plane_work(n, in, Layout::kSliced))};
     } else {
-      out[1] = rates_.seconds(turn_work(type(end_of(i))));
+      const bool rows = n.op != Op::kConv && n.op != Op::kLinear;
+      const std::size_t times = 2 + choice_[i].chain.size() + n.inputs.size();
+      for (const bool sliced_sink : {false, true}) out[sliced_sink] = rates_.seconds({floats_work(type(i), times, rows && sliced_sink)});
+      out[1] += rates_.seconds(rows ? row_pack_work(type(end_of(i))) : turn_work(type(end_of(i))));
     }
     if (!sliced) out[1] = kCannot;
     return out;
@@ -302,8 +328,14 @@ class Planner {
   void settle_families() {
     FamilyProblem p;
     p.values.resize(nodes_.size());
-    std::vector<std::size_t> owner;
+    std::vector<Family*> owner;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (choice_[i].plane_source) {
+        const std::size_t in = root_[nodes_[i].inputs[0]];
+        p.values[in].readers.push_back(owner.size());
+        p.variables.push_back({.seconds = source_seconds(i), .values = {in}});
+        owner.push_back(&choice_[i].source);
+      }
       if (!has_family(i)) continue;
       FamilyProblem::Variable v;
       v.seconds = family_seconds(i);
@@ -320,12 +352,12 @@ class Planner {
         }
       }
       p.variables.push_back(std::move(v));
-      owner.push_back(i);
+      owner.push_back(&choice_[i].family);
     }
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (!type(i).is_codes()) continue;
       FamilyProblem::Value& v = p.values[i];
-      v.wanted = {wish_[i].f32, wish_[i].i8, wish_[i].kpacked, false};
+      v.wanted = {wish_[i].f32, wish_[i].i8, false, false};
       constexpr std::array<Layout, kValueLayouts> kLayouts = {Layout::kF32, Layout::kI8, Layout::kKpacked, Layout::kSliced};
       for (const Layout from : kLayouts) {
         for (const Layout to : kLayouts) {
@@ -335,12 +367,12 @@ class Planner {
     }
     if (kernel_.empty()) {
       const std::vector<Family> families = choose_families(p);
-      for (std::size_t k = 0; k < owner.size(); ++k) choice_[owner[k]].family = families[k];
+      for (std::size_t k = 0; k < owner.size(); ++k) *owner[k] = families[k];
       return;
     }
     const auto want = static_cast<std::size_t>(kernel_ == "bitsliced" ? Family::kSliced : Family::kKpacked);
     for (std::size_t k = 0; k < owner.size(); ++k) {
-      choice_[owner[k]].family = static_cast<Family>(p.variables[k].seconds[want] < kCannot ? want : 1 - want);
+      *owner[k] = static_cast<Family>(p.variables[k].seconds[want] < kCannot ? want : 1 - want);
     }
   }
 
@@ -450,26 +482,53 @@ class Planner {
     push(make_threshold_conv_step(spec, isa_, plan_.buffers[out], out));
   }
 
+  // Rearranged for a stride or another pitch, if `conv` wants it; its time goes from `work` to that step.
+  BufferId prepared(const SlicedConv& conv, const PlaneConvSpec& spec, WorkList& work) {
+    if (conv.prepared_bytes() == 0) return spec.in;
+    Buffer b;
+    b.node = plan_.buffers[spec.in].node;
+    b.layout = Layout::kOpaque;
+    b.bytes = static_cast<std::size_t>(conv.prepared_bytes());
+    plan_.buffers.push_back(b);
+    const BufferId to = plan_.buffers.size() - 1;
+    push(make_prepare_step(conv, spec, to));
+    plan_.steps.back()->work = {work.back()};
+    work.pop_back();
+    touch(to);
+    return to;
+  }
+
   void build_sliced_conv(std::size_t i) {
     const PlaneConvSpec spec = plane_spec(i, Layout::kSliced);
     const BufferId out = own(i, Layout::kSliced);
     const SlicedConv conv = make_sliced_conv(spec, isa_, plan_.buffers[spec.in], plan_.buffers[out]);
-    BufferId from = spec.in;
     WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]), sliced_layout(i),
                                      conv.prepared_bytes() > 0, isa_);
-    if (conv.prepared_bytes() > 0) {
-      plan_.buffers.push_back({});
-      from = plan_.buffers.size() - 1;
-      plan_.buffers[from].node = spec.in;
-      plan_.buffers[from].layout = Layout::kOpaque;
-      plan_.buffers[from].bytes = static_cast<std::size_t>(conv.prepared_bytes());
-      push(make_prepare_step(conv, spec, from));
-      plan_.steps.back()->work = {work.back()};
-      work.pop_back();
-      touch(from);
-    }
+    const BufferId from = prepared(conv, spec, work);
     push(make_sliced_conv_step(conv, spec, from, out));
     plan_.steps.back()->work = std::move(work);
+  }
+
+  std::vector<Sums> build_sums(std::size_t i, const PlaneConvSpec& spec) {
+    std::vector<Sums> sums;
+    std::optional<BufferId> from;
+    for (const auto& part : weight_parts(nodes_[i])) {
+      Buffer b;
+      b.node = i;
+      b.layout = Layout::kSums;
+      b.sliced = sums_layout(i, part);
+      b.bytes = static_cast<std::size_t>(b.sliced.total_bytes());
+      plan_.buffers.push_back(b);
+      const BufferId out = plan_.buffers.size() - 1;
+      const SlicedConv conv = make_sliced_sums(spec, part, isa_, plan_.buffers[spec.in], b);
+      WorkList work = sliced_conv_work(spec.shape, part, plane_code(nodes_[i].inputs[0]), b.sliced, !from && conv.prepared_bytes() > 0, isa_);
+      if (!from) from = prepared(conv, spec, work);
+      touch(*from);
+      push(make_sliced_conv_step(conv, spec, *from, out));
+      plan_.steps.back()->work = std::move(work);
+      sums.push_back({out, b.sliced});
+    }
+    return sums;
   }
 
   void build_planes(std::size_t i) {
@@ -491,7 +550,9 @@ class Planner {
     const bool conv = n.op == Op::kConv || n.op == Op::kLinear;
     if (conv || n.op == Op::kAdd) source.node = &n;
     if (c.plane_source) {
-      source.planes = plane_spec(i, Layout::kKpacked);
+      source.planes = plane_spec(i, layout_of(c.source));
+      if (c.source == Family::kSliced) source.sums = build_sums(i, *source.planes);
+      for (const Sums& s : source.sums) touch(s.id);
     } else {
       for (const std::size_t in : n.inputs) source.inputs.push_back(get(in, Layout::kF32));
       for (const BufferId in : source.inputs) touch(in);

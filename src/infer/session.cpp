@@ -36,6 +36,7 @@ std::string_view layout_name(Layout layout) {
     case Layout::kI8: return "i8";
     case Layout::kKpacked: return "k-packed";
     case Layout::kSliced: return "bit-sliced";
+    case Layout::kSums: return "sums";
     case Layout::kOpaque: break;
   }
   return "prepared";

@@ -1,5 +1,7 @@
 // Bit-sliced convolution: planes to planes, a tile of positions at a time. Where strides want it, a step of its own rearranges
 // the input first.
+#include <algorithm>
+
 #include "infer/steps.hpp"
 #include "kernels/bitsliced/conv.hpp"
 
@@ -59,6 +61,21 @@ SlicedConv make_sliced_conv(const PlaneConvSpec& spec, Isa isa, const Buffer& in
                                     n.flip.empty() ? nullptr : n.flip.data()},
               bitsliced::micro_for(isa)),
           std::string("bitsliced/") + bitsliced::micro_for(isa).name};
+}
+
+SlicedConv make_sliced_sums(const PlaneConvSpec& spec, std::span<const std::int8_t> part, Isa isa, const Buffer& in, const Buffer& out) {
+  const bitsliced::Micro& micro = bitsliced::micro_for(isa);
+  return {std::make_shared<const bitsliced::Conv>(bitsliced::Conv::Spec{spec.shape, in.sliced, out.sliced, part.data(), nullptr, nullptr}, micro),
+          std::string("bitsliced/") + micro.name};
+}
+
+std::vector<std::vector<std::int8_t>> weight_parts(const Node& node) {
+  const std::vector<std::int8_t> all(node.weight_codes.begin(), node.weight_codes.end());
+  if (!node.two_scales()) return {all};
+  std::vector<std::vector<std::int8_t>> parts(2, all);
+  for (std::int8_t& c : parts[0]) c = std::max<std::int8_t>(0, c);
+  for (std::int8_t& c : parts[1]) c = static_cast<std::int8_t>(std::max(0, -c));
+  return parts;
 }
 
 i64 SlicedConv::prepared_bytes() const { return conv->prepared_bytes(); }

@@ -24,6 +24,7 @@ enum class Layout {
   kKpacked,  ///< bits, 8 channels of a pixel in a byte: kernels/kpacked/layout.hpp
   kSliced,   ///< bits, 64 positions of a channel in a word: kernels/bitsliced/layout.hpp
   kOpaque,   ///< what a kernel has prepared for itself
+  kSums,     ///< integer sums on their way to floats, in bit-sliced planes without a border
 };
 inline constexpr std::size_t kValueLayouts = 4;  ///< those that a value of the graph can have
 inline bool is_planes(Layout l) { return l == Layout::kKpacked || l == Layout::kSliced; }
@@ -34,7 +35,7 @@ struct Buffer {
   std::size_t node = 0;  ///< whose value it is
   Layout layout = Layout::kF32;
   kernels::kpacked::PlaneLayout kpacked;     ///< kKpacked
-  kernels::bitsliced::SlicedLayout sliced;   ///< kSliced
+  kernels::bitsliced::SlicedLayout sliced;   ///< kSliced, kSums
   std::size_t bytes = 0;
   // Set by the planner: steps that write it first and read it last, and its place in the arena.
   std::size_t first_step = 0, last_step = 0;

@@ -69,13 +69,24 @@ struct SlicedConv {
   i64 prepared_bytes() const;
 };
 SlicedConv make_sliced_conv(const PlaneConvSpec& spec, Isa isa, const Buffer& in, const Buffer& out);
+/// Without thresholds: integer sums of one of weight_parts(), which a lane step makes floats of.
+SlicedConv make_sliced_sums(const PlaneConvSpec& spec, std::span<const std::int8_t> part, Isa isa, const Buffer& in, const Buffer& out);
 std::unique_ptr<Step> make_prepare_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId out);
 std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId from, BufferId out);
+
+/// The weight codes whose sums a node of two scales wants: the positive ones, and the magnitudes of the negative ones. Else all.
+std::vector<std::vector<std::int8_t>> weight_parts(const Node& node);
+/// Integer sums in bit-sliced planes.
+struct Sums {
+  BufferId id = 0;
+  kernels::bitsliced::SlicedLayout layout;
+};
 
 /// Where the floats of a lane step come from, before the chain.
 struct LaneSource {
   const Node* node = nullptr;           ///< conv or linear, or add; null: the input itself
   std::optional<PlaneConvSpec> planes;  ///< codes by codes
+  std::vector<Sums> sums;               ///< of `planes`, for each of weight_parts(); empty: counted in K-packed planes
   std::vector<BufferId> inputs;         ///< kF32: padded input of an ordered convolution, or the terms of a sum
 };
 /// Source, then a chain of elementwise nodes, then either floats (kF32), or codes as planes or i8 if `quantize` is given.

@@ -118,4 +118,14 @@ WorkList turn_work(const ValueType& type) {
   return {{WorkKind::kTurn, product({up(type.channels(), 8), code.planes(), type.height(), up(type.width(), 8)})}};
 }
 
+WorkList row_pack_work(const ValueType& codes) {
+  const kernels::kpacked::PlaneCode code{codes.lo, codes.hi};
+  return {{WorkKind::kRowPack, product({codes.channels(), code.planes(), codes.height(), up(codes.width(), 64)})}};
+}
+
+Work floats_work(const ValueType& value, std::size_t times, bool by_rows) {
+  return {by_rows ? WorkKind::kRowFloat : WorkKind::kFloat, static_cast<double>(value.numel()) * static_cast<double>(times)};
+}
+WorkList sums_work(const ValueType& sums) { return {{WorkKind::kSlicedSum, static_cast<double>(sums.numel())}}; }
+
 }  // namespace tern::infer

@@ -58,5 +58,11 @@ WorkList sliced_gate_work(const ValueType& image);
 WorkList kpacked_channel_work(const ValueType& image, i64 pieces);
 WorkList sliced_channel_work(const ValueType& image);
 WorkList turn_work(const ValueType& type);
+/// Each of a value's floats made, changed and stored, `times` in all, in rows or in tiles.
+Work floats_work(const ValueType& value, std::size_t times, bool by_rows);
+/// Rows of floats compared with thresholds and put into bit-sliced planes.
+WorkList row_pack_work(const ValueType& codes);
+/// Bit-sliced integer sums to numbers.
+WorkList sums_work(const ValueType& sums);
 
 }  // namespace tern::infer

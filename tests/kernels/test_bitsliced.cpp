@@ -37,12 +37,17 @@ struct Problem {
   std::vector<std::int32_t> t;
 };
 
-std::vector<std::int8_t> definition(const Problem& p) {
-  const i64 pixels = p.d.out_height() * p.d.out_width();
-  std::vector<std::int32_t> acc(static_cast<std::size_t>(p.d.outputs * pixels));
+std::vector<std::int32_t> sums(const Problem& p) {
+  std::vector<std::int32_t> acc(static_cast<std::size_t>(p.d.outputs * p.d.out_height() * p.d.out_width()));
   ConvShape whole = p.d;
   const auto bordered = testing::with_border(whole, p.x, p.in.border);
   reference::conv_codes(whole, bordered.data(), p.w.data(), acc.data());
+  return acc;
+}
+
+std::vector<std::int8_t> definition(const Problem& p) {
+  const i64 pixels = p.d.out_height() * p.d.out_width();
+  const std::vector<std::int32_t> acc = sums(p);
   std::vector<std::int8_t> codes;
   const auto levels = static_cast<std::size_t>(p.out.levels());
   for (i64 i = 0; i < p.d.outputs * pixels; ++i) {
@@ -53,35 +58,68 @@ std::vector<std::int8_t> definition(const Problem& p) {
   return codes;
 }
 
+using Bytes = testing::Guarded<u8>;
+struct Result {
+  SlicedLayout layout;
+  std::unique_ptr<Bytes> planes;
+  const bitsliced::Micro* micro;
+};
+
 // Runs the tiles in a scrambled order. Every buffer starts full of junk and lies between pages that nobody may touch: first
 // with its end at the page behind, then with its start at the page in front.
-std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out, bool flush_end = true,
-                                bitsliced::Plan plan = {0, 0}) {
+Result run(const Problem& p, const bitsliced::PlaneCode& code, bool to_sums, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out,
+           bool flush_end, bitsliced::Plan plan) {
   const ConvShape& d = p.d;
   SlicedLayout in{p.in, d.channels, d.height, d.width, d.width + d.pad_w + extra_in, 0};
   const i64 pitch = std::max(Conv::output_pitch(d, in.pitch), d.out_width()) + extra_out;
   in.margin_bits = Conv::margin_bits(d, std::max(pitch, in.pitch));
-  const SlicedLayout out{p.out, d.outputs, d.out_height(), d.out_width(), pitch, pick(*std::make_unique<Rng>(1), 0, 9)};
-  const Conv conv({d, in, out, p.w.data(), p.t.data(), p.flip.data(), plan}, micro);
-  using Bytes = testing::Guarded<u8>;
-  const Bytes x(static_cast<std::size_t>(in.total_bytes()), flush_end), y(static_cast<std::size_t>(out.total_bytes()), flush_end);
+  const SlicedLayout out{code, d.outputs, d.out_height(), d.out_width(), pitch, pick(*std::make_unique<Rng>(1), 0, 9)};
+  const Conv conv({d, in, out, p.w.data(), to_sums ? nullptr : p.t.data(), to_sums ? nullptr : p.flip.data(), plan}, micro);
+  Result r{out, std::make_unique<Bytes>(static_cast<std::size_t>(out.total_bytes()), flush_end), &conv.micro()};
+  const Bytes x(static_cast<std::size_t>(in.total_bytes()), flush_end);
   const Bytes prepared(static_cast<std::size_t>(conv.prepared_bytes()), flush_end), panel(static_cast<std::size_t>(conv.panel_bytes()), flush_end);
-  for (const Bytes* b : {&x, &y, &prepared, &panel}) std::fill_n(b->data(), b->size(), u8{0xa5});
+  for (const Bytes* b : {&x, static_cast<const Bytes*>(r.planes.get()), &prepared, &panel}) std::fill_n(b->data(), b->size(), u8{0xa5});
   bitsliced::clear(in, x.data());
   bitsliced::pack(in, p.x.data(), x.data());
-  bitsliced::clear(out, y.data());
+  if (!to_sums) bitsliced::clear(out, r.planes->data());
   conv.init_prepared(prepared.data());
   conv.init_panel(panel.data());
   conv.prepare(x.data(), prepared.data());
-  for (i64 tile = conv.tiles(); tile-- > 0;) conv.run(prepared.size() == 0 ? x.data() : prepared.data(), panel.data(), tile, y.data());
+  for (i64 tile = conv.tiles(); tile-- > 0;) conv.run(prepared.size() == 0 ? x.data() : prepared.data(), panel.data(), tile, r.planes->data());
+  return r;
+}
+
+std::vector<std::int32_t> read(const Result& r) {
+  std::vector<std::int32_t> out;
+  std::array<std::int32_t, 64> numbers;
+  const SlicedLayout& d = r.layout;
+  for (i64 c = 0; c < d.channels; ++c) {
+    for (i64 y = 0; y < d.height; ++y) {
+      for (i64 x = 0, n = 0; x < d.width; x += n) {
+        const i64 first = d.bit(y, x) % 8;
+        n = std::min(64 - first, d.width - x);
+        r.micro->read_numbers({r.planes->data() + c * d.code.planes() * d.plane_bytes() + d.front_bytes(), d.plane_bytes(), d.code.planes(),
+                               d.bit(y, x) - first, d.code.lo, numbers.data()});
+        out.insert(out.end(), numbers.begin() + first, numbers.begin() + first + n);
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out, bool flush_end = true,
+                                bitsliced::Plan plan = {0, 0}) {
+  const ConvShape& d = p.d;
+  const Result result = run(p, p.out, false, micro, extra_in, extra_out, flush_end, plan);
   std::vector<std::int8_t> codes(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width()));
-  bitsliced::unpack(out, y.data(), codes.data());
+  bitsliced::unpack(result.layout, result.planes->data(), codes.data());
   // The border is as clear() makes it, so that the next layer may read it.
-  AlignedVector<u8> clean(y.size());
-  bitsliced::clear(out, clean.data());
-  bitsliced::pack(out, codes.data(), clean.data());
-  REQUIRE(std::equal(clean.begin(), clean.end(), y.data()));
-  if (&conv.micro() != &micro) {  // a small image took narrow vectors
+  AlignedVector<u8> clean(result.planes->size());
+  bitsliced::clear(result.layout, clean.data());
+  bitsliced::pack(result.layout, codes.data(), clean.data());
+  REQUIRE(std::equal(clean.begin(), clean.end(), result.planes->data()));
+  REQUIRE(read(run(p, Conv::sum_code(d, p.w, p.in), true, micro, extra_in, extra_out, flush_end, plan)) == sums(p));
+  if (result.micro != &micro) {  // a small image took narrow vectors
     bitsliced::Micro wide = micro;
     wide.half = nullptr;
     REQUIRE(sliced(p, wide, extra_in, extra_out, flush_end, plan) == codes);
@@ -302,6 +340,24 @@ TEST_CASE("bitsliced: images at the edge of a narrow vector") {
     const Problem p = random_problem(rng, d, {-1, 1}, {-1, 1}, 1);
     const auto want = definition(p);
     for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0) == want);
+  }
+}
+
+TEST_CASE("bitsliced: which thresholds a row of floats reaches") {
+  Rng rng(10);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::array<float, 5> thresholds = {-kInfinity, -0.5f, 0.0f, 0.5f, kInfinity};
+  std::array<float, 65> row;
+  for (int round = 0; round < 20; ++round) {
+    for (float& v : row) v = std::array<float, 6>{-0.5f, -0.0f, 0.5f, rng.normal(), kInfinity, std::nanf("")}[static_cast<std::size_t>(pick(rng, 0, 5))];
+    const float* begin = row.data() + round % 2;
+    for (const Isa isa : available_isas()) {
+      std::array<std::uint64_t, 5> reached;
+      bitsliced::micro_for(isa).compare_row(begin, thresholds.data(), 5, reached.data());
+      for (std::size_t j = 0; j < 5; ++j) {
+        for (int i = 0; i < 64; ++i) REQUIRE((reached[j] >> i & 1) == (begin[i] >= thresholds[j] ? 1u : 0u));
+      }
+    }
   }
 }
 

@@ -39,22 +39,21 @@ inline std::uint64_t every(std::uint64_t word, std::int64_t stride) {
   return out;
 }
 
-/// Writes a stream from bit `at` on, piece by piece, whole words at a time.
+/// Writes a stream from bit `at` on, piece by piece. Without branches, since where words end is no pattern that a CPU guesses.
 class BitWriter {
  public:
-  BitWriter(std::uint8_t* stream, std::int64_t at) : to_(stream + (at >> 6) * 8), filled_(at & 63) {
-    word_ = load64(to_) & low_mask(filled_);
-  }
+  BitWriter(std::uint8_t* stream, std::int64_t at)
+      : to_(stream + (at >> 6) * 8), behind_(load64(to_)), word_(behind_ & low_mask(at & 63)), filled_(at & 63) {}
   /// Appends the lowest `n` <= 64 of `bits`; the others must be 0.
   void append(std::uint64_t bits, std::int64_t n) {
     word_ |= bits << filled_;
-    const std::int64_t all = filled_ + n;
-    if (all >= 64) {
-      std::memcpy(to_, &word_, 8);
-      to_ += 8;
-      word_ = filled_ == 0 ? 0 : bits >> (64 - filled_);
-    }
-    filled_ = all & 63;
+    std::memcpy(to_, &word_, 8);
+    const bool full = filled_ + n >= 64;
+    to_ += full ? 8 : 0;
+    const std::uint64_t next = load64(to_), rest = bits >> 1 >> (63 - filled_);
+    behind_ = full ? next : behind_;
+    word_ = full ? rest : word_;
+    filled_ = (filled_ + n) & 63;
   }
   /// Appends `n` times the same bit.
   void repeat(bool bit, std::int64_t n) {
@@ -62,13 +61,14 @@ class BitWriter {
   }
   /// Writes the rest; bits behind it keep their values.
   void finish() {
-    const std::uint64_t word = (load64(to_) & ~low_mask(filled_)) | word_;
-    std::memcpy(to_, &word, 8);
+    word_ |= behind_ & ~low_mask(filled_);
+    std::memcpy(to_, &word_, 8);
   }
 
  private:
   std::uint8_t* to_;
-  std::uint64_t word_ = 0;
+  std::uint64_t behind_;  // what was in the word at to_
+  std::uint64_t word_;
   std::int64_t filled_;
 };
 

@@ -78,11 +78,22 @@ bool readable_in_place(const ConvShape& d, i64 pitch) {
 
 }  // namespace
 
-bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input, const PlaneCode& output) {
+bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input) {
   const bool border = d.pad_h > 0 || d.pad_w > 0;
   // A sum grows by at most k * value * weight from where it begins, which is half of that below zero at most.
-  return (!border || input.has_border()) && input.planes() <= 8 && output.levels() <= kMaxLevels &&
+  return (!border || input.has_border()) && input.planes() <= 8 &&
          d.k() * largest_value(input) * largest_weight(weights) < (i64{1} << (kMaxBits - 2));
+}
+bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input, const PlaneCode& output) {
+  return supports(d, weights, input) && output.levels() <= kMaxLevels;
+}
+
+PlaneCode Conv::sum_code(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input) {
+  int bits = 2;
+  for (const Range& r : find_ranges(d, weights, input)) {
+    bits = std::max(bits, bits_for(input.lo * r.weights + r.low, input.lo * r.weights + r.high));
+  }
+  return {-(1 << (bits - 1)), (1 << (bits - 1)) - 1};
 }
 
 i64 Conv::output_pitch(const ConvShape& d, i64 in_pitch) {
@@ -103,6 +114,7 @@ const Micro& Conv::fitting(const Micro& micro, const SlicedLayout& output) {
 Conv::Conv(const Spec& spec, const Micro& widest)
     : shape_(spec.shape), in_(spec.input), out_(spec.output), micro_(&fitting(widest, spec.output)) {
   const Micro& micro = *micro_;
+  sums_ = spec.thresholds == nullptr;
   in_place_ = in_.pitch == out_.pitch && readable_in_place(shape_, in_.pitch);
   const i64 vector_bits = 8 * micro.vector_bytes;
   tiles_ = (out_.stream_bits() + vector_bits - 1) / vector_bits;
@@ -318,9 +330,11 @@ Plan Conv::plan(const ConvShape& shape, std::span<const std::int8_t> weights, co
 }
 
 void Conv::add_constants(const Spec& spec, i64 first_output, i64 outputs, int bits) {
-  const int levels = out_.code.levels();
+  const int levels = sums_ ? 0 : out_.code.levels();
   for (i64 o = first_output; o < first_output + outputs; ++o) {
     const Range& r = ranges_[static_cast<std::size_t>(o)];
+    const i64 to_digits = in_.code.lo * r.weights - r.shift - out_.code.lo;
+    for (int b = 0; sums_ && b < out_.code.planes(); ++b) constants_.push_back(bit_mask(to_digits, b));
     for (int j = 0; j < levels; ++j) {
       i64 t = spec.thresholds[o * levels + j];
       // acc <= t is -acc >= -t, and the flipped weights make -acc; the extremes mean never and always.
@@ -387,11 +401,11 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
   task.pairs = pairs_;
   task.complements = fill.complements = complements_;
   task.rest = rest_;
-  task.levels = out_.code.levels();
+  task.levels = sums_ ? 0 : out_.code.levels();
   task.thermometer = out_.code.thermometer();
   task.valid = valid_.data() + tile * micro_->vector_bytes;
   task.planes = out_.code.planes();
-  for (int k = 0; k < task.planes; ++k) task.border[k] = out_.border_bit(k) ? ~u64{0} : 0;
+  for (int k = 0; k < task.planes && !sums_; ++k) task.border[k] = out_.border_bit(k) ? ~u64{0} : 0;
   task.plane_bytes = out_.plane_bytes();
   for (const Pass& pass : passes_) {
     if (&pass == passes_.data() || fill.begin != pass.begin) {

@@ -1,5 +1,5 @@
 // Bit-sliced carry-save convolution: codes in planes in, codes in planes out, thresholds fused, no multiplication and no
-// unpacking in between. Any kernel, stride, padding, dilation and groups: what differs is only where a tile's positions
+// unpacking in between. Or, without thresholds, the integer sums, in planes too. Any kernel, stride, padding, dilation and groups: what differs is only where a tile's positions
 // find their values under each tap, and that is settled when the panel is filled.
 //
 // Derivation of the constants. With activations lo + sum_k W_k b_k and weights as signed binary digits,
@@ -23,7 +23,10 @@ namespace tern::kernels::bitsliced {
 class Conv {
  public:
   /// Whether counts surely fit in kMaxBits planes, and the codes are of a kind that this family has.
+  static bool supports(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input);
   static bool supports(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input, const PlaneCode& output);
+  /// The code of an output that holds acc itself: binary digits, enough for every acc that these weights can make.
+  static PlaneCode sum_code(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input);
   /// Smallest pitch that the output may have when the input has `in_pitch`; a larger one is as good.
   static i64 output_pitch(const ConvShape& shape, i64 in_pitch);
 
@@ -32,8 +35,9 @@ class Conv {
     SlicedLayout input;               ///< margin >= margin_bits(shape, output.pitch) where the input is read in place
     SlicedLayout output;              ///< as many images as in the input, and the same period; several only if read in place
     const std::int8_t* weights;       ///< codes [outputs][channels/groups][kernel_h][kernel_w]
-    const std::int32_t* thresholds;   ///< [outputs][levels of output.code], as the op's definition has them
-    const std::int8_t* flip;          ///< [outputs] or null
+    const std::int32_t* thresholds;   ///< [outputs][levels of output.code], as the op's definition has them; null: the output
+                                      ///< holds acc in sum_code(), and its border nothing
+    const std::int8_t* flip;          ///< [outputs] or null; null for sums
     Plan plan = {0, 0};               ///< a bundle of 0: chosen by best_plan()
   };
   Conv(const Spec& spec, const Micro& widest);
@@ -97,6 +101,7 @@ class Conv {
   bool in_place_ = true;
   i64 phases_ = 1, tiles_ = 0, panel_vectors_ = kZeroVectors, resting_columns_ = 0, adders_ = 0;
   bool pairs_ = false, complements_ = true;
+  bool sums_ = false;  // no thresholds
   bool rest_ = false;  // sums rest between passes
   int bits_ = 0;  // of an output's S
   int sum_planes_ = 0;

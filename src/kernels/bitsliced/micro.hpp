@@ -84,8 +84,9 @@ struct TileTask {
   int sum_planes;                  ///< planes from a sum to the next, >= bits
   bool rest;                       ///< if not, columns continue each other by threes (bundles.hpp)
   const std::uint32_t* constants;  ///< [outputs][levels][n], n = count_bits(bits, outputs of the bundle): all ones where that
-                                   ///< bit of threshold + 2^(n-1) is 1
-  int levels;                      ///< thresholds; out code = number of them that count reaches
+                                   ///< bit of threshold + 2^(n-1) is 1. Without thresholds [outputs][planes]
+  int levels;                      ///< thresholds; out code = number of them that count reaches. 0: count + constant, modulo
+                                   ///< 2^planes, wherever the position lies
   bool thermometer;                ///< out plane j = [reached j]; else the binary digits of the number
   std::int64_t columns;
   const std::uint8_t* valid;       ///< a vector: 1 where the position belongs to the image
@@ -112,6 +113,16 @@ struct PanelTask {
   std::uint8_t* panel;       ///< [end - begin][planes] vectors; with complements [end - begin][2][planes]
 };
 
+/// The other way: planes of binary digits to the numbers of 64 positions.
+struct NumbersTask {
+  const std::uint8_t* stream;  ///< of plane 0
+  std::int64_t plane_bytes;
+  int planes;                  ///< at most kMaxBits
+  std::int64_t bit;            ///< of the first position, a multiple of 8
+  std::int32_t lowest;         ///< what no bit stands for
+  std::int32_t* out;           ///< [64]
+};
+
 struct Micro {
   const char* name;
   int vector_bytes;
@@ -121,6 +132,9 @@ struct Micro {
   /// Does 8 * `rounds` full adders on registers and nothing else; what run_tile() can reach at best. A number that
   /// depends on all of them.
   std::uint64_t (*only_add)(std::int64_t rounds);
+  void (*read_numbers)(const NumbersTask& task);
+  /// Bit i of reached[j] = row[i] >= thresholds[j], i < 64, j < levels. NaN reaches nothing.
+  void (*compare_row)(const float* row, const float* thresholds, int levels, std::uint64_t* reached);
 };
 
 extern const Micro kMicroPortable, kMicroNeon, kMicroAvx2;

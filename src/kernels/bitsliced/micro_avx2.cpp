@@ -42,5 +42,5 @@ struct Ops {
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroAvx2 = {"avx2", 32, nullptr, run_tile, fill_panel, only_add};
+const Micro kMicroAvx2 = {"avx2", 32, nullptr, run_tile, fill_panel, only_add, read_numbers, compare_row};
 }  // namespace tern::kernels::bitsliced

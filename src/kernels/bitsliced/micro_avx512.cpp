@@ -7,5 +7,5 @@ using Ops = OverwritingOps<64>;
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroAvx512 = {"avx512", 64, &kMicroAvx512Half, run_tile, fill_panel, only_add};
+const Micro kMicroAvx512 = {"avx512", 64, &kMicroAvx512Half, run_tile, fill_panel, only_add, read_numbers, compare_row};
 }  // namespace tern::kernels::bitsliced

@@ -1,5 +1,6 @@
 // What follows when the sums of a bundle are complete: take them apart into the counts of its outputs (bundles.hpp), compare
-// these with constants and write the codes. Included by micro_impl.hpp; internal linkage.
+// these with constants and write the codes, or add constants and write the numbers. Included by micro_impl.hpp; internal
+// linkage.
 #include <cstdint>
 
 #include "kernels/bitsliced/bundles.hpp"
@@ -87,12 +88,27 @@ inline __attribute__((always_inline)) void compare_and_store(const TileTask& tas
   }
 }
 
+// A count of `bits` planes, two's complement.
+__attribute__((noinline)) void add_and_store(const TileTask& task, std::int64_t o, const V* count, int bits) {
+  const std::uint32_t* t = task.constants + o * task.planes;
+  std::uint8_t* out = task.out + o * task.planes * task.plane_bytes;
+  V carry = Ops::zero();
+  for (int b = 0; b < task.planes; ++b, out += task.plane_bytes) {
+    V digit = count[b < bits ? b : bits - 1];
+    Ops::add(digit, carry, Ops::splat_half(t[b]));
+    Ops::store(out, digit);
+  }
+}
+
 template <int S, int G, bool kChained>
 __attribute__((noinline)) void finish_bundle(const TileTask& task, const std::uint8_t* bundle, std::int64_t output) {
   constexpr int B = count_bits(S, G);
   V count[G][B];
   take_apart<S, G, kChained>(reinterpret_cast<const V*>(bundle), task.sum_planes, count);
-  for (int g = 0; g < G; ++g) compare_and_store<B>(task, output + g, count[g]);
+  for (int g = 0; g < G; ++g) {
+    if (task.levels == 0) add_and_store(task, output + g, count[g], B);
+    else compare_and_store<B>(task, output + g, count[g]);
+  }
 }
 
 // `bundle`: its sums, of S planes each.

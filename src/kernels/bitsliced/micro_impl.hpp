@@ -17,6 +17,7 @@
 
 #include "kernels/bitsliced/micro.hpp"
 #include "kernels/bitsliced/micro_finish.hpp"
+#include "kernels/bitsliced/micro_numbers.hpp"
 
 namespace {
 

@@ -4,5 +4,5 @@
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroNeon = {"neon", 16, nullptr, run_tile, fill_panel, only_add};
+const Micro kMicroNeon = {"neon", 16, nullptr, run_tile, fill_panel, only_add, read_numbers, compare_row};
 }  // namespace tern::kernels::bitsliced
