@@ -45,12 +45,15 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
                        "\" mean the same tensor");
     }
   }
+  std::map<std::string, std::string> unread;
+  for (const UnreadTensor& t : file.unread) unread.emplace(canonical(t.name), t.name);
   ImportReport report;
   std::set<const NamedTensor*> used;
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const NamedTensor& target : network.state()) {
     const auto it = sources.find(canonical(target.name));
     if (it == sources.end()) {
+      if (const auto u = unread.find(canonical(target.name)); u != unread.end()) (void)file.find(u->second);  // an error
       report.rows.push_back({"", target.value.shape().str(), target.name, "missing"});
       ++report.missing;
       continue;
@@ -70,6 +73,10 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
       report.rows.push_back({t.name, t.value.shape().str(), "", "unused"});
       ++report.unused;
     }
+  }
+  for (const UnreadTensor& t : file.unread) {
+    report.rows.push_back({t.name, t.shape.str(), "", "unused"});
+    ++report.unused;
   }
   if (report.used == 0) throw ValueError("[import] " + file_name + ": none of its tensors has a name of this network");
   for (const auto& [to, from] : copies) to.copy_from(from.to(to.dtype()));

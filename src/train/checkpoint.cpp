@@ -56,6 +56,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   if (text("tern") != "checkpoint 1") {
     throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + text("tern") + "\"");
   }
+  if (!file.unread.empty()) (void)file.find(file.unread.front().name);  // an error: tern writes no such dtype
   Checkpoint c;
   c.graph_text = text("graph");
   c.config_toml = text("config");

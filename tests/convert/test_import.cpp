@@ -198,3 +198,18 @@ TEST_CASE("import: nothing is copied if anything is wrong", "[convert]") {
   file.tensors = {{"nothing", Tensor::zeros(Shape{1})}};
   CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("none of its tensors"));
 }
+
+TEST_CASE("import: a tensor of a dtype that is not read matters only if the network has its name", "[convert]") {
+  Network net = Network(make_model("resnet20", {}), 1);
+  SafetensorsFile file;
+  file.path = "x.safetensors";
+  file.tensors.push_back({"conv1.weight", Tensor::zeros(net.state()[0].value.shape())});
+  file.unread.push_back({"mask", "BOOL", Shape{4}});
+  const ImportReport report = import_weights(net, file, "x");
+  CHECK(report.used == 1);
+  CHECK(report.unused == 1);
+  CHECK(report.rows.back().source == "mask");
+  CHECK(report.rows.back().note == "unused");
+  file.unread.push_back({"module.bn1.weight", "I32", Shape{16}});
+  CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("tensor \"module.bn1.weight\": unknown dtype \"I32\""));
+}
