@@ -57,5 +57,7 @@ struct ImportReport {
 /// anything is wrong. Errors: ShapeError naming the first tensor of another shape; FormatError naming one whose
 /// dtype is not read; ValueError if no name matches.
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name);
+/// For a network that will import from `file`: refuses a tensor that has another shape there, in the same words.
+ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_name);
 
 }  // namespace tern

@@ -34,7 +34,25 @@ bool belongs_to_run(const std::string& name) {
   return name.starts_with("optim.") || name.starts_with("ema.") || name.starts_with("freeze.");
 }
 
+void require_shape(const std::string& source, const Shape& has, const std::string& target, const Shape& needs,
+                   const std::string& file_name) {
+  if (has == needs) return;
+  throw ShapeError("[import] " + file_name + ": tensor \"" + source + "\" has shape " + has.str() + "; \"" + target +
+                   "\" of this network needs " + needs.str());
+}
+
 }  // namespace
+
+ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_name) {
+  std::map<std::string, std::pair<std::string, Shape>> sources;
+  for (const NamedTensor& t : file.tensors) {
+    if (!belongs_to_run(t.name)) sources.emplace(canonical(t.name), std::pair(t.name, t.value.shape()));
+  }
+  return [sources = std::move(sources), file_name](const std::string& name, const Shape& shape) {
+    const auto it = sources.find(canonical(name));
+    if (it != sources.end()) require_shape(it->second.first, it->second.second, name, shape, file_name);
+  };
+}
 
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name) {
   std::map<std::string, const NamedTensor*> sources;
@@ -59,10 +77,7 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
       continue;
     }
     const NamedTensor& source = *it->second;
-    if (!(source.value.shape() == target.value.shape())) {
-      throw ShapeError("[import] " + file_name + ": tensor \"" + source.name + "\" has shape " + source.value.shape().str() +
-                       "; \"" + target.name + "\" of this network needs " + target.value.shape().str());
-    }
+    require_shape(source.name, source.value.shape(), target.name, target.value.shape(), file_name);
     report.rows.push_back({source.name, source.value.shape().str(), target.name, ""});
     used.insert(&source);
     copies.emplace_back(target.value, source.value);

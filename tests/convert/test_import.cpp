@@ -3,6 +3,7 @@
 #include <set>
 
 #include "catch.hpp"
+#include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
@@ -212,4 +213,17 @@ TEST_CASE("import: a tensor of a dtype that is not read matters only if the netw
   CHECK(report.rows.back().note == "unused");
   file.unread.push_back({"module.bn1.weight", "I32", Shape{16}});
   CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("tensor \"module.bn1.weight\": unknown dtype \"I32\""));
+}
+
+TEST_CASE("import: a network is not built if the file has other shapes", "[convert]") {
+  SafetensorsFile file;
+  file.tensors.push_back({"net.conv1.weight", Tensor::zeros(Shape{16, 3, 3, 3})});
+  ModelOptions options;
+  CHECK_NOTHROW(Network(make_model("resnet20", options), 1, import_shapes(file, "x")));
+  options.width = 1'000'000;
+  const std::uint64_t before = testing::requested_bytes();
+  CHECK_THROWS_WITH(Network(make_model("resnet20", options), 1, import_shapes(file, "x.safetensors")),
+                    ContainsSubstring("x.safetensors: tensor \"net.conv1.weight\" has shape 16x3x3x3") &&
+                        ContainsSubstring("needs 1000000x3x3x3"));
+  CHECK(testing::requested_bytes() - before < (1 << 20));
 }
