@@ -2,7 +2,7 @@
 #include <fmt/core.h>
 
 #include "console.hpp"
-#include "core/file.hpp"
+#include "packed/file_layout.hpp"
 #include "tern/packed.hpp"
 
 namespace tern::cli {
@@ -14,7 +14,7 @@ struct Options {
 };
 
 void show_size(const Options& o) {
-  const std::vector<std::byte> bytes = read_file(o.file, std::uint64_t{1} << 34);
+  const std::vector<std::byte> bytes = packed::read_bytes(o.file);
   const packed::FileInfo info = packed::inspect(bytes, o.file);
   const packed::Compression c = packed::compression(packed::decode(bytes, o.file), bytes.size());
   nlohmann::ordered_json blobs = nlohmann::ordered_json::array();

@@ -54,7 +54,10 @@ struct ImportReport {
 };
 /// Copies the tensors of a file into the network's by name. Names are matched as torchvision, the common CIFAR
 /// implementations and tern's checkpoints write them ("layer1.0.bn1.weight" is "layer1_0_bn1.gamma"). Nothing is copied if
-/// anything is wrong. Errors: ShapeError naming the first tensor of another shape; ValueError if no name matches.
+/// anything is wrong. Errors: ShapeError naming the first tensor of another shape; FormatError naming one whose
+/// dtype is not read; ValueError if no name matches.
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name);
+/// For a network that will import from `file`: refuses a tensor that has another shape there, in the same words.
+ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_name);
 
 }  // namespace tern

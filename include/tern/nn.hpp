@@ -60,12 +60,20 @@ struct ForwardContext {
   Rng* rng = nullptr;           ///< dropout, drop_path
 };
 
+/// Called with the name and shape of a parameter or buffer before it takes storage; throws if it should not.
+using ShapeCheck = std::function<void(const std::string& name, const Shape& shape)>;
+
 /// Where a layer is built: its line of the graph, the shape of each input without the batch dimension, and a stream of
 /// random numbers of its own for initialisation (so that adding a layer does not change the others).
 struct LayerPlace {
   const GraphNode& node;
   std::vector<Shape> inputs;
   Rng rng;
+  ShapeCheck check{};
+  /// A layer says here which tensors it is about to make; quantizers' own, whose size follows from the weights, need not.
+  void announce(const std::string& local_name, const Shape& shape) const {
+    if (check) check(node.name + "." + local_name, shape);
+  }
 };
 
 class Layer {
@@ -116,9 +124,11 @@ void register_layer(const std::string& op, const std::string& help, LayerFactory
 
 class Network {
  public:
-  /// Builds every layer with initial weights drawn from `seed`.
-  /// Errors: ValueError naming the node for unknown ops, missing or unknown keys; ShapeError where shapes do not fit.
-  Network(Graph graph, std::uint64_t seed);
+  /// Builds every layer with initial weights drawn from `seed`. A graph that comes with a file of weights is not believed
+  /// before these are: `check` compares each shape with the file's before storage is taken, and its errors pass through.
+  /// Errors: ValueError naming the node for unknown ops, missing or unknown keys; ShapeError where shapes do not fit
+  /// or a node's results are more than 2^28 numbers an image; Error naming the node for which memory does not suffice.
+  Network(Graph graph, std::uint64_t seed, const ShapeCheck& check = {});
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
   ~Network();

@@ -10,17 +10,26 @@
 
 namespace tern {
 
+/// A tensor of a dtype that is not read, such as BOOL: its values are missed only by who asks for them.
+struct UnreadTensor {
+  std::string name, dtype;
+  Shape shape;
+};
+
 struct SafetensorsFile {
-  std::vector<NamedTensor> tensors;             ///< in the order of their bytes
-  std::map<std::string, std::string> metadata;  ///< the "__metadata__" entry
-  /// An undefined tensor if there is none of that name.
+  std::vector<NamedTensor> tensors{};             ///< in the order of their bytes
+  std::map<std::string, std::string> metadata{};  ///< the "__metadata__" entry
+  std::vector<UnreadTensor> unread{};
+  std::string path{};                             ///< for messages
+  /// An undefined tensor if there is none of that name. Errors: FormatError if its dtype is not read.
   Tensor find(const std::string& name) const;
 };
 
-/// Reads F32, F64, I64 as they are and F16, BF16 as float32.
+/// Reads F32, F64, I64 as they are and F16, BF16 as float32; other dtypes are named in `unread`.
 /// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length beyond
-/// the file, JSON that is not of the form, duplicate names, unknown dtypes, shapes whose byte count differs from the
-/// offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length that was not checked.
+/// the file, JSON that is not of the form, more than 100,000 entries, duplicate names, shapes whose byte count differs from
+/// the offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length that was not
+/// checked, and the header is checked before the rest of the file is read.
 SafetensorsFile read_safetensors(const std::string& path);
 SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages);
 

@@ -22,7 +22,9 @@ struct Header {
 /// The dictionary, in the few forms that NumPy writes: 'text', True, False, tuples of integers.
 class DictionaryReader {
  public:
-  DictionaryReader(std::string_view text, const std::string& path) : text_(text), path_(path) {}
+  /// `begin`: where the text stands in the file.
+  DictionaryReader(std::string_view text, std::size_t begin, const std::string& path)
+      : text_(text), begin_(begin), path_(path) {}
 
   Header read() {
     Header h;
@@ -49,7 +51,7 @@ class DictionaryReader {
 
  private:
   [[noreturn]] void fail(const std::string& why) const {
-    throw FormatError("[npy] " + path_ + ", byte " + std::to_string(10 + at_) + ", header: " + why);
+    throw FormatError("[npy] " + path_ + ", byte " + std::to_string(begin_ + at_) + ", header: " + why);
   }
   char peek() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
@@ -96,6 +98,7 @@ class DictionaryReader {
   }
 
   std::string_view text_;
+  std::size_t begin_;
   const std::string& path_;
   std::size_t at_ = 0;
 };
@@ -108,6 +111,8 @@ struct NumberType {
 constexpr NumberType kTypes[] = {{"<f4", 4, DType::kF32}, {"<f8", 8, DType::kF64}, {"<i8", 8, DType::kI64},
                                  {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}};
 
+constexpr std::size_t kMaxHeaderBytes = 65536, kMaxNumbersOffset = 12 + kMaxHeaderBytes;
+
 /// to[i] = convert(element i), elements of type From without alignment.
 template <class From, class To, class F>
 void copy_as(const std::byte* from, To* to, std::size_t n, F convert) {
@@ -118,45 +123,58 @@ void copy_as(const std::byte* from, To* to, std::size_t n, F convert) {
   }
 }
 
-}  // namespace
+/// What stands before the numbers, compared with the file's size.
+struct Layout {
+  const NumberType* type = nullptr;
+  Shape shape;
+  std::size_t data = 0;  // where the numbers begin
+};
 
-Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
+/// `start`: the file's first bytes, kMaxNumbersOffset of them if it has so many.
+Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
   const auto fail = [&](std::size_t offset, const std::string& field, const std::string& why) {
     throw FormatError("[npy] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why);
   };
-  const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
-  if (bytes.size() < 12 || std::memcmp(bytes.data(), "\x93NUMPY", 6) != 0) fail(0, "magic", "not an npy file");
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(start[i]); };
+  if (start.size() < 12 || std::memcmp(start.data(), "\x93NUMPY", 6) != 0) fail(0, "magic", "not an npy file");
   const std::size_t version = byte(6);
   if (version < 1 || version > 3 || byte(7) != 0) fail(6, "version", "expected 1.0, 2.0 or 3.0");
   const std::size_t begin = version == 1 ? 10 : 12;
   const std::size_t length = byte(8) | byte(9) << 8 | (version == 1 ? 0 : byte(10) << 16 | byte(11) << 24);
-  if (length > bytes.size() - begin || length > 65536) {
-    fail(8, "header length", "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(bytes.size()));
+  if (length > start.size() - begin || length > kMaxHeaderBytes) {
+    fail(8, "header length", "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
   }
-  const Header h = DictionaryReader({reinterpret_cast<const char*>(bytes.data()) + begin, length}, path).read();
+  const Header h = DictionaryReader({reinterpret_cast<const char*>(start.data()) + begin, length}, begin, path).read();
 
-  const NumberType* type = nullptr;
+  Layout out;
   for (const NumberType& t : kTypes) {
-    if (h.descr == t.descr) type = &t;
+    if (h.descr == t.descr) out.type = &t;
   }
-  if (!type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4");
-  Shape shape;
+  if (!out.type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4");
   try {
-    shape = Shape(h.shape);
+    out.shape = Shape(h.shape);
   } catch (const ShapeError&) {
     fail(begin, "shape", "too many dimensions or elements");
   }
   int long_dimensions = 0;
   for (const std::int64_t d : h.shape) long_dimensions += d > 1;
   if (h.fortran_order && long_dimensions > 1) fail(begin, "fortran_order", "expected C order");
-  const std::size_t data = begin + length, have = bytes.size() - data;
-  const auto n = static_cast<std::uint64_t>(shape.numel());
-  if (n > have || n * type->bytes != have) {
-    fail(data, "data", "shape " + shape.str() + " of " + h.descr + " does not fill the " + std::to_string(have) + " bytes");
+  out.data = begin + length;
+  const std::uint64_t have = file_bytes - out.data, n = static_cast<std::uint64_t>(out.shape.numel());
+  if (n > have || n * out.type->bytes != have) {
+    fail(out.data, "data", "shape " + out.shape.str() + " of " + h.descr + " does not fill the " + std::to_string(have) + " bytes");
   }
-  const Tensor t = Tensor::empty(shape, type->dtype);
-  const std::byte* from = bytes.data() + data;
-  const std::string_view d = type->descr;
+  return out;
+}
+
+}  // namespace
+
+Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
+  const Layout layout = read_layout(bytes, bytes.size(), path);
+  const Tensor t = Tensor::empty(layout.shape, layout.type->dtype);
+  const std::byte* from = bytes.data() + layout.data;
+  const std::size_t n = static_cast<std::size_t>(layout.shape.numel()), have = bytes.size() - layout.data;
+  const std::string_view d = layout.type->descr;
   if (d == "<f2") copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
   else if (d == "<i4") copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
   else if (n == 0) return t;
@@ -166,7 +184,12 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   return t;
 }
 
-Tensor read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
+Tensor read_npy(const std::string& path) {
+  // A file that lies is refused before its bulk is read.
+  const FileStart start = read_file_start(path, kMaxNumbersOffset);
+  read_layout(start.bytes, start.file_bytes, path);
+  return parse_npy(read_file(path), path);
+}
 
 SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& path) {
   const data::ByteView view(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -182,7 +205,10 @@ SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& p
   return out;
 }
 
-SafetensorsFile read_npz(const std::string& path) { return parse_npz(read_file(path), path); }
+SafetensorsFile read_npz(const std::string& path) {
+  constexpr std::uint64_t kMaxZipBytes = std::uint64_t{1} << 32;
+  return parse_npz(read_file_with_magic(path, "PK", kMaxZipBytes), path);
+}
 
 SafetensorsFile read_tensors(const std::string& path) {
   if (path.ends_with(".npz")) return read_npz(path);

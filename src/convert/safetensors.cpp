@@ -4,178 +4,125 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <span>
 
 #include "convert/half.hpp"
+#include "convert/safetensors_header.hpp"
 #include "core/file.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
 
-using nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "tensor bytes are copied as they are");
 
 constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{100} << 20;
-constexpr std::size_t kMaxTensors = 1'000'000;
 
-struct Entry {
-  std::string name, dtype;
-  Shape shape;
-  std::uint64_t begin = 0, end = 0;
-};
+[[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
+  throw FormatError("[safetensors] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why);
+}
 
-class Reader {
- public:
-  Reader(const std::vector<std::byte>& bytes, const std::string& path) : bytes_(bytes), path_(path) {}
+/// Bytes a number; 0 for the dtypes that are not read.
+std::uint64_t item_bytes(const std::string& dtype) {
+  if (dtype == "F32") return 4;
+  if (dtype == "F64" || dtype == "I64") return 8;
+  if (dtype == "F16" || dtype == "BF16") return 2;
+  return 0;
+}
 
-  SafetensorsFile read() {
-    if (bytes_.size() < 8) fail(0, "header length", "the file has only " + std::to_string(bytes_.size()) + " bytes");
-    std::uint64_t header = 0;
-    std::memcpy(&header, bytes_.data(), 8);
-    if (header > bytes_.size() - 8 || header > kMaxHeaderBytes) {
-      fail(0, "header length", "it says " + std::to_string(header) + " bytes, the file has " + std::to_string(bytes_.size()));
-    }
-    data_ = 8 + static_cast<std::size_t>(header);
-    const json j = parse_header(static_cast<std::size_t>(header));
-    SafetensorsFile out;
-    std::vector<Entry> entries;
-    for (const auto& [name, value] : j.items()) {
-      if (name == "__metadata__") {
-        read_metadata(value, out);
-      } else {
-        entries.push_back(read_entry(name, value));
-      }
-    }
-    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-      return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
-    });
-    std::uint64_t expected = 0;
-    for (const Entry& e : entries) {
-      if (e.begin != expected) fail(8, "data_offsets", "tensor \"" + e.name + "\" overlaps another or leaves a gap");
-      expected = e.end;
-      out.tensors.push_back({e.name, load(e)});
-    }
-    if (expected != bytes_.size() - data_) {
-      fail(data_ + expected, "data", "the file continues after the last tensor, or ends before it");
-    }
-    return out;
+/// `start`: the file's first 8 bytes or more.
+std::uint64_t header_length(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
+  if (start.size() < 8) fail(path, 0, "header length", "the file has only " + std::to_string(file_bytes) + " bytes");
+  std::uint64_t length = 0;
+  std::memcpy(&length, start.data(), 8);
+  if (length > file_bytes - 8 || length > kMaxHeaderBytes) {
+    fail(path, 0, "header length", "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
   }
+  return length;
+}
 
- private:
-  [[noreturn]] void fail(std::uint64_t offset, const std::string& field, const std::string& why) const {
-    throw FormatError("[safetensors] " + path_ + ", byte " + std::to_string(offset) + ", " + field + ": " + why);
+void check_entry(const SafetensorsEntry& e, std::uint64_t data_bytes, const std::string& path) {
+  const std::string field = "tensor " + quoted_name(e.name);
+  if (e.begin > e.end || e.end > data_bytes) {
+    fail(path, 8, field, "data_offsets " + std::to_string(e.begin) + ".." + std::to_string(e.end) + " lie outside the file");
   }
-
-  json parse_header(std::size_t length) const {
-    const char* text = reinterpret_cast<const char*>(bytes_.data()) + 8;
-    if (length == 0 || text[0] != '{') fail(8, "header", "expected a JSON object");
-    std::set<std::string> names;
-    std::string duplicate;
-    const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-      if (depth > 4) throw FormatError("[safetensors] " + path_ + ", byte 8, header: JSON nested too deeply");
-      if (depth == 1 && event == json::parse_event_t::key) {
-        if (!names.insert(value.get<std::string>()).second) duplicate = value.get<std::string>();
-      }
-      return true;
-    };
-    json j;
-    try {
-      j = json::parse(text, text + length, watch);
-    } catch (const json::exception& e) {
-      fail(8, "header", "not valid JSON");
-    }
-    if (!duplicate.empty()) fail(8, "header", "the name \"" + duplicate + "\" appears twice");
-    if (!j.is_object()) fail(8, "header", "expected a JSON object");
-    if (j.size() > kMaxTensors) fail(8, "header", "more than a million tensors");
-    return j;
+  const std::uint64_t item = item_bytes(e.dtype), numel = static_cast<std::uint64_t>(e.shape.numel());
+  if (item != 0 && (numel > data_bytes || numel * item != e.end - e.begin)) {
+    fail(path, 8, field, "shape " + e.shape.str() + " of " + e.dtype + " does not fill its " + std::to_string(e.end - e.begin) + " bytes");
   }
+}
 
-  void read_metadata(const json& value, SafetensorsFile& out) const {
-    if (!value.is_object()) fail(8, "__metadata__", "expected an object of strings");
-    for (const auto& [k, v] : value.items()) {
-      if (!v.is_string()) fail(8, "__metadata__", "expected a string for \"" + k + "\"");
-      out.metadata.emplace(k, v.get<std::string>());
+/// The header, compared with the file's size; entries in the order of their bytes. `start`: up to its end or further.
+SafetensorsHeader read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
+  const std::uint64_t length = header_length(start, file_bytes, path), data = 8 + length, data_bytes = file_bytes - data;
+  if (start.size() < data) fail(path, 8, "header", "the file has changed while it was read");
+  const std::string_view text(reinterpret_cast<const char*>(start.data()) + 8, static_cast<std::size_t>(length));
+  if (!text.starts_with('{')) fail(path, 8, "header", "expected a JSON object");
+  SafetensorsHeader header = parse_safetensors_header(text, path);
+  for (const SafetensorsEntry& e : header.entries) check_entry(e, data_bytes, path);
+  std::sort(header.entries.begin(), header.entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
+  std::uint64_t expected = 0;
+  for (const SafetensorsEntry& e : header.entries) {
+    if (e.begin != expected) fail(path, 8, "data_offsets", "tensor " + quoted_name(e.name) + " overlaps another or leaves a gap");
+    expected = e.end;
+  }
+  if (expected != data_bytes) fail(path, data + expected, "data", "the file continues after the last tensor, or ends before it");
+  return header;
+}
+
+Tensor load(const SafetensorsEntry& e, const std::byte* from) {
+  const DType dtype = e.dtype == "F64" ? DType::kF64 : e.dtype == "I64" ? DType::kI64 : DType::kF32;
+  const Tensor t = Tensor::empty(e.shape, dtype);
+  const auto n = static_cast<std::size_t>(t.numel());
+  if (e.dtype == "F32") std::memcpy(t.data<float>(), from, n * 4);
+  else if (e.dtype == "F64") std::memcpy(t.data<double>(), from, n * 8);
+  else if (e.dtype == "I64") std::memcpy(t.data<std::int64_t>(), from, n * 8);
+  else {
+    for (std::size_t i = 0; i < n; ++i) {
+      std::uint16_t h = 0;
+      std::memcpy(&h, from + 2 * i, 2);
+      t.data<float>()[i] = e.dtype == "BF16" ? std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16) : from_half(h);
     }
   }
-
-  Entry read_entry(const std::string& name, const json& v) const {
-    const std::string field = "tensor \"" + name.substr(0, 200) + "\"";
-    const auto is_count = [](const json& x) { return x.is_number_unsigned() && x.get<std::uint64_t>() < (std::uint64_t{1} << 62); };
-    if (!v.is_object() || !v.contains("dtype") || !v["dtype"].is_string() || !v.contains("shape") ||
-        !v["shape"].is_array() || !v.contains("data_offsets") || !v["data_offsets"].is_array() ||
-        v["data_offsets"].size() != 2 || !is_count(v["data_offsets"][0]) || !is_count(v["data_offsets"][1])) {
-      fail(8, field, "expected dtype, shape and two data_offsets");
-    }
-    Entry e;
-    e.name = name;
-    e.dtype = v["dtype"].get<std::string>();
-    e.begin = v["data_offsets"][0].get<std::uint64_t>();
-    e.end = v["data_offsets"][1].get<std::uint64_t>();
-    if (e.begin > e.end || e.end > bytes_.size() - data_) {
-      fail(8, field, "data_offsets " + std::to_string(e.begin) + ".." + std::to_string(e.end) + " lie outside the file");
-    }
-    std::vector<std::int64_t> extents;
-    for (const json& d : v["shape"]) {
-      if (!is_count(d)) fail(8, field, "shape holds something that is no extent");
-      extents.push_back(static_cast<std::int64_t>(d.get<std::uint64_t>()));
-    }
-    try {
-      e.shape = Shape(extents);
-    } catch (const ShapeError&) {
-      fail(8, field, "the shape has too many dimensions or elements");
-    }
-    const std::uint64_t item = item_bytes(e.dtype);
-    if (item == 0) fail(8, field, "unknown dtype \"" + e.dtype.substr(0, 20) + "\"; known: F32, F64, I64, F16, BF16");
-    const auto numel = static_cast<std::uint64_t>(e.shape.numel());
-    if (numel > bytes_.size() || numel * item != e.end - e.begin) {
-      fail(8, field, "shape " + e.shape.str() + " of " + e.dtype + " does not fill its " + std::to_string(e.end - e.begin) + " bytes");
-    }
-    return e;
-  }
-
-  static std::uint64_t item_bytes(const std::string& dtype) {
-    if (dtype == "F32") return 4;
-    if (dtype == "F64" || dtype == "I64") return 8;
-    if (dtype == "F16" || dtype == "BF16") return 2;
-    return 0;
-  }
-
-  Tensor load(const Entry& e) const {
-    const std::byte* from = bytes_.data() + data_ + e.begin;
-    const DType dtype = e.dtype == "F64" ? DType::kF64 : e.dtype == "I64" ? DType::kI64 : DType::kF32;
-    const Tensor t = Tensor::empty(e.shape, dtype);
-    const auto n = static_cast<std::size_t>(t.numel());
-    if (e.dtype == "F32") std::memcpy(t.data<float>(), from, n * 4);
-    else if (e.dtype == "F64") std::memcpy(t.data<double>(), from, n * 8);
-    else if (e.dtype == "I64") std::memcpy(t.data<std::int64_t>(), from, n * 8);
-    else {
-      for (std::size_t i = 0; i < n; ++i) {
-        std::uint16_t h = 0;
-        std::memcpy(&h, from + 2 * i, 2);
-        t.data<float>()[i] = e.dtype == "BF16" ? std::bit_cast<float>(static_cast<std::uint32_t>(h) << 16) : from_half(h);
-      }
-    }
-    return t;
-  }
-
-  const std::vector<std::byte>& bytes_;
-  std::string path_;
-  std::size_t data_ = 0;
-};
+  return t;
+}
 
 }  // namespace
 
 Tensor SafetensorsFile::find(const std::string& name) const {
-  const auto it = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == name; });
-  return it == tensors.end() ? Tensor() : it->value;
+  for (const NamedTensor& t : tensors) {
+    if (t.name == name) return t.value;
+  }
+  for (const UnreadTensor& t : unread) {
+    if (t.name == name) {
+      fail(path, 8, "tensor " + quoted_name(name), "unknown dtype \"" + t.dtype.substr(0, 20) + "\"; known: F32, F64, I64, F16, BF16");
+    }
+  }
+  return {};
 }
 
-SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages) {
-  return Reader(bytes, path_for_messages).read();
+SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path) {
+  SafetensorsHeader header = read_layout(bytes, bytes.size(), path);
+  const std::byte* data = bytes.data() + 8 + header_length(bytes, bytes.size(), path);
+  SafetensorsFile out;
+  out.path = path;
+  out.metadata = std::move(header.metadata);
+  for (const SafetensorsEntry& e : header.entries) {
+    if (item_bytes(e.dtype) == 0) out.unread.push_back({e.name, e.dtype, e.shape});
+    else out.tensors.push_back({e.name, load(e, data + e.begin)});
+  }
+  return out;
 }
 
-SafetensorsFile read_safetensors(const std::string& path) { return parse_safetensors(read_file(path), path); }
+SafetensorsFile read_safetensors(const std::string& path) {
+  // A file that lies is refused before its bulk is read.
+  FileStart start = read_file_start(path, 8);
+  start = read_file_start(path, 8 + header_length(start.bytes, start.file_bytes, path));
+  read_layout(start.bytes, start.file_bytes, path);
+  return parse_safetensors(read_file(path), path);
+}
 
 void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <new>
 
 #include "tern/error.hpp"
 
@@ -25,30 +27,63 @@ struct Descriptor {
   }
 };
 
+class Input {
+ public:
+  explicit Input(const std::string& path) : path_(path), file_{::open(path.c_str(), O_RDONLY | O_CLOEXEC)} {
+    if (file_.fd < 0) fail("open", path);
+    struct stat info {};
+    if (::fstat(file_.fd, &info) != 0) fail("read", path);
+    if (S_ISDIR(info.st_mode)) throw IoError("[file] cannot read \"" + path + "\": it is a directory");
+    size_ = static_cast<std::uint64_t>(info.st_size);
+  }
+  std::uint64_t size() const { return size_; }
+
+  /// The first `count` bytes, or fewer if the file has shrunk since.
+  std::vector<std::byte> read(std::uint64_t count) const {
+    std::vector<std::byte> bytes;
+    try {
+      bytes.resize(static_cast<std::size_t>(count));
+    } catch (const std::bad_alloc&) {
+      throw IoError("[file] cannot read \"" + path_ + "\": not enough memory for its " + std::to_string(count) + " bytes");
+    }
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t n = ::read(file_.fd, bytes.data() + done, bytes.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail("read", path_);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    bytes.resize(done);
+    return bytes;
+  }
+
+ private:
+  const std::string& path_;
+  Descriptor file_;
+  std::uint64_t size_ = 0;
+};
+
 }  // namespace
 
 std::vector<std::byte> read_file(const std::string& path, std::uint64_t max_bytes) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) fail("open", path);
-  struct stat info {};
-  if (::fstat(file.fd, &info) != 0) fail("read", path);
-  if (S_ISDIR(info.st_mode)) throw IoError("[file] cannot read \"" + path + "\": it is a directory");
-  const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (size > max_bytes) {
-    throw FormatError("[file] \"" + path + "\" has " + std::to_string(size) + " bytes; expected at most " +
+  const Input file(path);
+  if (file.size() > max_bytes) {
+    throw FormatError("[file] \"" + path + "\" has " + std::to_string(file.size()) + " bytes; expected at most " +
                       std::to_string(max_bytes));
   }
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::read(file.fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("read", path);
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  bytes.resize(done);
-  return bytes;
+  return file.read(file.size());
+}
+
+FileStart read_file_start(const std::string& path, std::uint64_t count) {
+  const Input file(path);
+  return {file.read(std::min(count, file.size())), file.size()};
+}
+
+std::vector<std::byte> read_file_with_magic(const std::string& path, std::string_view magic, std::uint64_t max_bytes) {
+  std::vector<std::byte> start = read_file_start(path, 64).bytes;
+  const std::string_view text(reinterpret_cast<const char*>(start.data()), start.size());
+  return text.starts_with(magic) ? read_file(path, max_bytes) : start;
 }
 
 std::string read_text_file(const std::string& path, std::uint64_t max_bytes) {

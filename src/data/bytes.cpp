@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <new>
 
 namespace tern::data {
 namespace {
@@ -46,7 +47,12 @@ Bytes read_file(const std::string& path) {
     bad_format(kOp, path, 0, "size", "expected at most " + std::to_string(kMaxFileBytes) + " bytes; got " +
                                          std::to_string(size));
   }
-  Bytes bytes(static_cast<std::size_t>(size));
+  Bytes bytes;
+  try {
+    bytes.resize(static_cast<std::size_t>(size));
+  } catch (const std::bad_alloc&) {
+    bad_io(kOp, path, "not enough memory for its " + std::to_string(size) + " bytes");
+  }
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = ::read(file.get(), bytes.data() + done, bytes.size() - done);

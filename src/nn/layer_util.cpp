@@ -33,7 +33,14 @@ const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank) {
   return s;
 }
 
-LayerWeight::LayerWeight(const LayerPlace& place, const Shape& shape, Rng rng) : latent_(Tensor::empty(shape)) {
+Tensor new_tensor(const LayerPlace& place, const std::string& local_name, const Shape& shape, double value) {
+  place.announce(local_name, shape);
+  return Tensor::full(shape, value);
+}
+
+LayerWeight::LayerWeight(const LayerPlace& place, const Shape& shape, Rng rng) {
+  place.announce("weight", shape);
+  latent_ = Tensor::empty(shape);
   initialize(latent_, place.node.text("init", "he_fan_in"), rng);
   latent_.set_requires_grad(true);
   const std::string spec = place.node.text("weights", "none");

@@ -22,6 +22,9 @@ void expect_inputs(const LayerPlace& place, std::size_t count);
 /// Errors: ShapeError if input `i` does not have `rank` dimensions (without the batch).
 const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank);
 
+/// A parameter or buffer "<node>.<local_name>", announced and then filled with `value`.
+Tensor new_tensor(const LayerPlace& place, const std::string& local_name, const Shape& shape, double value);
+
 /// Latent weights with their quantizer, as convolution and dense layers hold them.
 class LayerWeight {
  public:

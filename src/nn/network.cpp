@@ -1,6 +1,7 @@
 // Network: builds the layers of a graph in order, and runs them in order. Results are dropped after their last reader.
 #include "tern/nn.hpp"
 
+#include <new>
 #include <unordered_map>
 
 #include "nn/layer_util.hpp"
@@ -38,6 +39,9 @@ std::uint64_t stream_of(const std::string& name) {
   return h | (std::uint64_t{1} << 63);
 }
 
+// What a node may emit for one image: some eighty times the largest that a known topology has at 224 x 224.
+constexpr std::int64_t kMaxNumbers = std::int64_t{1} << 28;
+
 }  // namespace
 
 struct Network::Impl {
@@ -55,7 +59,7 @@ struct Network::Impl {
   Value run(const Tensor& images);
 };
 
-Network::Network(Graph graph, std::uint64_t seed) : impl_(std::make_unique<Impl>()) {
+Network::Network(Graph graph, std::uint64_t seed, const ShapeCheck& check) : impl_(std::make_unique<Impl>()) {
   Impl& m = *impl_;
   m.graph = std::move(graph);
   m.rng = Rng(seed, 1);
@@ -77,8 +81,16 @@ Network::Network(Graph graph, std::uint64_t seed) : impl_(std::make_unique<Impl>
       m.last_reader[from.back()] = i;
     }
     m.inputs.push_back(std::move(from));
-    m.layers.push_back(make_layer({node, std::move(shapes), Rng(seed, stream_of(node.name))}));
+    try {
+      m.layers.push_back(make_layer({node, std::move(shapes), Rng(seed, stream_of(node.name)), check}));
+    } catch (const std::bad_alloc&) {
+      throw Error(at_node(node) + "not enough memory for its parameters");
+    }
     const Layer& layer = *m.layers.back();
+    if (layer.output_shape().numel() > kMaxNumbers) {
+      throw ShapeError(at_node(node) + "expected results of at most " + std::to_string(kMaxNumbers) + " numbers an image; got " +
+                       layer.output_shape().str());
+    }
     m.quantized = m.quantized || layer.weight_quantizer() || layer.act_quantizer();
   }
   m.last_reader.back() = nodes.size();

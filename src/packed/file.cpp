@@ -164,6 +164,11 @@ void write(const Model& model, const std::string& path) {
   write_file_atomically(path, std::span<const std::byte>(bytes));
 }
 
-Model read(const std::string& path) { return decode(read_file(path, kMaxFileBytes), path); }
+std::vector<std::byte> read_bytes(const std::string& path) {
+  const std::string_view magic(reinterpret_cast<const char*>(kMagic.data()), kMagic.size());
+  return read_file_with_magic(path, magic, kMaxFileBytes);
+}
+
+Model read(const std::string& path) { return decode(read_bytes(path), path); }
 
 }  // namespace tern::packed

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace tern::packed {
 
@@ -17,6 +19,9 @@ inline constexpr std::size_t kMaxSections = 1'000'000;
 inline constexpr std::size_t kMaxNameBytes = 1024;
 inline constexpr std::size_t kMaxMetaBytes = std::size_t{1} << 20;
 inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 32;
+
+/// The bytes of a model file; of any other file no more than decode() needs to refuse it. Errors: those of read_file().
+std::vector<std::byte> read_bytes(const std::string& path);
 
 enum class SectionKind : std::uint8_t { kGraph = 1, kMeta = 2, kBlob = 3 };
 

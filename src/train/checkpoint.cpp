@@ -56,6 +56,7 @@ Checkpoint load_checkpoint(const std::string& path) {
   if (text("tern") != "checkpoint 1") {
     throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + text("tern") + "\"");
   }
+  if (!file.unread.empty()) (void)file.find(file.unread.front().name);  // an error: tern writes no such dtype
   Checkpoint c;
   c.graph_text = text("graph");
   c.config_toml = text("config");
@@ -76,6 +77,36 @@ Checkpoint load_checkpoint(const std::string& path) {
     if (t.name.starts_with("optim.")) c.optimizer.push_back({t.name.substr(6), t.value});
   }
   return c;
+}
+
+ShapeCheck shapes_of(const std::vector<NamedTensor>& from, const std::string& path) {
+  std::map<std::string, Shape> shapes;
+  for (const NamedTensor& t : from) shapes.emplace(t.name, t.value.shape());
+  return [shapes = std::move(shapes), path](const std::string& name, const Shape& shape) {
+    const auto it = shapes.find(name);
+    if (it == shapes.end()) throw FormatError("[checkpoint] " + path + ": tensor \"" + name + "\" is missing");
+    if (!(it->second == shape)) {
+      throw FormatError("[checkpoint] " + path + ": tensor \"" + name + "\" has shape " + it->second.str() +
+                        "; its graph asks for " + shape.str());
+    }
+  };
+}
+
+Network network_of(const Checkpoint& c, std::uint64_t seed, const std::string& path) {
+  const auto bad_graph = [&](const Error& e) { return FormatError("[checkpoint] " + path + ", graph: " + e.what()); };
+  Graph graph;
+  try {
+    graph = Graph::parse(c.graph_text);
+  } catch (const Error& e) {
+    throw bad_graph(e);
+  }
+  try {
+    return Network(std::move(graph), seed, shapes_of(c.network, path));
+  } catch (const FormatError&) {
+    throw;  // names the file already
+  } catch (const Error& e) {
+    throw bad_graph(e);
+  }
 }
 
 void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& path) {

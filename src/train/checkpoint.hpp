@@ -38,6 +38,14 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Errors: IoError if missing; FormatError if damaged or not a checkpoint of tern.
 Checkpoint load_checkpoint(const std::string& path);
 
+/// For a network that will be restored from `from`: refuses a tensor that is missing there or has another shape.
+/// Errors: FormatError naming the tensor and both shapes.
+ShapeCheck shapes_of(const std::vector<NamedTensor>& from, const std::string& path);
+
+/// The network of the checkpoint's graph, built only as far as its shapes are those of the tensors; not restored yet.
+/// Errors: FormatError with path and what is wrong with the graph.
+Network network_of(const Checkpoint& checkpoint, std::uint64_t seed, const std::string& path);
+
 /// Copies values by name into `to`. Errors: FormatError naming what is missing, left over or of another shape.
 void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& path);
 

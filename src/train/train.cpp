@@ -156,7 +156,9 @@ class Trainer {
     loading.seed = static_cast<std::uint64_t>(config_.seed);
     loading.workers = static_cast<int>(config_.workers);
     const ImageShape shape = loading.augment.output_shape(data_.train.shape());
-    network_ = std::make_unique<Network>(build_graph(config_, data_, shape), static_cast<std::uint64_t>(config_.seed));
+    Graph graph = build_graph(config_, data_, shape);
+    const ShapeCheck check = stored_shapes(graph, resume);
+    network_ = std::make_unique<Network>(std::move(graph), static_cast<std::uint64_t>(config_.seed), check);
     loader_ = std::make_unique<BatchLoader>(data_.train, normalizer_of(network_->graph()), loading);
     OptimizerOptions options;
     options.momentum = config_.momentum;
@@ -287,13 +289,23 @@ class Trainer {
     return out;
   }
 
+  // The file that the network's values will come from, if any, is asked about their shapes before they take storage.
+  ShapeCheck stored_shapes(const Graph& graph, bool resume) const {
+    const std::string file = path("last.safetensors");
+    if (resume && fs::exists(file)) {
+      const Checkpoint c = load_checkpoint(file);
+      if (c.graph_text != graph.format()) {
+        throw FormatError("[train] " + file + ": its topology differs from the one of config.toml");
+      }
+      return shapes_of(c.network, file);
+    }
+    return config_.from.empty() ? ShapeCheck{} : import_shapes(read_tensors(source_file()), source_file());
+  }
+
   void load_checkpoint_into_run() {
     const std::string file = path("last.safetensors");
     make_averages();
     const Checkpoint c = load_checkpoint(file);
-    if (c.graph_text != network_->graph().format()) {
-      throw FormatError("[train] " + file + ": its topology differs from the one of config.toml");
-    }
     restore(c.network, network_->state(), file);
     restore(c.optimizer, optimizer_->state(), file);
     if (averages_) restore(c.averages, averages_->state(), file);
@@ -573,8 +585,10 @@ Dataset load_data(const TrainConfig& config) {
 
 TrainedRun load_weights(const TrainConfig& config, const std::string& file, ImportReport* report) {
   const Dataset data = load_data(config);
-  Network network(build_graph(config, data, data.test.shape()), static_cast<std::uint64_t>(config.seed));
-  ImportReport rows = import_weights(network, read_tensors(file), file);
+  const SafetensorsFile tensors = read_tensors(file);
+  Network network(build_graph(config, data, data.test.shape()), static_cast<std::uint64_t>(config.seed),
+                  import_shapes(tensors, file));
+  ImportReport rows = import_weights(network, tensors, file);
   if (report) *report = std::move(rows);
   network.set_training(false);
   return {config, std::move(network)};
@@ -591,7 +605,7 @@ TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
   if (!fs::exists(file, ec)) throw IoError("[load_run] there is no checkpoint \"" + file + "\"; train one with tern train");
   const Checkpoint c = load_checkpoint(file);
   TrainConfig config = TrainConfig::parse(c.config_toml, file + " (config)");
-  Network network(Graph::parse(c.graph_text), static_cast<std::uint64_t>(config.seed));
+  Network network = network_of(c, static_cast<std::uint64_t>(config.seed), file);
   restore(c.network, network.state(), file);
   if (!c.averages.empty()) {
     std::vector<NamedTensor> averaged;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "catch.hpp"
+#include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
@@ -197,4 +198,32 @@ TEST_CASE("import: nothing is copied if anything is wrong", "[convert]") {
   CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("mean the same tensor"));
   file.tensors = {{"nothing", Tensor::zeros(Shape{1})}};
   CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("none of its tensors"));
+}
+
+TEST_CASE("import: a tensor of a dtype that is not read matters only if the network has its name", "[convert]") {
+  Network net = Network(make_model("resnet20", {}), 1);
+  SafetensorsFile file;
+  file.path = "x.safetensors";
+  file.tensors.push_back({"conv1.weight", Tensor::zeros(net.state()[0].value.shape())});
+  file.unread.push_back({"mask", "BOOL", Shape{4}});
+  const ImportReport report = import_weights(net, file, "x");
+  CHECK(report.used == 1);
+  CHECK(report.unused == 1);
+  CHECK(report.rows.back().source == "mask");
+  CHECK(report.rows.back().note == "unused");
+  file.unread.push_back({"module.bn1.weight", "I32", Shape{16}});
+  CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("tensor \"module.bn1.weight\": unknown dtype \"I32\""));
+}
+
+TEST_CASE("import: a network is not built if the file has other shapes", "[convert]") {
+  SafetensorsFile file;
+  file.tensors.push_back({"net.conv1.weight", Tensor::zeros(Shape{16, 3, 3, 3})});
+  ModelOptions options;
+  CHECK_NOTHROW(Network(make_model("resnet20", options), 1, import_shapes(file, "x")));
+  options.width = 1'000'000;
+  const std::uint64_t before = testing::requested_bytes();
+  CHECK_THROWS_WITH(Network(make_model("resnet20", options), 1, import_shapes(file, "x.safetensors")),
+                    ContainsSubstring("x.safetensors: tensor \"net.conv1.weight\" has shape 16x3x3x3") &&
+                        ContainsSubstring("needs 1000000x3x3x3"));
+  CHECK(testing::requested_bytes() - before < (1 << 20));
 }

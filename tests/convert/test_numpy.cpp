@@ -1,8 +1,11 @@
 // npy and npz: round trips of hand-made files, and files that lie.
 #include <cstring>
+#include <filesystem>
 
 #include "archives.hpp"
 #include "catch.hpp"
+#include "core/file.hpp"
+#include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/numpy.hpp"
@@ -46,6 +49,8 @@ TEST_CASE("npy: files that lie", "[convert]") {
   fails(npy("{'descr': '<f4', 'evil': 1}", four), "unknown key");
   fails(npy("__import__('os')", four), "expected '{'");
   fails(npy("{'descr: 1}", four), "quoted word");
+  fails(npy("{evil}", four, 1), "byte 11, header: expected a quoted word");
+  fails(npy("{evil}", four, 2), "byte 13, header: expected a quoted word");
   Bytes long_header = npy(dictionary("<f4", "(1,)"), four, 2);
   const std::uint32_t lie = 0xfffffff0;
   std::memcpy(long_header.data() + 8, &lie, 4);
@@ -85,11 +90,11 @@ TEST_CASE("npz: one changed byte is found or changes no value", "[convert]") {
 TEST_CASE("npz: archives that lie", "[convert]") {
   const auto fails = [](const Bytes& bytes, const char* reason) {
     INFO(reason);
-    reset_peak_memory();
-    const std::int64_t before = memory_stats().live_bytes;
+    trim_memory_pool();
+    const std::uint64_t before = requested_bytes();
     CHECK_THROWS_AS(parse_npz(bytes, "lie"), FormatError);
     CHECK_THROWS_WITH(parse_npz(bytes, "lie"), ContainsSubstring(reason));
-    CHECK(memory_stats().peak_bytes - before < (1 << 20));
+    CHECK(requested_bytes() - before < (1 << 20));
   };
   const Bytes one = floats_npy({1});
   fails({}, "too short");
@@ -127,4 +132,23 @@ TEST_CASE("npz: archives that lie", "[convert]") {
   fails(zip({m}), "too short to hold");
   Bytes zeros(std::size_t{40} << 20);
   fails(zip({member("a.npy", zeros, true)}), "claims to unpack");
+}
+
+TEST_CASE("npy, npz: a file that lies is refused before its bulk is read", "[convert]") {
+  const TempDir dir;
+  const auto file = [&](const std::string& name, const Bytes& begin) {
+    const std::string path = dir / name;
+    write_file_atomically(path, begin);
+    std::filesystem::resize_file(path, std::uintmax_t{3} << 30);  // sparse
+    return path;
+  };
+  const auto fails = [](const std::string& path, const char* reason) {
+    INFO(reason);
+    const std::uint64_t before = requested_bytes();
+    CHECK_THROWS_WITH(read_tensors(path), ContainsSubstring(path) && ContainsSubstring(reason));
+    CHECK(requested_bytes() - before < (1 << 20));
+  };
+  fails(file("zeros.npy", {}), "not an npy file");
+  fails(file("short.npy", npy(dictionary("<f4", "(1,)"), raw<float>({1}))), "does not fill");
+  fails(file("zeros.npz", {}), "not a zip archive");
 }

@@ -1,13 +1,16 @@
 #include <cstring>
+#include <filesystem>
 
 #include "catch.hpp"
 #include "core/file.hpp"
+#include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/safetensors.hpp"
 
 using tern::Shape;
 using tern::Tensor;
+using tern::testing::requested_bytes;
 
 namespace {
 
@@ -60,8 +63,12 @@ TEST_CASE("safetensors: half precision is widened", "[convert]") {
 
 TEST_CASE("safetensors: files that lie", "[convert]") {
   const auto fails = [](const std::vector<std::byte>& bytes, const char* reason) {
+    INFO(reason);
+    tern::trim_memory_pool();
+    const std::uint64_t before = requested_bytes();
     CHECK_THROWS_AS(tern::parse_safetensors(bytes, "lie"), tern::FormatError);
     CHECK_THROWS_WITH(tern::parse_safetensors(bytes, "lie"), ContainsSubstring(reason));
+    CHECK(requested_bytes() - before < (1 << 20));
   };
   const auto tensor = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
     return R"({"t":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
@@ -69,13 +76,14 @@ TEST_CASE("safetensors: files that lie", "[convert]") {
   fails(file_of("{}", 0, std::uint64_t{1} << 60), "header length");
   fails(file_of("", 0), "header");
   fails(file_of("[]", 0), "JSON object");
-  fails(file_of("{oops", 0), "not valid JSON");
+  fails(file_of("{oops", 0), "byte 10, header: not valid JSON");
   fails(file_of(tensor("F32", "[1]", "[0,8]"), 8), "does not fill");
   fails(file_of(tensor("F32", "[1]", "[0,4]"), 8), "continues after");
   fails(file_of(tensor("F32", "[1]", "[4,8]"), 8), "gap");
   fails(file_of(tensor("F32", "[1]", "[8,4]"), 8), "outside");
   fails(file_of(tensor("F32", "[4]", "[0,16]"), 8), "outside");
-  fails(file_of(tensor("Q4", "[1]", "[0,4]"), 4), "unknown dtype");
+  fails(file_of(tensor("Q4", "[1]", "[0,8]"), 4), "outside");
+  fails(file_of(tensor("Q4", "[1]", "[0,4]"), 8), "continues after");
   fails(file_of(tensor("F32", "[-1]", "[0,4]"), 4), "extent");
   fails(file_of(tensor("F32", "[1152921504606846976]", "[0,4]"), 4), "does not fill");
   fails(file_of(tensor("F32", "[4294967296,4294967296,4294967296]", "[0,4]"), 4), "dimensions or elements");
@@ -83,6 +91,64 @@ TEST_CASE("safetensors: files that lie", "[convert]") {
   fails(file_of(R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "twice");
   fails(file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12), "overlaps");
   fails(file_of(R"({"t":{"dtype":"F32","shape":[1]}})", 4), "expected dtype");
-  fails(file_of(R"({"__metadata__":{"a":1}})", 0), "expected a string");
+  fails(file_of(R"({"__metadata__":{"a":1}})", 0), "expected a string for \"a\"");
+  fails(file_of(R"({"__metadata__":{"a":"1","a":"2"}})", 0), "\"a\" appears twice");
+  fails(file_of(R"({"__metadata__":"a"})", 0), "expected an object of strings");
+  fails(file_of(R"({"t":[]})", 0), "tensor \"t\": expected dtype");
+  fails(file_of(R"({"t":null})", 0), "tensor \"t\": expected dtype");
+  fails(file_of(R"({"t":{"dtype":["F32"]}})", 0), "expected dtype");
+  fails(file_of(R"({"t":{"dtype":"F32","dtype":"F64"}})", 0), "\"dtype\" appears twice");
+  fails(file_of(R"({"t":{"strides":[1]}})", 0), "unknown key \"strides\"");
+  fails(file_of(tensor("F32", "[[1]]", "[0,4]"), 4), "extent");
+  fails(file_of(tensor("F32", "[1]", "[0]"), 4), "two data_offsets");
+  fails(file_of(tensor("F32", "[1]", "[0,4,4]"), 4), "two data_offsets");
+  fails(file_of(tensor("F32", "[1]", "[0,4611686018427387904]"), 4), "two data_offsets");
+  fails(file_of(tensor("F32", "[1.0]", "[0,4]"), 4), "extent");
+  std::string zeros = "[0";
+  for (int i = 0; i < 12'000'000; ++i) zeros += ",0";
+  fails(file_of(tensor("F32", zeros + "]", "[0,0]"), 0), "dimensions or elements");
+  fails(file_of(R"({"t":)" + std::string(1'000'000, '[') + "}", 0), "tensor \"t\": expected dtype");
   CHECK_THROWS_AS(tern::read_safetensors("/nonexistent/x.safetensors"), tern::IoError);
+}
+
+TEST_CASE("safetensors: tensors and metadata are at most 100,000", "[convert]") {
+  const auto header = [](int tensors, int metadata) {
+    std::string out = R"({"__metadata__":{)";
+    for (int i = 0; i < metadata; ++i) out += (i ? ",\"" : "\"") + std::to_string(i) + R"(":"")";
+    out += "}";
+    for (int i = 0; i < tensors; ++i) out += ",\"" + std::to_string(i) + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+    return file_of(out + "}", 0);
+  };
+  CHECK(tern::parse_safetensors(header(99'000, 999), "most").tensors.size() == 99'000);
+  CHECK_THROWS_WITH(tern::parse_safetensors(header(99'000, 1000), "more"), ContainsSubstring("more than 100000 entries"));
+  CHECK_THROWS_WITH(tern::parse_safetensors(header(100'000, 0), "more"), ContainsSubstring("more than 100000 entries"));
+}
+
+TEST_CASE("safetensors: a dtype that is not read matters to who asks for it", "[convert]") {
+  const auto file = tern::parse_safetensors(
+      file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"mask":{"dtype":"BOOL","shape":[2,2],"data_offsets":[4,8]}})", 8),
+      "some.safetensors");
+  REQUIRE(file.tensors.size() == 1);
+  REQUIRE(file.unread.size() == 1);
+  CHECK(file.find("a").item() == 0);
+  CHECK(file.unread[0].name == "mask");
+  CHECK(file.unread[0].shape == Shape{2, 2});
+  CHECK_THROWS_AS(file.find("mask"), tern::FormatError);
+  CHECK_THROWS_WITH(file.find("mask"), ContainsSubstring("some.safetensors, byte 8, tensor \"mask\": unknown dtype \"BOOL\"; known: F32"));
+}
+
+TEST_CASE("safetensors: a file that lies is refused before its bulk is read", "[convert]") {
+  const TempDir dir;
+  const auto fails = [&](const std::vector<std::byte>& begin, const char* reason) {
+    INFO(reason);
+    const std::string path = dir / "x.safetensors";
+    tern::write_file_atomically(path, begin);
+    std::filesystem::resize_file(path, std::uintmax_t{3} << 30);  // sparse
+    const std::uint64_t before = requested_bytes();
+    CHECK_THROWS_WITH(tern::read_safetensors(path), ContainsSubstring(path) && ContainsSubstring(reason));
+    CHECK(requested_bytes() - before < (1 << 20));
+  };
+  fails({}, "byte 8, header: expected a JSON object");
+  fails(file_of("{}", 0), "the file continues after the last tensor");
+  fails(file_of("{}", 0, std::uint64_t{1} << 31), "header length");
 }

@@ -12,10 +12,10 @@ int main(int argc, char** argv) {
   };
   Bytes tensors;
   const std::string head =
-      R"({"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"i":{"dtype":"I64","shape":[1],"data_offsets":[8,16]},"h":{"dtype":"F16","shape":[],"data_offsets":[16,18]}})";
+      R"({"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"i":{"dtype":"I64","shape":[1],"data_offsets":[8,16]},"h":{"dtype":"F16","shape":[],"data_offsets":[16,18]},"m":{"dtype":"BOOL","shape":[2],"data_offsets":[18,20]}})";
   append_number(tensors, std::uint64_t{head.size()});
   append(tensors, head);
-  tensors.resize(tensors.size() + 18);
+  tensors.resize(tensors.size() + 20);
   write("seed.safetensors", 0, tensors);
   write("seed.npy", 1, npy(dictionary("<f4", "(2, 3)"), raw<float>({1, 2, 3, 4, 5, 6})));
   write("seed2.npy", 1, npy(dictionary("<i4", "(2,)", "True"), raw<std::int32_t>({7, -8}), 2));

@@ -1,6 +1,8 @@
 #include <cmath>
+#include <map>
 
 #include "catch.hpp"
+#include "requested_bytes.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
 #include "tern/nn.hpp"
@@ -217,4 +219,33 @@ TEST_CASE("initialize: spread of each rule", "[nn]") {
   }
   Rng rng(1);
   CHECK_THROWS_WITH(tern::initialize(Tensor::empty(shape), "magic", rng), ContainsSubstring("he_fan_in"));
+}
+
+TEST_CASE("network: each tensor's name and shape is announced before it is made", "[nn]") {
+  const Graph graph = Graph::parse(
+      "tern-graph 1\n"
+      "image = input() shape=2x6x6\n"
+      "p = given() shape=1x2\n"
+      "c1 = conv2d(image) out=4 kernel=3 pad=1 bias=1\n"
+      "b1 = batch_norm(c1)\n"
+      "a1 = act(b1) kind=prelu\n"
+      "m = mix(p, b1, a1) row=0 columns=0,1 normed=1\n"
+      "f = flatten(m)\n"
+      "fc = linear(f) out=3\n");
+  std::map<std::string, std::string> announced, made;
+  const Network net(graph, 1, [&](const std::string& name, const Shape& shape) { CHECK(announced.emplace(name, shape.str()).second); });
+  for (const tern::NamedTensor& t : net.state()) made.emplace(t.name, t.value.shape().str());
+  CHECK(made.size() == 11);
+  CHECK(announced == made);
+  CHECK_THROWS_WITH(Network(graph, 1, [](const std::string& name, const Shape&) { if (name == "a1.slope") throw tern::ValueError("no slope"); }),
+                    "no slope");
+}
+
+TEST_CASE("network: a graph that asks for too much is refused by node", "[nn]") {
+  const auto build = [](const std::string& line) { return Network(Graph::parse("tern-graph 1\nimage = input() shape=2x6x6\n" + line), 1); };
+  const std::uint64_t before = tern::testing::requested_bytes();
+  CHECK_THROWS_WITH(build("p = given() shape=1048577x1\n"), ContainsSubstring("node \"p\": expected at most 1048576 numbers; got 1048577x1"));
+  CHECK_THROWS_WITH(build("q = pad_channels(image) front=100000000 back=0\n"),
+                    ContainsSubstring("node \"q\": expected results of at most 268435456 numbers an image; got 100000002x6x6"));
+  CHECK(tern::testing::requested_bytes() - before < (1 << 20));
 }

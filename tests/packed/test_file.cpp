@@ -3,10 +3,13 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "core/file.hpp"
 #include "forge.hpp"
 #include "packed/crc32.hpp"
 #include "packed/encoding.hpp"
+#include "requested_bytes.hpp"
 #include "support.hpp"
+#include "temp_dir.hpp"
 #include "tern/error.hpp"
 
 using namespace tern;
@@ -45,6 +48,16 @@ bool equal(const packed::Model& a, const packed::Model& b) {
 TEST_CASE("crc32: check value") {
   const std::string digits = "123456789";
   CHECK(packed::crc32(std::as_bytes(std::span(digits.data(), digits.size()))) == 0xCBF43926u);
+}
+
+TEST_CASE("packed file: another kind of file is refused before its bulk is read") {
+  const TempDir dir;
+  const std::string path = dir / "x.tern";
+  write_file_atomically(path, std::string_view("some other file"));
+  std::filesystem::resize_file(path, std::uintmax_t{3} << 30);  // sparse
+  const std::uint64_t before = testing::requested_bytes();
+  CHECK_THROWS_WITH(packed::read(path), ContainsSubstring(path) && ContainsSubstring("not a packed model file"));
+  CHECK(testing::requested_bytes() - before < (1 << 20));
 }
 
 TEST_CASE("packed file: a model survives the way to bytes and back, and the bytes are the same each time") {

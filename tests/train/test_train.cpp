@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
+#include <tuple>
 
 #include "catch.hpp"
 #include "core/file.hpp"
+#include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
@@ -243,4 +245,71 @@ TEST_CASE("train: failures leave the run as it was", "[train]") {
   tern::write_safetensors(dir / "plain.safetensors", {{"w", tern::Tensor::scalar(1)}});
   CHECK_THROWS_WITH(tern::load_run(dir / "plain.safetensors"), ContainsSubstring("not a checkpoint"));
   CHECK_THROWS_AS(tern::train(tiny(), "/proc/none/run", false), tern::IoError);
+}
+
+TEST_CASE("train: a network is not built before the shapes in its checkpoint agree", "[train]") {
+  TrainConfig c = tiny();
+  c.weights = c.acts = "none";
+  c.epochs = 1;
+  const TempDir dir;
+  const std::string run = dir / "run", last = run + "/last.safetensors";
+  tern::train(c, run, false);
+  const tern::SafetensorsFile good = tern::read_safetensors(last);
+  // What a run takes without any lie; the lies below ask for a hundred times as much.
+  const auto most = [](const auto& f) {
+    tern::trim_memory_pool();
+    const std::uint64_t before = tern::testing::requested_bytes();
+    f();
+    return tern::testing::requested_bytes() - before;
+  };
+  const std::uint64_t usual = most([&] { tern::load_run(run); });
+
+  const auto with_graph = [&](const std::string& from, const std::string& to) {
+    std::map<std::string, std::string> metadata = good.metadata;
+    std::string& graph = metadata.at("graph");
+    REQUIRE(graph.find(from) != std::string::npos);
+    graph.replace(graph.find(from), from.size(), to);
+    tern::write_safetensors(dir / "lie.safetensors", good.tensors, metadata);
+  };
+  for (const auto& [from, to, shape] : {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"out=4 ", "out=1000000000 ", "1000000000x1x3x3"},
+                                        {"kernel=3", "kernel=30000", "4x1x30000x30000"}}) {
+    INFO(to);
+    with_graph(from, to);
+    CHECK(most([&] {
+      CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"),
+                        ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" has shape 4x1x3x3; its graph asks for " + std::string(shape)));
+    }) < usual + (1 << 20));
+  }
+  for (const auto& [from, to, why] : {std::tuple{"shape=1x28x28", "shape=1x2800000x2800000", "node \"image\": expected results of at most"},
+                                      {"pad=1", "pad=1000000", "node \"conv1\": expected results of at most"},
+                                      {"kernel=3", "kernel=0", "node \"conv1\": expected out, kernel >= 1"},
+                                      {"conv1 = ", "conv1 = = ", "line "}}) {
+    INFO(to);
+    with_graph(from, to);
+    CHECK_THROWS_AS(tern::load_run(dir / "lie.safetensors"), tern::FormatError);
+    CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"), ContainsSubstring("lie.safetensors, graph: ") && ContainsSubstring(why));
+  }
+  std::vector<tern::NamedTensor> fewer = good.tensors;
+  std::erase_if(fewer, [](const tern::NamedTensor& t) { return t.name == "net.conv1.weight"; });
+  tern::write_safetensors(dir / "lie.safetensors", fewer, good.metadata);
+  CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"), ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" is missing"));
+
+  std::string bytes = tern::read_text_file(last);
+  bytes.replace(bytes.find("F32"), 3, "I32");
+  tern::write_file_atomically(dir / "lie.safetensors", bytes);
+  CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"), ContainsSubstring("lie.safetensors") && ContainsSubstring("unknown dtype \"I32\""));
+
+  // A configuration that lies, for a warm start and for a run that is to continue. Images are most of the memory.
+  const std::uint64_t images = most([&] { tern::load_data(c); });
+  c.width = 1000;
+  c.from = last;
+  CHECK(most([&] {
+    CHECK_THROWS_WITH(tern::train(c, dir / "warm", false),
+                      ContainsSubstring(last + ": tensor \"net.conv1.weight\" has shape 4x1x3x3") && ContainsSubstring("needs 1000x1x3x3"));
+  }) < 4 * (images + usual) + (8 << 20));
+  c.from = "";
+  tern::write_file_atomically(run + "/config.toml", c.toml());
+  CHECK(most([&] {
+    CHECK_THROWS_WITH(tern::train(c, run, true), ContainsSubstring(last + ": its topology differs"));
+  }) < 4 * (images + usual) + (8 << 20));
 }

@@ -14,7 +14,7 @@ class ActLayer final : public Layer {
     else if (kind_ == "hardtanh") function_ = hardtanh;
     else if (kind_ == "tanh") function_ = tern::tanh;
     else if (kind_ == "sigmoid") function_ = sigmoid;
-    else if (kind_ == "prelu") slope_ = Tensor::full(Shape{shape_[0]}, 0.25).set_requires_grad(true);
+    else if (kind_ == "prelu") slope_ = new_tensor(place, "slope", Shape{shape_[0]}, 0.25).set_requires_grad(true);
     else if (kind_ != "none") throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
                           "\"; known: relu, prelu, hardtanh, tanh, sigmoid, none");
   }

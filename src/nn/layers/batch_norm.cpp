@@ -18,10 +18,10 @@ class BatchNormLayer final : public Layer {
     }
     const Shape channels{shape_[0]};
     if (node.flag("affine", true)) {
-      gamma_ = Tensor::full(channels, 1.0).set_requires_grad(true);
-      beta_ = Tensor::zeros(channels).set_requires_grad(true);
+      gamma_ = new_tensor(place, "gamma", channels, 1).set_requires_grad(true);
+      beta_ = new_tensor(place, "beta", channels, 0).set_requires_grad(true);
     }
-    state_ = {Tensor::zeros(channels), Tensor::full(channels, 1.0)};
+    state_ = {new_tensor(place, "running_mean", channels, 0), new_tensor(place, "running_var", channels, 1)};
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {

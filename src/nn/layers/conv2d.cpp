@@ -40,7 +40,7 @@ class Conv2dLayer final : public Layer {
     const Shape& w = weight_.latent().shape();
     output_ = {w[0], conv_out_extent(in[1], w[2], options_.stride_h, options_.pad_h, options_.dilation_h),
                conv_out_extent(in[2], w[3], options_.stride_w, options_.pad_w, options_.dilation_w)};
-    if (node.flag("bias", false)) bias_ = Tensor::zeros(Shape{w[0]}).set_requires_grad(true);
+    if (node.flag("bias", false)) bias_ = new_tensor(place, "bias", Shape{w[0]}, 0).set_requires_grad(true);
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {

@@ -16,7 +16,9 @@ class LinearLayer final : public Layer {
   explicit LinearLayer(const LayerPlace& place) : weight_(place, weight_shape(place), place.rng) {
     allow_keys(place.node, {"out", "bias", "weights", "init"});
     expect_inputs(place, 1);
-    if (place.node.flag("bias", true)) bias_ = Tensor::zeros(Shape{weight_.latent().size(0)}).set_requires_grad(true);
+    if (place.node.flag("bias", true)) {
+      bias_ = new_tensor(place, "bias", Shape{weight_.latent().size(0)}, 0).set_requires_grad(true);
+    }
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {

@@ -14,10 +14,13 @@ namespace {
 
 class GivenLayer final : public Layer {
  public:
-  explicit GivenLayer(const LayerPlace& place)
-      : shape_(Shape::parse(place.node.text("shape"))), value_(Tensor::zeros(shape_)) {
+  explicit GivenLayer(const LayerPlace& place) : shape_(Shape::parse(place.node.text("shape"))) {
     allow_keys(place.node, {"shape"});
     expect_inputs(place, 0);
+    if (shape_.numel() > kMostNumbers) {
+      throw ShapeError(at_node(place.node) + "expected at most " + std::to_string(kMostNumbers) + " numbers; got " + shape_.str());
+    }
+    value_ = Tensor::zeros(shape_);
   }
   Value forward(const std::vector<Value>&, const ForwardContext&) override { return {value_}; }
   Shape output_shape() const override { return shape_; }
@@ -29,6 +32,7 @@ class GivenLayer final : public Layer {
   }
 
  private:
+  static constexpr std::int64_t kMostNumbers = 1 << 20;
   Shape shape_;
   Tensor value_;
 };
@@ -54,7 +58,9 @@ class MixLayer final : public Layer {
       const auto at = std::find(columns_.begin(), columns_.end(), static_cast<std::int64_t>(c));
       if (at == columns_.end()) throw ValueError(at_node(node) + "expected normed to be among the columns");
       const Shape channels{expect_rank(place, 1, 3)[0]};
-      states_[static_cast<std::size_t>(at - columns_.begin())] = {Tensor::zeros(channels), Tensor::full(channels, 1.0)};
+      const std::string name = state_name(static_cast<std::int64_t>(c));
+      states_[static_cast<std::size_t>(at - columns_.begin())] = {new_tensor(place, name + "running_mean", channels, 0),
+                                                                  new_tensor(place, name + "running_var", channels, 1)};
     }
     shape_ = place.inputs[1];
     for (std::size_t i = 2; i < place.inputs.size(); ++i) {
@@ -97,9 +103,9 @@ class MixLayer final : public Layer {
     std::vector<NamedTensor> out;
     for (std::size_t i = 0; i < states_.size(); ++i) {
       if (!states_[i].running_mean.defined()) continue;
-      const std::string name = "norm" + std::to_string(columns_[i]);
-      out.push_back({name + ".running_mean", states_[i].running_mean});
-      out.push_back({name + ".running_var", states_[i].running_var});
+      const std::string name = state_name(columns_[i]);
+      out.push_back({name + "running_mean", states_[i].running_mean});
+      out.push_back({name + "running_var", states_[i].running_var});
     }
     return out;
   }
@@ -110,6 +116,8 @@ class MixLayer final : public Layer {
     std::vector<Tensor> values, weights;
     Tensor joined() const { return reshape(concat(weights, 1), Shape{static_cast<std::int64_t>(weights.size())}); }
   };
+  static std::string state_name(std::int64_t column) { return "norm" + std::to_string(column) + "."; }
+
   std::int64_t row_;
   std::vector<std::int64_t> columns_;
   std::vector<BatchNormState> states_;  // one an input; undefined tensors: no batch norm
