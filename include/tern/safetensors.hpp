@@ -13,11 +13,12 @@ namespace tern {
 struct SafetensorsFile {
   std::vector<NamedTensor> tensors;             ///< in the order of their bytes
   std::map<std::string, std::string> metadata;  ///< the "__metadata__" entry
+  std::map<std::string, std::string> dtypes{};  ///< of the tensors, as the file names them: "BF16"
   /// An undefined tensor if there is none of that name.
   Tensor find(const std::string& name) const;
 };
 
-/// Reads F32, F64, I64 as they are and F16, BF16 as float32.
+/// Reads F32, F64, I64 as they are, F16 and BF16 as float32, BOOL and other integers (of U64 the low 63 bits) as int64.
 /// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length beyond
 /// the file, JSON that is not of the form, duplicate names, unknown dtypes, shapes whose byte count differs from the
 /// offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length that was not checked.

@@ -106,7 +106,8 @@ struct NumberType {
   DType dtype;
 };
 constexpr NumberType kTypes[] = {{"<f4", 4, DType::kF32}, {"<f8", 8, DType::kF64}, {"<i8", 8, DType::kI64},
-                                 {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}};
+                                 {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}, {"|i1", 1, DType::kI64},
+                                 {"|u1", 1, DType::kI64}, {"|b1", 1, DType::kI64}};
 
 /// to[i] = convert(element i), elements of type From without alignment.
 template <class From, class To, class F>
@@ -139,7 +140,7 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   for (const NumberType& t : kTypes) {
     if (h.descr == t.descr) type = &t;
   }
-  if (!type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4");
+  if (!type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
   Shape shape;
   try {
     shape = Shape(h.shape);
@@ -159,6 +160,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   const std::string_view d = type->descr;
   if (d == "<f2") copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
   else if (d == "<i4") copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
+  else if (d == "|i1") copy_as<std::int8_t>(from, t.data<std::int64_t>(), n, [](std::int8_t v) { return std::int64_t{v}; });
+  else if (type->bytes == 1) copy_as<std::uint8_t>(from, t.data<std::int64_t>(), n, [](std::uint8_t v) { return std::int64_t{v}; });
   else if (n == 0) return t;
   else if (d == "<f4") std::memcpy(t.data<float>(), from, have);
   else if (d == "<f8") std::memcpy(t.data<double>(), from, have);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
 #include "convert/half.hpp"
 #include "core/file.hpp"
@@ -55,6 +56,7 @@ class Reader {
       if (e.begin != expected) fail(8, "data_offsets", "tensor \"" + e.name + "\" overlaps another or leaves a gap");
       expected = e.end;
       out.tensors.push_back({e.name, load(e)});
+      out.dtypes[e.name] = e.dtype;
     }
     if (expected != bytes_.size() - data_) {
       fail(data_ + expected, "data", "the file continues after the last tensor, or ends before it");
@@ -126,7 +128,7 @@ class Reader {
       fail(8, field, "the shape has too many dimensions or elements");
     }
     const std::uint64_t item = item_bytes(e.dtype);
-    if (item == 0) fail(8, field, "unknown dtype \"" + e.dtype.substr(0, 20) + "\"; known: F32, F64, I64, F16, BF16");
+    if (item == 0) fail(8, field, "unknown dtype \"" + e.dtype.substr(0, 20) + "\"; known: F16, BF16, F32, F64, BOOL, I8 to I64, U8 to U64");
     const auto numel = static_cast<std::uint64_t>(e.shape.numel());
     if (numel > bytes_.size() || numel * item != e.end - e.begin) {
       fail(8, field, "shape " + e.shape.str() + " of " + e.dtype + " does not fill its " + std::to_string(e.end - e.begin) + " bytes");
@@ -135,20 +137,32 @@ class Reader {
   }
 
   static std::uint64_t item_bytes(const std::string& dtype) {
-    if (dtype == "F32") return 4;
-    if (dtype == "F64" || dtype == "I64") return 8;
-    if (dtype == "F16" || dtype == "BF16") return 2;
+    if (dtype == "F64" || dtype == "I64" || dtype == "U64") return 8;
+    if (dtype == "F32" || dtype == "I32" || dtype == "U32") return 4;
+    if (dtype == "F16" || dtype == "BF16" || dtype == "I16" || dtype == "U16") return 2;
+    if (dtype == "BOOL" || dtype == "I8" || dtype == "U8") return 1;
     return 0;
+  }
+
+  static void widen(const std::string& dtype, const std::byte* from, std::span<std::int64_t> to) {
+    const auto bytes = static_cast<std::size_t>(item_bytes(dtype));
+    const int unused = 64 - 8 * static_cast<int>(bytes);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      std::uint64_t v = 0;
+      std::memcpy(&v, from + i * bytes, bytes);
+      to[i] = dtype[0] == 'I' ? static_cast<std::int64_t>(v << unused) >> unused : static_cast<std::int64_t>(v << 1 >> 1);
+    }
   }
 
   Tensor load(const Entry& e) const {
     const std::byte* from = bytes_.data() + data_ + e.begin;
-    const DType dtype = e.dtype == "F64" ? DType::kF64 : e.dtype == "I64" ? DType::kI64 : DType::kF32;
+    const bool integers = !e.dtype.ends_with("F16") && e.dtype[0] != 'F';
+    const DType dtype = e.dtype == "F64" ? DType::kF64 : integers ? DType::kI64 : DType::kF32;
     const Tensor t = Tensor::empty(e.shape, dtype);
     const auto n = static_cast<std::size_t>(t.numel());
     if (e.dtype == "F32") std::memcpy(t.data<float>(), from, n * 4);
     else if (e.dtype == "F64") std::memcpy(t.data<double>(), from, n * 8);
-    else if (e.dtype == "I64") std::memcpy(t.data<std::int64_t>(), from, n * 8);
+    else if (integers) widen(e.dtype, from, t.span<std::int64_t>());
     else {
       for (std::size_t i = 0; i < n; ++i) {
         std::uint16_t h = 0;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "catch.hpp"
@@ -56,6 +57,25 @@ TEST_CASE("safetensors: half precision is widened", "[convert]") {
   CHECK(h[2] == 0x1p-24);
   CHECK(std::isinf(h[3]));
   CHECK(file.find("b").item() == 1.0);
+}
+
+TEST_CASE("safetensors: integers of every width and booleans are read as int64", "[convert]") {
+  struct Row {
+    const char* dtype;
+    std::size_t bytes;
+    double value;  // of bytes that are all 0xfe
+  };
+  for (const Row& r : {Row{"BOOL", 1, 254}, Row{"U8", 1, 254}, Row{"I8", 1, -2}, Row{"U16", 2, 65278}, Row{"I16", 2, -258},
+                       Row{"U32", 4, 4278124286.0}, Row{"I32", 4, -16843010}}) {
+    INFO(r.dtype);
+    const std::string end = std::to_string(3 * r.bytes);
+    auto bytes = file_of(R"({"t":{"dtype":")" + std::string(r.dtype) + R"(","shape":[3],"data_offsets":[0,)" + end + "]}}", 3 * r.bytes);
+    std::fill(bytes.end() - static_cast<std::ptrdiff_t>(2 * r.bytes), bytes.end(), std::byte{0xfe});
+    const tern::SafetensorsFile f = tern::parse_safetensors(bytes, "integers");
+    CHECK(f.tensors[0].value.dtype() == tern::DType::kI64);
+    CHECK(f.tensors[0].value.to_vector() == std::vector<double>{0, r.value, r.value});
+    CHECK(f.dtypes.at("t") == r.dtype);
+  }
 }
 
 TEST_CASE("safetensors: files that lie", "[convert]") {
