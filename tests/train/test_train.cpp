@@ -244,3 +244,38 @@ TEST_CASE("train: failures leave the run as it was", "[train]") {
   CHECK_THROWS_WITH(tern::load_run(dir / "plain.safetensors"), ContainsSubstring("not a checkpoint"));
   CHECK_THROWS_AS(tern::train(tiny(), "/proc/none/run", false), tern::IoError);
 }
+
+TEST_CASE("train: a checkpoint whose position lies outside the run is refused", "[train]") {
+  TrainConfig c = tiny();
+  const TempDir dir;
+  std::int64_t steps = 0;
+  tern::TrainCallbacks callbacks;
+  callbacks.stop = [&] { return ++steps == 3; };
+  tern::train(c, dir / "run", false, callbacks);
+  const auto file = tern::read_safetensors(dir / "run/last.safetensors");
+  const auto with = [&](const char* field, const nlohmann::json& value) {
+    auto metadata = file.metadata;
+    nlohmann::json state = nlohmann::json::parse(metadata.at("state"));
+    REQUIRE(state.contains(field));
+    state[field] = value;
+    metadata["state"] = state.dump();
+    tern::write_safetensors(dir / "run/last.safetensors", file.tensors, metadata);
+  };
+  const auto refused = [&](const char* field, const nlohmann::json& value) {
+    INFO(field << " " << value);
+    with(field, value);
+    CHECK_THROWS_AS(tern::train(c, dir / "run", true), tern::FormatError);
+    CHECK_THROWS_WITH(tern::train(c, dir / "run", true), ContainsSubstring("expected a position within 2 epochs of 10 steps"));
+  };
+  refused("step", 1000000000000);
+  refused("step", 10);
+  refused("step", -1);
+  refused("step", 0);  // but images seen
+  refused("epoch", 2);
+  refused("epoch", -1);
+  refused("seen", 1000000000000);
+  refused("correct", 97);
+  refused("metrics_bytes", 1000000);
+  with("step", 3);
+  CHECK(tern::train(c, dir / "run", true).finished);
+}
