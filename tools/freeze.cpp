@@ -53,10 +53,10 @@ void add_freeze(App& app) {
     if (o->resume && config.policy == "none") {
       throw ValidationError("--resume", "\"" + o->run + "\" was begun without a freezing policy; continue it with tern train");
     }
-    if (config.policy == "none") throw ValidationError("--policy", "name a freezing policy (tern list policies)");
     if (config.from.empty() && !o->resume) {
       throw ValidationError("--from", "name the pretrained run or file, or a configuration that does");
     }
+    if (config.policy == "none") throw ValidationError("--policy", "name a freezing policy (tern list policies)");
     if (config.validation == 0 && !o->resume && !o->overrides.contains("validation")) config.validation = kValidation;
     if (!o->plan) return run_training(config, *o, "freeze");
     const FreezeSchedule schedule = FreezeSchedule::parse(config.phases);
