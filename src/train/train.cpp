@@ -111,6 +111,10 @@ class Trainer {
     TrainResult result;
     started_ = Clock::now();
     steps_at_start_ = position_.epoch * loader_->batches_per_epoch() + position_.step;
+    if (position_.epoch == epochs()) {  // it was finished already
+      result.last.epoch = epochs() - 1;
+      if (freezing_) result.last.freeze = freezing_->describe(result.last.epoch);
+    }
     while (position_.epoch < epochs()) {
       if (!run_epoch(result.last)) return result;
       if (stopping_ && position_.epoch < epochs()) return result;

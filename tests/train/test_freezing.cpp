@@ -108,6 +108,9 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
   for (const tern::EpochResult& r : epochs) highest = std::max(highest, r.validation.accuracy());
   const tern::Images held_out = tern::split_train_validation(tern::load_data(c).train, 0.2, static_cast<std::uint64_t>(c.seed)).validation;
   CHECK(tern::evaluate(best.network, held_out, c.eval_batch).accuracy() == highest);
+  const auto again = tern::train(c, dir / "run", true);  // there is nothing left to do but to look
+  CHECK(again.finished);
+  CHECK((again.last.freeze && again.last.freeze->certified));
   // Packed it needs no scale.
   const tern::packed::Model packed = tern::pack(trained.network);
   for (const auto& [name, blob] : packed.blobs) CHECK_FALSE(name.ends_with(".scale_pos"));
