@@ -209,7 +209,7 @@ class Freezer {
     std::size_t node = 0;
     std::string name;
     Tensor latent, mask;
-    Tensor codes;  ///< with which they were frozen, [numel]; undefined before
+    Tensor codes{};  ///< with which they were frozen, [numel]; undefined before
   };
   WeightCodes codes_of(const Part& part, const Tensor& weights) const;
   /// The level of every weight. Errors: see check_levels().

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <numeric>
 #include <set>
 
 #include "core/file.hpp"
@@ -30,38 +30,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Names of the weight parameters of layers with a weight quantizer.
-std::set<std::string> quantized_weights(const Network& network) {
-  std::set<std::string> out;
-  const auto& nodes = network.graph().nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (network.layer(i).weight_quantizer()) out.insert(nodes[i].name + ".weight");
-  }
-  return out;
-}
-
-std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config) {
-  ParamGroup decayed, plain, quantizers, freezing;
-  decayed.name = "weights";
-  decayed.weight_decay = config.weight_decay;
-  plain.name = "small";
-  quantizers.name = "quantizers";
-  quantizers.lr_scale = config.quantizer_lr;
-  freezing.name = "freezing weights";
-  freezing.weight_decay = config.weight_decay;
-  freezing.lr_scale = config.weight_lr;
-  const std::set<std::string> freezes = config.policy == "none" ? std::set<std::string>{} : quantized_weights(network);
-  for (const Parameter& p : network.parameters()) {
-    const bool decays = p.kind == ParamKind::kWeight || config.decay_small;
-    (freezes.count(p.name)                ? freezing
-     : p.kind == ParamKind::kQuantizer ? quantizers
-     : decays                          ? decayed
-                                       : plain)
-        .params.push_back({p.name, p.value});
-  }
-  return {decayed, plain, quantizers, freezing};
-}
 
 class Trainer {
  public:
@@ -208,7 +176,7 @@ class Trainer {
 
   static std::vector<std::int64_t> first_indices(std::int64_t n) {
     std::vector<std::int64_t> out(static_cast<std::size_t>(n));
-    for (std::int64_t i = 0; i < n; ++i) out[static_cast<std::size_t>(i)] = i;
+    std::iota(out.begin(), out.end(), 0);
     return out;
   }
 
@@ -237,13 +205,13 @@ class Trainer {
   void check_position(const std::string& file) const {
     const RunPosition& p = position_;
     std::error_code ec;
-    const bool within = p.epoch >= 0 && p.epoch <= epochs() && p.step >= 0 && p.step < loader_->batches_per_epoch() &&
-                        (p.step == 0 || p.epoch < epochs());
+    const std::int64_t steps = loader_->batches_per_epoch();
+    const bool within = p.epoch >= 0 && p.epoch < epochs() + (p.step == 0) && p.step >= 0 && p.step < steps;
     const bool counts = p.seen >= p.step && p.seen <= data_.train.count() && (p.seen == 0) == (p.step == 0) && p.correct >= 0 &&
                         p.correct <= p.seen && std::isfinite(p.loss_sum) && std::isfinite(p.seconds) && p.seconds >= 0;
     if (within && counts && p.metrics_bytes <= fs::file_size(path("metrics.jsonl"), ec) && !ec) return;
     throw FormatError("[checkpoint] " + file + ", byte 8, state: expected a position within " + std::to_string(epochs()) +
-                      " epochs of " + std::to_string(loader_->batches_per_epoch()) + " steps, and all of metrics.jsonl; got epoch " +
+                      " epochs of " + std::to_string(steps) + " steps, and all of metrics.jsonl; got epoch " +
                       std::to_string(p.epoch) + ", step " + std::to_string(p.step) + ", " + std::to_string(p.seen) + " images");
   }
 

@@ -1,6 +1,7 @@
 // Runs and evaluations that start from weights of others: which checkpoint, which normalisation, what is missing.
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "archives.hpp"
 #include "catch.hpp"
@@ -124,7 +125,7 @@ TEST_CASE("pretrained: metadata that is no list of numbers makes one short line"
   const TempDir dir;
   tern::train(tiny(), dir / "source", false);
   const auto tensors = plain_tensors(dir / "source/last.safetensors");
-  for (const std::string mean : {std::string("0.25\n0.5"), std::string(800000, 'x'), std::string(""), std::string("nan"), std::string("0.25,")}) {
+  for (const std::string& mean : {std::string("0.25\n0.5"), std::string(800000, 'x'), std::string(""), std::string("nan"), std::string("0.25,")}) {
     tern::write_safetensors(dir / "bad.safetensors", tensors, {{"mean", mean}});
     try {
       tern::load_weights(tiny(), dir / "bad.safetensors");
@@ -135,6 +136,30 @@ TEST_CASE("pretrained: metadata that is no list of numbers makes one short line"
       CHECK(what.find("numbers joined by ','") != std::string::npos);
       CHECK(what.find('\n') == std::string::npos);
       CHECK(what.size() < 400);
+    }
+  }
+}
+
+TEST_CASE("pretrained: what a checkpoint says of itself is repeated in one short line", "[train]") {
+  const TempDir dir;
+  const std::string text = "x\n" + std::string(800000, 'y');
+  const std::map<std::string, std::string> good{
+      {"tern", "checkpoint 1"}, {"graph", "tern-graph 1\nimage = input() shape=1x4x4\n"}, {"config", ""}, {"state", "{}"}};
+  for (const auto& [key, value] : {std::pair{"tern", text}, {"graph", text}, {"config", "[model]\n\"" + std::string(800000, 'y') + "\" = 1"}}) {
+    auto metadata = good;
+    metadata[key] = value;
+    tern::write_safetensors(dir / "bad.safetensors", {{"net.w", tern::Tensor::zeros(tern::Shape{1})}}, metadata);
+    for (const bool as_run : {true, false}) {
+      try {
+        if (as_run) tern::load_run(dir / "bad.safetensors");
+        else TrainConfig::parse(value, "bad (config)");
+        FAIL("accepted");
+      } catch (const tern::Error& e) {
+        const std::string what = e.what();
+        INFO(what.substr(0, 500));
+        CHECK(what.find('\n') == std::string::npos);
+        CHECK(what.size() < 600);
+      }
     }
   }
 }

@@ -152,7 +152,7 @@ TEST_CASE("train: a trained run loads, evaluates and warm-starts another", "[tra
   callbacks.note = [&](const std::string& n) { notes.push_back(n); };
   callbacks.stop = [] { return true; };
   tern::train(ternary, dir / "ternary", false, callbacks);
-  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start: "); }));
+  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start from "); }));
 }
 
 TEST_CASE("train: averaged weights are what is evaluated, saved for use and loaded", "[train]") {
