@@ -61,8 +61,9 @@ struct ImportReport {
 /// holds averaged weights these are taken, as evaluation does; what belongs to its run alone is no row of the report.
 /// Nothing is copied if anything is wrong. `allow_missing`: weights, biases and tensors of batch norms that the file lacks
 /// keep their values, as those of quantizers always do.
-/// Errors: ShapeError naming the first tensor of another shape; ValueError if no name matches, a weight, bias or tensor of a
-/// batch norm is missing, a source holds integers, a value that is not finite or a negative running variance.
+/// Errors: ShapeError naming the first tensor of another shape; FormatError naming one whose dtype is not read; ValueError
+/// if no name matches, a weight, bias or tensor of a batch norm is missing, a source holds integers, a value that is not
+/// finite or a negative running variance.
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name,
                             bool allow_missing = false);
 

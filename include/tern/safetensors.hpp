@@ -10,17 +10,24 @@
 
 namespace tern {
 
+/// A tensor of a dtype that is not read, such as BOOL: its values are missed only by who asks for them.
+struct UnreadTensor {
+  std::string name, dtype;
+  Shape shape;
+};
+
 struct SafetensorsFile {
-  std::vector<NamedTensor> tensors;             ///< in the order of their bytes
-  std::map<std::string, std::string> metadata;  ///< the "__metadata__" entry
-  std::map<std::string, std::string> dtypes{};  ///< of the tensors, as the file names them: "BF16"
-  /// An undefined tensor if there is none of that name.
+  std::vector<NamedTensor> tensors{};             ///< in the order of their bytes
+  std::map<std::string, std::string> metadata{};  ///< the "__metadata__" entry
+  std::vector<UnreadTensor> unread{};
+  std::string path{};                             ///< for messages
+  /// An undefined tensor if there is none of that name. Errors: FormatError if its dtype is not read.
   Tensor find(const std::string& name) const;
 };
 
-/// Reads F32, F64, I64 as they are, F16 and BF16 as float32, BOOL and other integers (of U64 the low 63 bits) as int64.
+/// Reads F32, F64, I64 as they are and F16, BF16 as float32; other dtypes are named in `unread`.
 /// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length beyond
-/// the file, JSON that is not of the form, duplicate names, unknown dtypes, shapes whose byte count differs from the
+/// the file, JSON that is not of the form, duplicate names, shapes whose byte count differs from the
 /// offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length that was not checked.
 SafetensorsFile read_safetensors(const std::string& path);
 SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages);

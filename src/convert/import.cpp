@@ -72,15 +72,13 @@ std::set<std::string> required_tensors(const Network& network) {
 }
 
 // The values of `source` as the target wants them.
-Tensor converted(const NamedTensor& source, const NamedTensor& target, const SafetensorsFile& file, const std::string& file_name) {
+Tensor converted(const NamedTensor& source, const NamedTensor& target, const std::string& file_name) {
   const auto fail = [&](const std::string& what) {
     throw ValueError("[import] " + file_name + ": tensor \"" + printable(source.name) + "\" " + what);
   };
   if (target.value.dtype() == DType::kI64) return source.value.to(DType::kI64);
   if (source.value.dtype() == DType::kI64) {
-    const auto stored = file.dtypes.find(source.name);
-    fail("holds integers (" + (stored == file.dtypes.end() ? std::string(name_of(DType::kI64)) : stored->second) +
-         "); expected floats for \"" + target.name + "\"");
+    fail("holds integers (" + std::string(name_of(DType::kI64)) + "); expected floats for \"" + target.name + "\"");
   }
   const Tensor values = source.value.to(target.value.dtype()).contiguous();
   const bool is_variance = target.name.ends_with(".running_var");
@@ -117,6 +115,8 @@ std::string ImportReport::table() const {
 
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name, bool allow_missing) {
   const std::map<std::string, const NamedTensor*> sources = sources_of(file, file_name);
+  std::map<std::string, std::string> unread;
+  for (const UnreadTensor& t : file.unread) unread.emplace(canonical(t.name), t.name);
   const std::set<std::string> required = required_tensors(network);
   ImportReport report;
   std::set<const NamedTensor*> used;
@@ -125,6 +125,7 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
   for (const NamedTensor& target : network.state()) {
     const auto it = sources.find(canonical(target.name));
     if (it == sources.end()) {
+      if (const auto u = unread.find(canonical(target.name)); u != unread.end()) (void)file.find(u->second);  // an error
       report.rows.push_back({"", target.value.shape().str(), target.name, "missing"});
       ++report.missing;
       if (required.contains(target.name)) lacking.push_back(target.name);
@@ -145,6 +146,10 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
     report.rows.push_back({t->name, t->value.shape().str(), "", "unused"});
     ++report.unused;
   }
+  for (const UnreadTensor& t : file.unread) {
+    report.rows.push_back({t.name, t.shape.str(), "", "unused"});
+    ++report.unused;
+  }
   if (report.used == 0) throw ValueError("[import] " + file_name + ": none of its tensors has a name of this network");
   if (!lacking.empty() && !allow_missing) {
     constexpr std::size_t kNamed = 5;
@@ -155,7 +160,7 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
                      "; expected the weights of this very topology (to leave these as they are initialised: allow_missing)");
   }
   std::vector<std::pair<Tensor, Tensor>> copies;
-  for (const auto& [target, source] : pairs) copies.emplace_back(target.value, converted(*source, target, file, file_name));
+  for (const auto& [target, source] : pairs) copies.emplace_back(target.value, converted(*source, target, file_name));
   for (const auto& [to, from] : copies) to.copy_from(from);
   return report;
 }

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <span>
 
 #include "convert/half.hpp"
 #include "core/file.hpp"
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -40,6 +40,7 @@ class Reader {
     data_ = 8 + static_cast<std::size_t>(header);
     const json j = parse_header(static_cast<std::size_t>(header));
     SafetensorsFile out;
+    out.path = path_;
     std::vector<Entry> entries;
     for (const auto& [name, value] : j.items()) {
       if (name == "__metadata__") {
@@ -55,8 +56,8 @@ class Reader {
     for (const Entry& e : entries) {
       if (e.begin != expected) fail(8, "data_offsets", "tensor \"" + e.name + "\" overlaps another or leaves a gap");
       expected = e.end;
-      out.tensors.push_back({e.name, load(e)});
-      out.dtypes[e.name] = e.dtype;
+      if (item_bytes(e.dtype) == 0) out.unread.push_back({e.name, e.dtype, e.shape});
+      else out.tensors.push_back({e.name, load(e)});
     }
     if (expected != bytes_.size() - data_) {
       fail(data_ + expected, "data", "the file continues after the last tensor, or ends before it");
@@ -128,41 +129,29 @@ class Reader {
       fail(8, field, "the shape has too many dimensions or elements");
     }
     const std::uint64_t item = item_bytes(e.dtype);
-    if (item == 0) fail(8, field, "unknown dtype \"" + e.dtype.substr(0, 20) + "\"; known: F16, BF16, F32, F64, BOOL, I8 to I64, U8 to U64");
     const auto numel = static_cast<std::uint64_t>(e.shape.numel());
-    if (numel > bytes_.size() || numel * item != e.end - e.begin) {
+    if (item != 0 && (numel > bytes_.size() || numel * item != e.end - e.begin)) {
       fail(8, field, "shape " + e.shape.str() + " of " + e.dtype + " does not fill its " + std::to_string(e.end - e.begin) + " bytes");
     }
     return e;
   }
 
+  /// Bytes a number; 0 for the dtypes that are not read.
   static std::uint64_t item_bytes(const std::string& dtype) {
-    if (dtype == "F64" || dtype == "I64" || dtype == "U64") return 8;
-    if (dtype == "F32" || dtype == "I32" || dtype == "U32") return 4;
-    if (dtype == "F16" || dtype == "BF16" || dtype == "I16" || dtype == "U16") return 2;
-    if (dtype == "BOOL" || dtype == "I8" || dtype == "U8") return 1;
+    if (dtype == "F32") return 4;
+    if (dtype == "F64" || dtype == "I64") return 8;
+    if (dtype == "F16" || dtype == "BF16") return 2;
     return 0;
-  }
-
-  static void widen(const std::string& dtype, const std::byte* from, std::span<std::int64_t> to) {
-    const auto bytes = static_cast<std::size_t>(item_bytes(dtype));
-    const int unused = 64 - 8 * static_cast<int>(bytes);
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      std::uint64_t v = 0;
-      std::memcpy(&v, from + i * bytes, bytes);
-      to[i] = dtype[0] == 'I' ? static_cast<std::int64_t>(v << unused) >> unused : static_cast<std::int64_t>(v << 1 >> 1);
-    }
   }
 
   Tensor load(const Entry& e) const {
     const std::byte* from = bytes_.data() + data_ + e.begin;
-    const bool integers = !e.dtype.ends_with("F16") && e.dtype[0] != 'F';
-    const DType dtype = e.dtype == "F64" ? DType::kF64 : integers ? DType::kI64 : DType::kF32;
+    const DType dtype = e.dtype == "F64" ? DType::kF64 : e.dtype == "I64" ? DType::kI64 : DType::kF32;
     const Tensor t = Tensor::empty(e.shape, dtype);
     const auto n = static_cast<std::size_t>(t.numel());
     if (e.dtype == "F32") std::memcpy(t.data<float>(), from, n * 4);
     else if (e.dtype == "F64") std::memcpy(t.data<double>(), from, n * 8);
-    else if (integers) widen(e.dtype, from, t.span<std::int64_t>());
+    else if (e.dtype == "I64") std::memcpy(t.data<std::int64_t>(), from, n * 8);
     else {
       for (std::size_t i = 0; i < n; ++i) {
         std::uint16_t h = 0;
@@ -182,7 +171,13 @@ class Reader {
 
 Tensor SafetensorsFile::find(const std::string& name) const {
   const auto it = std::find_if(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.name == name; });
-  return it == tensors.end() ? Tensor() : it->value;
+  if (it != tensors.end()) return it->value;
+  for (const UnreadTensor& t : unread) {
+    if (t.name != name) continue;
+    throw FormatError("[safetensors] " + path + ", byte 8, tensor \"" + printable(name) + "\": unknown dtype \"" + printable(t.dtype, 20) +
+                      "\"; known: F32, F64, I64, F16, BF16");
+  }
+  return {};
 }
 
 SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages) {
