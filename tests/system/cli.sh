@@ -177,6 +177,8 @@ $tern draw --curves "$dir/found" --out "$dir/curves.svg"
 printf '{"normal":7}' >"$dir/bad.json"
 expect 1 "bad.json" $tern draw "$dir/bad.json"
 expect 1 "holds no search" $tern search --run "$dir/nothing" --resume
+refused 1 "expected one of" $tern search --data fashion --quiet
+refused 1 "known" $tern search --data fashion-mnist-mini --limit-train 64 --space nope --quiet
 
 # Another network's weights do not verify.
 $tern train --run "$dir/other" $settings --seed 2 --epochs 1
