@@ -84,7 +84,7 @@ std::string table(const std::vector<std::string>& head, const std::vector<std::v
   return out;
 }
 
-void print_json(const nlohmann::ordered_json& j) { fmt::print("{}\n", j.dump()); }
+void print_json(const nlohmann::ordered_json& j) { fmt::print("{}\n", j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)); }
 
 namespace {
 volatile std::sig_atomic_t signals_seen = 0;

@@ -5,13 +5,25 @@
 #include "run_options.hpp"
 
 namespace tern::cli {
+namespace {
+
+nlohmann::ordered_json tensors_json(const ImportReport& report, bool all) {
+  nlohmann::ordered_json j{{"used", report.used}, {"missing", nlohmann::ordered_json::array()}, {"unused", report.unused}};
+  for (const ImportReport::Row& r : report.rows) {
+    if (r.note == "missing") j["missing"].push_back(r.target);
+    if (all) j["mapping"].push_back({{"source", r.source}, {"shape", r.shape}, {"target", r.target}, {"note", r.note}});
+  }
+  return j;
+}
+
+}  // namespace
 
 void add_eval(App& app) {
   struct Options {
     Common common;
     RunOptions run;
     TrainConfig plain;  // topology for weights that are no checkpoint of tern
-    bool is_plain = false, mapping = false;
+    bool is_plain = false, mapping = false, allow_missing = false;
   };
   auto o = std::make_shared<Options>();
   App* verb = app.add_subcommand("eval", "Evaluate a trained run on its test images (float path)");
@@ -22,28 +34,32 @@ void add_eval(App& app) {
       o->is_plain = true;
     };
   };
-  verb->add_option_function("--model", use("model"), "RUN is a plain safetensors file for this topology");
+  verb->add_option_function("--model", use("model"), "RUN is a plain safetensors, npz or npy file for this topology");
   verb->add_option_function("--width", use("width"), "Base width of that topology");
   verb->add_option_function("--options", use("options"), "Further options of that topology");
-  verb->add_option_function("--mean", use("mean"), "Its input normalisation: means, joined by ','");
-  verb->add_option_function("--std", use("std"), "Its input normalisation: standard deviations, joined by ','");
+  verb->add_option_function("--mean", use("mean"), "Its input normalisation: means, joined by ','; default: the file's, else the data set's");
+  verb->add_option_function("--std", use("std"), "Its input normalisation: standard deviations, joined by ','; default: as for --mean");
+  verb->add_flag("--allow-missing", o->allow_missing, "Evaluate although that file lacks weights or batch norms of the topology");
   verb->add_flag("--mapping", o->mapping, "Print what became of every tensor of the file");
   add_common(*verb, o->common);
   verb->callback([o] {
-    ImportReport report;
     const auto load_plain = [&] {
       TrainConfig config = o->plain;
       if (!o->run.data_name.empty()) config.data = o->run.data_name;
       config.data_dir = o->run.data_dir;
       config.data_search_path = data_search_path();
       config.limit_train = 1;
-      return load_weights(config, o->run.run, &report);
+      config.allow_missing = o->allow_missing;
+      return load_weights(config, o->run.run);
     };
     TrainedRun run = o->is_plain ? load_plain() : o->run.load();
-    if (o->mapping && !o->common.json) {
-      std::vector<std::vector<std::string>> rows;
-      for (const ImportReport::Row& r : report.rows) rows.push_back({r.source, r.shape, r.target, r.note});
-      fmt::print("{}", table({"source", "shape", "target", ""}, rows));
+    if (!o->common.json) {
+      fmt::print("{}\n", run.mapping.summary());
+      for (const ImportReport::Row& r : run.mapping.rows) {
+        if (r.note == "missing") fmt::print("  missing: {} {}\n", r.target, r.shape);
+      }
+      if (o->mapping) fmt::print("{}", run.mapping.table());
+      fmt::print("{}\n", run.normalisation.line());
     }
     const Dataset data = o->run.data(run.config);
     Progress progress(o->common);
@@ -52,8 +68,12 @@ void add_eval(App& app) {
     progress.clear();
     const double rate = static_cast<double>(r.images) / r.seconds;
     if (o->common.json) {
-      print_json({{"run", o->run.run}, {"data", data.source}, {"images", r.images}, {"correct", r.correct},
-                  {"accuracy", r.accuracy()}, {"loss", r.loss}, {"images_per_second", rate}, {"batch", o->run.batch}});
+      nlohmann::ordered_json j{{"run", o->run.run}, {"data", data.source}, {"images", r.images}, {"correct", r.correct},
+                               {"accuracy", r.accuracy()}, {"loss", r.loss}, {"images_per_second", rate}, {"batch", o->run.batch}};
+      const Normalisation& n = run.normalisation;
+      j["input"] = {{"mean", n.mean}, {"mean_from", n.mean_from}, {"std", n.std}, {"std_from", n.std_from}};
+      j["tensors"] = tensors_json(run.mapping, o->mapping);
+      print_json(j);
     } else {
       fmt::print("{}: {} of {} correct ({}), loss {:.4f}, {:.0f} images/s at batch {}\n", data.name, r.correct, r.images,
                  percent_text(r.accuracy()), r.loss, rate, o->run.batch);

@@ -11,6 +11,9 @@
 namespace tern::cli {
 namespace {
 
+/// Share of the training images that is held out where nothing says how many: the best network on the grid is chosen by them.
+constexpr double kValidation = 0.04;
+
 /// Topology and data as the pretrained run had them, the rest as RPR wants it.
 TrainConfig freezing_defaults(const std::string& from) {
   namespace fs = std::filesystem;
@@ -46,15 +49,19 @@ void add_freeze(App& app) {
   verb->add_flag("--plan", o->plan, "Print the phases and stop");
   verb->callback([o] {
     const auto from = o->overrides.find("from");
-    if (!o->resume && o->config.empty() && from == o->overrides.end()) {
+    TrainConfig config = configured(*o, from == o->overrides.end() ? TrainConfig{} : freezing_defaults(from->second));
+    if (o->resume && config.policy == "none") {
+      throw ValidationError("--resume", "\"" + o->run + "\" was begun without a freezing policy; continue it with tern train");
+    }
+    if (config.from.empty() && !o->resume) {
       throw ValidationError("--from", "name the pretrained run or file, or a configuration that does");
     }
-    const TrainConfig config = configured(*o, from == o->overrides.end() ? TrainConfig{} : freezing_defaults(from->second));
     if (config.policy == "none") throw ValidationError("--policy", "name a freezing policy (tern list policies)");
+    if (config.validation == 0 && !o->resume && !o->overrides.contains("validation")) config.validation = kValidation;
     if (!o->plan) return run_training(config, *o, "freeze");
     const FreezeSchedule schedule = FreezeSchedule::parse(config.phases);
     if (o->common.json) return print_json({{"phases", schedule.str()}, {"epochs", schedule.epochs()}});
-    for (const std::string& line : schedule.lines()) fmt::print("{}\n", line);
+    for (const std::string& line : schedule.lines(config.weight_lr)) fmt::print("{}\n", line);
     fmt::print("{}{} epochs\n", schedule.has_auto() ? "at most " : "", schedule.epochs());
   });
 }

@@ -79,6 +79,12 @@ void run_training(const TrainConfig& config, const TrainingOptions& o, const std
                              {"train_loss", result.last.train_loss}, {"train_accuracy", result.last.train_accuracy}};
     if (result.last.has_validation) j["validation_accuracy"] = result.last.validation.accuracy();
     if (result.last.evaluated) j["test_accuracy"] = result.last.test.accuracy();
+    if (const auto& f = result.last.freeze) {
+      j["certified"] = f->certified;
+      j["freeze"] = {{"fraction", f->fraction}, {"relaxed", f->relaxed}, {"weights", f->weights}};
+      if (f->validation.images > 0) j["freeze"]["validation_accuracy"] = f->validation.accuracy();
+      if (f->test.images > 0) j["freeze"]["test_accuracy"] = f->test.accuracy();
+    }
     print_json(j);
   } else if (talk && !result.finished) {
     fmt::print(stderr, "stopped; continue with: tern {} --run {} --resume\n", verb, o.run);

@@ -51,12 +51,21 @@ struct ImportReport {
   };
   std::vector<Row> rows;
   std::int64_t used = 0, unused = 0, missing = 0;
+  /// "97 tensors used, 0 missing, 19 unused".
+  std::string summary() const;
+  /// All rows as a table of text: source, shape, target, note.
+  std::string table() const;
 };
 /// Copies the tensors of a file into the network's by name. Names are matched as torchvision, the common CIFAR
-/// implementations and tern's checkpoints write them ("layer1.0.bn1.weight" is "layer1_0_bn1.gamma"). Nothing is copied if
-/// anything is wrong. Errors: ShapeError naming the first tensor of another shape; FormatError naming one whose
-/// dtype is not read; ValueError if no name matches.
-ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name);
+/// implementations and tern's checkpoints write them ("layer1.0.bn1.weight" is "layer1_0_bn1.gamma"). Of a checkpoint that
+/// holds averaged weights these are taken, as evaluation does; what belongs to its run alone is no row of the report.
+/// Nothing is copied if anything is wrong. `allow_missing`: weights, biases and tensors of batch norms that the file lacks
+/// keep their values, as those of quantizers always do.
+/// Errors: ShapeError naming the first tensor of another shape; FormatError naming one whose dtype is not read; ValueError
+/// if no name matches, a weight, bias or tensor of a batch norm is missing, a source holds integers, a value that is not
+/// finite or a negative running variance.
+ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name,
+                            bool allow_missing = false);
 /// For a network that will import from `file`: refuses a tensor that has another shape there, in the same words.
 ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_name);
 

@@ -147,8 +147,8 @@ class FreezeSchedule {
   std::int64_t epochs(std::span<const std::int64_t> ended = {}) const;
   At at(std::int64_t epoch, std::span<const std::int64_t> ended = {}) const;
 
-  /// One line a phase, for people.
-  std::vector<std::string> lines() const;
+  /// One line a phase, for people. `weight_lr`: the factor on the rate of the weights that freeze, told unless it is 1.
+  std::vector<std::string> lines(double weight_lr = 1) const;
   /// Fraction and learning rate over epochs, as a drawing.
   std::string svg() const;
 
@@ -162,6 +162,19 @@ bool is_stable(std::span<const double> metric);
 
 // ---- all together --------------------------------------------------------------------------------------------------------
 
+/// Whether every quantized weight is on a level.
+struct Certificate {
+  std::int64_t layers = 0, weights = 0;
+  std::int64_t off = 0;     ///< weights that are not
+  std::int64_t moved = 0;   ///< weights with another code than they were frozen with (Freezer::certify() alone looks)
+  std::string first;        ///< the first of them: layer, index, value; "" if there is none
+  bool holds() const { return off == 0 && moved == 0 && weights > 0; }
+};
+/// A weight is on a level if what training multiplies with is code * scale of the packed form, bit for bit, and so is its
+/// latent value: equal to that product where the levels are fixed; where they are learned, equal to the latent value of
+/// every weight of its filter with the same code, and 0 if that is 0.
+Certificate certify(const Network& network);
+
 /// Applies a policy to every layer with a weight quantizer: one mask a layer, shared by the layer (which weights are
 /// relaxed) and the optimizer (which may move). Constrained latent weights are not touched, bit for bit.
 class Freezer {
@@ -171,22 +184,37 @@ class Freezer {
   Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezePolicy> policy, std::uint64_t seed);
   ~Freezer();
   /// Draws the epoch's partition. With relaxed == 0, at the beginning of the phase, all latent weights are replaced by their
-  /// levels once. Errors: ValueError if the quantizer gives these other codes then (it derives its levels from how the
-  /// weights are spread, as heq does).
+  /// levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote something else than 0 and 1,
+  /// or left a weight relaxed with relaxed == 0; that of check_levels().
   void begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at);
+  /// Whether the weights could be put on their levels now, which changes nothing. Call it when the quantizers are set up.
+  /// Errors: ValueError naming the layer if its quantizer gives weights on its levels other codes, as sttn does, or derives
+  /// its levels from the weights every epoch, as heq does.
+  void check_levels() const;
+  /// tern::certify() of the network, and that every weight has the code that it was frozen with.
+  Certificate certify() const;
 
   std::int64_t weights() const;  ///< under the policy
   std::int64_t relaxed() const;  ///< of these, now
-  /// The masks, as "<layer>.relaxed": what a checkpoint in the middle of an epoch needs. Copy saved values into them.
+  /// What a checkpoint in the middle of an epoch needs: the masks as "<layer>.relaxed", and once weights are on their levels
+  /// the codes as "<layer>.codes". Copy saved values into them.
   std::vector<NamedTensor> state() const;
+  /// From now on certify() expects the codes that the weights have now, and state() holds them.
+  void keep_codes();
+  /// The first layer whose mask holds something else than 0 and 1; "" if there is none.
+  std::string bad_mask() const;
 
  private:
   struct Part {
     std::size_t node = 0;
     std::string name;
     Tensor latent, mask;
+    Tensor codes{};  ///< with which they were frozen, [numel]; undefined before
   };
-  void put_on_levels(const Part& part);
+  WeightCodes codes_of(const Part& part, const Tensor& weights) const;
+  /// The level of every weight. Errors: see check_levels().
+  Tensor levels_of(const Part& part) const;
+  void check_masks(const FreezeSchedule::At& at) const;
 
   Network& network_;
   Optimizer& optimizer_;
@@ -194,17 +222,5 @@ class Freezer {
   std::uint64_t seed_;
   std::vector<Part> parts_;
 };
-
-/// Whether every quantized weight is on a level.
-struct Certificate {
-  std::int64_t layers = 0, weights = 0;
-  std::int64_t off = 0;     ///< weights that are not
-  std::string first;        ///< the first of them: layer, index, value; "" if there is none
-  bool holds() const { return off == 0 && weights > 0; }
-};
-/// A weight is on a level if what training multiplies with is code * scale of the packed form, bit for bit, and so is its
-/// latent value: equal to that product where the levels are fixed; where they are learned, equal to the latent value of
-/// every weight of its filter with the same code, and 0 if that is 0.
-Certificate certify(const Network& network);
 
 }  // namespace tern

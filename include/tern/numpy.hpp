@@ -11,7 +11,7 @@
 namespace tern {
 
 /// One array, formats 1.0 to 3.0, C order (Fortran order for at most one dimension longer than 1): f4, f8, i8 as they are,
-/// f2 as float32, i4 as int64; little-endian.
+/// f2 as float32, i4, i1, u1 and b1 as int64; little-endian.
 /// Errors: FormatError with path, byte offset and field on anything else, and on a length that does not fit the shape.
 /// Nothing is allocated from a length that was not checked.
 Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path_for_messages);

@@ -2,9 +2,10 @@
 //
 // A run directory holds config.toml (every setting as used), metrics.jsonl (one JSON object an epoch), last.safetensors
 // (the newest checkpoint), best.safetensors (by validation accuracy, if there is a validation part) and epoch-N.safetensors
-// for keep_last > 1, and freeze.svg with a freezing policy. A checkpoint is one file: tensors, and in its metadata the graph and the state of optimizer, random
-// numbers and position as JSON. It is replaced atomically, so a run can be killed at any moment and resumed; the resumed
-// run ends with the same bits as an undisturbed one.
+// for keep_last > 1, mapping.txt (what became of every pretrained tensor) and freeze.svg with a freezing policy. A checkpoint
+// is one file: tensors, and in its metadata the graph and the state of optimizer, random numbers and position as JSON. It is
+// replaced atomically, so a run can be killed at any moment and resumed; the resumed run ends with the same bits as an
+// undisturbed one.
 #pragma once
 
 #include <cstdint>
@@ -111,7 +112,7 @@ struct TrainResult {
   EpochResult last;
 };
 
-/// Trains in `run_dir`, which is created. With `resume` it continues from last.safetensors there (and config is taken from
+/// Trains in `run_dir`, which is created once nothing is left to refuse. With `resume` it continues from last.safetensors there (and config is taken from
 /// the run's config.toml by the caller).
 /// Errors: IoError if the directory holds a run already and `resume` is off, or cannot be written; everything that reading
 /// data, graph and config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays).
@@ -136,18 +137,30 @@ std::string collapse(const LayerHealth& health, double tolerance = 0.002);
 EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
                     const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
+/// The input normalisation of a network, and where it came from: "as set", "from FILE" or "of the data set".
+struct Normalisation {
+  std::string mean, std;  ///< one number a channel, joined by ','
+  std::string mean_from, std_from;
+  /// For people.
+  std::string line() const;
+};
+
 /// A trained network in evaluation mode, with the configuration of its run.
 struct TrainedRun {
   TrainConfig config;
   Network network;
+  ImportReport mapping;          ///< what became of every tensor of the file
+  Normalisation normalisation;
 };
-/// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file.
+/// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file. Averaged weights, if
+/// the run has them, are what the network gets.
 /// Errors: IoError if there is none; FormatError on a damaged one.
 TrainedRun load_run(const std::string& run, const std::string& checkpoint = "");
 
-/// A network of config's topology with weights from a safetensors file by name (see import_weights), in evaluation mode.
-/// The data set gives shape and classes; config.mean and config.std the normalisation that the weights were trained with.
+/// A network of config's topology in evaluation mode with weights by name (see import_weights) from a safetensors, npz or
+/// npy file or a run. The data set gives shape and classes; config.mean and config.std, else the file, else the data set
+/// the input normalisation.
 /// Errors: those of load_data() and import_weights().
-TrainedRun load_weights(const TrainConfig& config, const std::string& file, ImportReport* report = nullptr);
+TrainedRun load_weights(const TrainConfig& config, const std::string& from);
 
 }  // namespace tern

@@ -109,7 +109,8 @@ struct NumberType {
   DType dtype;
 };
 constexpr NumberType kTypes[] = {{"<f4", 4, DType::kF32}, {"<f8", 8, DType::kF64}, {"<i8", 8, DType::kI64},
-                                 {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}};
+                                 {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}, {"|i1", 1, DType::kI64},
+                                 {"|u1", 1, DType::kI64}, {"|b1", 1, DType::kI64}};
 
 constexpr std::size_t kMaxHeaderBytes = 65536, kMaxNumbersOffset = 12 + kMaxHeaderBytes;
 
@@ -150,7 +151,7 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   for (const NumberType& t : kTypes) {
     if (h.descr == t.descr) out.type = &t;
   }
-  if (!out.type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4");
+  if (!out.type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
   try {
     out.shape = Shape(h.shape);
   } catch (const ShapeError&) {
@@ -177,6 +178,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   const std::string_view d = layout.type->descr;
   if (d == "<f2") copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
   else if (d == "<i4") copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
+  else if (d == "|i1") copy_as<std::int8_t>(from, t.data<std::int64_t>(), n, [](std::int8_t v) { return std::int64_t{v}; });
+  else if (type->bytes == 1) copy_as<std::uint8_t>(from, t.data<std::int64_t>(), n, [](std::uint8_t v) { return std::int64_t{v}; });
   else if (n == 0) return t;
   else if (d == "<f4") std::memcpy(t.data<float>(), from, have);
   else if (d == "<f8") std::memcpy(t.data<double>(), from, have);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -140,7 +141,7 @@ class HeaderEvents final : public json::json_sax_t {
 
 }  // namespace
 
-std::string quoted_name(const std::string& name) { return "\"" + name.substr(0, 200) + "\""; }
+std::string quoted_name(const std::string& name) { return "\"" + printable(name, 200) + "\""; }
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& path) {
   HeaderEvents events(path);

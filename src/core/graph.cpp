@@ -5,6 +5,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -89,7 +90,7 @@ T parse_number(const GraphNode& node, std::string_view key, std::string_view tex
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v);
   if (ec != std::errc{} || end != text.data() + text.size()) {
     throw ValueError("[" + node.op + "] node \"" + node.name + "\": expected a number for \"" + std::string(key) +
-                     "\"; got \"" + std::string(text) + "\"");
+                     "\"; got \"" + printable(text) + "\"");
   }
   return v;
 }

@@ -41,24 +41,100 @@ void Freezer::begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at) {
     const PartitionRequest request{p.name, p.latent, at.relaxed, epoch, at.phase_begins, seed_};
     drawn[static_cast<std::size_t>(i)] = policy_->partition(request, p.mask.span<float>());
   });
+  check_masks(at);
+  if (at.relaxed == 0 && at.phase_begins) {
+    for (const Part& p : parts_) p.latent.copy_from(levels_of(p));
+    keep_codes();
+  }
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    if (at.relaxed == 0 && at.phase_begins) put_on_levels(parts_[i]);
     if (drawn[i] && policy_->clears_optimizer_state()) optimizer_.clear_state(parts_[i].name + ".weight");
   }
 }
 
-void Freezer::put_on_levels(const Part& part) {
-  const WeightQuantizer& quantizer = *network_.layer(part.node).weight_quantizer();
-  const WeightCodes codes = quantizer.deploy(part.latent);
-  const auto w = part.latent.span<float>();
+std::string Freezer::bad_mask() const {
+  for (const Part& p : parts_) {
+    const auto mask = p.mask.span<float>();
+    if (!std::all_of(mask.begin(), mask.end(), [](float m) { return m == 0.0f || m == 1.0f; })) return p.name;
+  }
+  return "";
+}
+
+void Freezer::check_masks(const FreezeSchedule::At& at) const {
+  const std::string bad = bad_mask();
+  if (!bad.empty()) throw ValueError("[freeze] layer \"" + bad + "\": expected a policy that writes 0 and 1 into the mask");
+  if (at.relaxed == 0 && relaxed() > 0) {
+    throw ValueError("[freeze] expected a policy that freezes all weights in the phase with fraction 1; it left " +
+                     std::to_string(relaxed()) + " of " + std::to_string(weights()) + " relaxed");
+  }
+}
+
+WeightCodes Freezer::codes_of(const Part& part, const Tensor& weights) const {
+  return network_.layer(part.node).weight_quantizer()->deploy(weights);
+}
+
+Tensor Freezer::levels_of(const Part& part) const {
+  const WeightCodes codes = codes_of(part, part.latent);
+  const Tensor levels = Tensor::empty(part.latent.shape());
+  const auto w = levels.span<float>();
   const std::size_t size = w.size() / std::max<std::size_t>(codes.scale_pos.size(), 1);
   for (std::size_t i = 0; i < w.size(); ++i) {
     w[i] = static_cast<float>(codes.codes[i]) * (codes.codes[i] > 0 ? codes.scale_pos : codes.scale_neg)[i / size];
   }
-  if (quantizer.deploy(part.latent).codes != codes.codes) {
+  if (codes_of(part, levels).codes != codes.codes) {
     throw ValueError("[freeze] layer \"" + part.name + "\": its quantizer gives weights on its levels other codes, so they cannot " +
                      "be frozen there; use grid, or another quantizer");
   }
+  return levels;
+}
+
+void Freezer::check_levels() const {
+  for (const Part& p : parts_) {
+    const Tensor levels = levels_of(p);
+    // What an epoch that begins with the weights there does to the layer; then all is put back.
+    Layer& layer = network_.layer(p.node);
+    std::vector<Tensor> tensors, before;
+    for (const Parameter& t : layer.parameters()) tensors.push_back(t.value);
+    for (const NamedTensor& t : layer.buffers()) tensors.push_back(t.value);
+    for (const Tensor& t : tensors) before.push_back(t.clone());
+    const Tensor latent = p.latent.clone();
+    p.latent.copy_from(levels);
+    layer.on_epoch_begin(0);
+    p.latent.copy_from(latent);
+    bool same = true;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      same = same && tensors[i].to_vector() == before[i].to_vector();
+      tensors[i].copy_from(before[i]);
+    }
+    if (!same) {
+      throw ValueError("[freeze] layer \"" + p.name + "\": its quantizer derives its levels from the weights every epoch, so they cannot " +
+                       "be frozen there; use grid, or another quantizer");
+    }
+  }
+  network_.set_training(network_.training());  // codes that evaluation keeps are void
+}
+
+void Freezer::keep_codes() {
+  for (Part& p : parts_) {
+    p.codes = Tensor::empty(Shape{p.latent.numel()});
+    const std::vector<std::int8_t> codes = codes_of(p, p.latent).codes;
+    std::copy(codes.begin(), codes.end(), p.codes.span<float>().begin());
+  }
+}
+
+Certificate Freezer::certify() const {
+  Certificate out = tern::certify(network_);
+  for (const Part& p : parts_) {
+    if (!p.codes.defined()) continue;
+    const std::vector<std::int8_t> codes = codes_of(p, p.latent).codes;
+    const auto frozen = p.codes.span<float>();
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      if (static_cast<float>(codes[i]) == frozen[i]) continue;
+      if (out.moved++ > 0) continue;
+      out.first = p.name + "[" + std::to_string(i) + "]: frozen with code " + std::to_string(static_cast<int>(frozen[i])) + ", now " +
+                  std::to_string(codes[i]);
+    }
+  }
+  return out;
 }
 
 std::int64_t Freezer::weights() const {
@@ -78,7 +154,10 @@ std::int64_t Freezer::relaxed() const {
 
 std::vector<NamedTensor> Freezer::state() const {
   std::vector<NamedTensor> out;
-  for (const Part& p : parts_) out.push_back({p.name + ".relaxed", p.mask});
+  for (const Part& p : parts_) {
+    out.push_back({p.name + ".relaxed", p.mask});
+    if (p.codes.defined()) out.push_back({p.name + ".codes", p.codes});
+  }
   return out;
 }
 

@@ -161,7 +161,7 @@ FreezeSchedule::At FreezeSchedule::at(std::int64_t epoch, std::span<const std::i
                    std::to_string(epoch));
 }
 
-std::vector<std::string> FreezeSchedule::lines() const {
+std::vector<std::string> FreezeSchedule::lines(double weight_lr) const {
   std::vector<std::string> out;
   std::int64_t begin = 1;
   for (const Phase& p : phases_) {
@@ -169,7 +169,8 @@ std::vector<std::string> FreezeSchedule::lines() const {
     std::string rates;
     for (const Run& r : p.runs) {
       length += r.epochs;
-      rates += (rates.empty() ? "" : ", ") + number(r.lr) + " for " + (r.until_stable ? "at most " : "") +
+      rates += (rates.empty() ? "" : ", ") + number(r.lr) +
+               (weight_lr == 1 ? "" : " (" + number(weight_lr * r.lr) + " for the weights that freeze)") + " for " + (r.until_stable ? "at most " : "") +
                std::to_string(r.epochs) + (r.until_stable ? " (until validation is stable)" : "");
     }
     out.push_back("epochs " + std::to_string(begin) + "-" + std::to_string(begin + length - 1) + ": " +

@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 #include "tern/safetensors.hpp"
 
@@ -54,7 +55,7 @@ Checkpoint load_checkpoint(const std::string& path) {
     return it->second;
   };
   if (text("tern") != "checkpoint 1") {
-    throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + text("tern") + "\"");
+    throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + printable(text("tern")) + "\"");
   }
   if (!file.unread.empty()) (void)file.find(file.unread.front().name);  // an error: tern writes no such dtype
   Checkpoint c;
@@ -114,16 +115,16 @@ void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor
   for (const NamedTensor& t : from) source[t.name] = t.value;
   for (const NamedTensor& t : to) {
     const auto it = source.find(t.name);
-    if (it == source.end()) throw FormatError("[checkpoint] " + path + ": tensor \"" + t.name + "\" is missing");
+    if (it == source.end()) throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\" is missing");
     if (!(it->second.shape() == t.value.shape()) || it->second.dtype() != t.value.dtype()) {
-      throw FormatError("[checkpoint] " + path + ": tensor \"" + t.name + "\" has shape " + it->second.shape().str() +
+      throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\" has shape " + it->second.shape().str() +
                         "; expected " + t.value.shape().str());
     }
     t.value.copy_from(it->second);
     source.erase(it);
   }
   if (!source.empty()) {
-    throw FormatError("[checkpoint] " + path + ": tensor \"" + source.begin()->first + "\" does not belong to this network");
+    throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(source.begin()->first) + "\" does not belong to this network");
   }
 }
 

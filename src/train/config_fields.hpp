@@ -9,6 +9,7 @@
 #include <toml++/toml.h>
 #include <vector>
 
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 #include "tern/train.hpp"
 
@@ -93,7 +94,7 @@ Config parse(const std::string& text, const std::string& path, Visit visit) {
       known_section = true;
       append(names, name);
     });
-    if (!node.is_table() || !known_section) bad(path, node.source().begin, "unknown section \"" + section + "\"; known: " + sections);
+    if (!node.is_table() || !known_section) bad(path, node.source().begin, "unknown section \"" + printable(section) + "\"; known: " + sections);
     for (const auto& entry : *node.as_table()) {
       const std::string key{entry.first.str()};
       const auto& value = entry.second;
@@ -105,8 +106,8 @@ Config parse(const std::string& text, const std::string& path, Visit visit) {
         right = from_node(value, field);
         expected = type_name(field);
       });
-      if (!known) bad(path, value.source().begin, "unknown key \"" + key + "\" in [" + section + "]; known: " + names);
-      if (!right) bad(path, value.source().begin, "expected " + expected + " for \"" + key + "\"");
+      if (!known) bad(path, value.source().begin, "unknown key \"" + printable(key) + "\" in [" + section + "]; known: " + names);
+      if (!right) bad(path, value.source().begin, "expected " + expected + " for \"" + printable(key) + "\"");
     }
   }
   return config;
@@ -135,7 +136,7 @@ void set(Config& config, std::string_view wanted, const std::string& text, Visit
     if (wanted != name) return;
     found = true;
     if (!from_text(text, field)) {
-      throw ValueError("[config] expected " + type_name(field) + " for \"" + name + "\"; got \"" + text + "\"");
+      throw ValueError("[config] expected " + type_name(field) + " for \"" + name + "\"; got \"" + printable(text) + "\"");
     }
   });
   if (!found) throw ValueError("[config] unknown setting \"" + std::string(wanted) + "\"; known: " + names);

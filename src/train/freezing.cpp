@@ -1,11 +1,11 @@
 #include "train/freezing.hpp"
 
-#include <filesystem>
+#include <algorithm>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
-#include "core/file.hpp"
 #include "tern/error.hpp"
+#include "train/checkpoint.hpp"
 
 namespace tern {
 
@@ -29,10 +29,20 @@ Freezing::Freezing(const TrainConfig& config, Network& network, Optimizer& optim
       schedule_(FreezeSchedule::parse(config.phases)),
       freezer_(network, optimizer, make_freeze_policy(Spec::parse(config.policy)), static_cast<std::uint64_t>(config.seed)) {}
 
-void Freezing::start(const std::string& run_dir, const std::function<void(const std::string&)>& note) {
-  write_file_atomically((std::filesystem::path(run_dir) / "freeze.svg").string(), schedule_.svg());
+std::string Freezing::warning() const {
+  const double last = schedule_.phases().back().fraction;
+  if (last == 1) return "";
+  return fmt::format("warning: the phases end with {:g} % of the weights on the grid, and no certificate; add a phase with fraction 1",
+                     100 * last);
+}
+
+void Freezing::start(const std::function<void(const std::string&)>& note) {
   note("freezing by " + config_.policy + ", " + std::to_string(freezer_.weights()) + " weights, drawn in freeze.svg:");
-  for (const std::string& line : schedule_.lines()) note("  " + line);
+  for (const std::string& line : schedule_.lines(config_.weight_lr)) note("  " + line);
+  if (!warning().empty()) note(warning());
+  note(config_.validation > 0
+           ? fmt::format("validation: {:g} of the training images are held out to choose best.safetensors by", config_.validation)
+           : "validation is 0: no images are held out to choose best.safetensors by, only last.safetensors is kept");
   if (config_.rescale == "none") return;
   const RescaleReport r = rescale(network_, config_.rescale == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
   if (r.rows.empty()) {
@@ -53,14 +63,21 @@ FreezeResult Freezing::describe(std::int64_t epoch) const {
   r.fraction = schedule_.at(epoch, ended_).fraction;
   r.weights = freezer_.weights();
   r.relaxed = freezer_.relaxed();
-  if (r.relaxed > 0) return r;
-  const Certificate c = certify(network_);
-  r.certified = c.holds();
-  if (!r.certified && r.fraction == 1) {
-    throw Error("[freeze] " + std::to_string(c.off) + " of " + std::to_string(c.weights) +
-                " frozen weights are not on a level; the first: " + c.first);
+  if (r.relaxed > 0 && r.fraction < 1) return r;
+  const Certificate c = freezer_.certify();
+  r.certified = r.relaxed == 0 && c.holds();
+  if (r.certified || r.fraction < 1) return r;
+  if (r.relaxed > 0) {
+    throw Error("[freeze] " + std::to_string(r.relaxed) + " of " + std::to_string(r.weights) +
+                " weights are still relaxed in the phase with fraction 1; the masks were not made by policy " + config_.policy);
   }
-  return r;
+  if (c.moved > 0) {
+    throw Error("[freeze] " + std::to_string(c.moved) + " of " + std::to_string(c.weights) +
+                " frozen weights have another code than they were frozen with, because their quantizer's steps train on; " +
+                "lower --quantizer-lr. The first: " + c.first);
+  }
+  throw Error("[freeze] " + std::to_string(c.off) + " of " + std::to_string(c.weights) +
+              " frozen weights are not on a level; the first: " + c.first);
 }
 
 std::string Freezing::end_epoch(std::int64_t epoch, std::optional<double> validation_accuracy) {
@@ -77,9 +94,15 @@ std::string Freezing::end_epoch(std::int64_t epoch, std::optional<double> valida
 
 std::string Freezing::state() const { return nlohmann::json{{"ended", ended_}, {"metric", metric_}}.dump(); }
 
-void Freezing::restore_state(const std::string& text, const std::string& path) {
+void Freezing::restore(const std::vector<NamedTensor>& tensors, const std::string& state, const std::string& path) {
+  if (std::any_of(tensors.begin(), tensors.end(), [](const NamedTensor& t) { return t.name.ends_with(".codes"); })) {
+    freezer_.keep_codes();
+  }
+  tern::restore(tensors, freezer_.state(), path);
+  const std::string bad = freezer_.bad_mask();
+  if (!bad.empty()) throw FormatError("[checkpoint] " + path + ": tensor \"freeze." + bad + ".relaxed\" holds more than 0 and 1");
   try {
-    const nlohmann::json j = nlohmann::json::parse(text);
+    const nlohmann::json j = nlohmann::json::parse(state);
     ended_ = j.at("ended").get<std::vector<std::int64_t>>();
     metric_ = j.at("metric").get<std::vector<double>>();
   } catch (const nlohmann::json::exception&) {

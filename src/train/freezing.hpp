@@ -17,24 +17,30 @@ class Freezing {
   /// Errors: ValueError from policy, schedule, or a network without quantized weights.
   Freezing(const TrainConfig& config, Network& network, Optimizer& optimizer);
 
-  /// Once, in a new run: writes freeze.svg, tells the schedule, rescales the network.
-  void start(const std::string& run_dir, const std::function<void(const std::string&)>& note);
+  /// Once, in a new run: tells the schedule, rescales the network.
+  void start(const std::function<void(const std::string&)>& note);
+  /// Once the quantizers are set up. Errors: ValueError if one cannot be frozen.
+  void check_levels() const { freezer_.check_levels(); }
+  /// The schedule as SVG.
+  std::string drawing() const { return schedule_.svg(); }
+  /// That the phases leave weights off the grid at the end; "" if they do not.
+  std::string warning() const;
 
   /// Of the whole run, as far as is known now.
   std::int64_t epochs() const { return schedule_.epochs(ended_); }
   double lr(std::int64_t epoch) const { return schedule_.at(epoch, ended_).lr; }
   /// Draws the partition. Not to be called for an epoch that is resumed in the middle.
   void begin_epoch(std::int64_t epoch);
-  /// The numbers of an epoch that is over; with everything frozen, after checking that every weight is on a level.
-  /// Errors: Error naming the first weight that is not.
+  /// The numbers of an epoch that is over; in the phase with fraction 1 after checking that every weight is frozen, on a
+  /// level, and has the code that it was frozen with. Errors: Error naming the first weight that has not.
   FreezeResult describe(std::int64_t epoch) const;
   /// An auto run ends when on-grid validation accuracy is stable. Returns a line to tell, or "".
   std::string end_epoch(std::int64_t epoch, std::optional<double> validation_accuracy);
 
   std::vector<NamedTensor> tensors() const { return freezer_.state(); }
   std::string state() const;
-  /// Errors: FormatError.
-  void restore_state(const std::string& text, const std::string& path);
+  /// What tensors() and state() gave. Errors: FormatError.
+  void restore(const std::vector<NamedTensor>& tensors, const std::string& state, const std::string& path);
 
  private:
   const TrainConfig& config_;

@@ -5,6 +5,7 @@
 
 #include "tern/data.hpp"
 #include "tern/graph.hpp"
+#include "tern/optim.hpp"
 #include "tern/search.hpp"
 #include "tern/tensor.hpp"
 #include "tern/train.hpp"
@@ -16,6 +17,9 @@ Normalizer normalizer_of(const Graph& graph);
 Tensor batch_tensor(const Batch& batch);
 /// Images whose largest logit is their label's; the lowest index wins ties.
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
+
+/// Weights, small ones (batch norm, biases), the quantizers' own, and weights under a freezing policy.
+std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config);
 
 /// How a configuration wants genotypes to be chosen.
 nas::DiscretizeOptions discretize_options(const SearchConfig& config);

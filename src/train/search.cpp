@@ -91,7 +91,7 @@ class Searcher {
   Searcher(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks)
       : config_(config), dir_(run_dir), callbacks_(callbacks) {
     config_.check();
-    prepare_directory(resume);
+    check_directory(resume);
     load_halves();
     build();
     if (resume && fs::exists(path("last.safetensors"))) {
@@ -99,6 +99,7 @@ class Searcher {
     } else {
       net_->network().set_training(true);
       net_->network().init_quantizers(first_images());
+      create_directory();
       write_file_atomically(path("config.toml"), config_.toml());
       write_file_atomically(path("metrics.jsonl"), std::string_view());
       write_random_genotypes();
@@ -130,13 +131,18 @@ class Searcher {
 
   // ---- setting up ----
 
-  void prepare_directory(bool resume) {
+  void check_directory(bool resume) const {
     std::error_code ec;
     const bool has_run = fs::exists(path("config.toml"), ec);
     if (resume && !has_run) throw IoError("[search] \"" + dir_ + "\" holds no search to resume");
     if (!resume && has_run) {
       throw IoError("[search] \"" + dir_ + "\" holds a run already; continue it with --resume, or choose another directory");
     }
+  }
+
+  // Before the first file is written, when nothing is left to refuse.
+  void create_directory() const {
+    std::error_code ec;
     fs::create_directories(dir_, ec);
     if (ec) throw IoError("[search] cannot create the directory \"" + dir_ + "\": " + ec.message());
   }

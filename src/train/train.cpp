@@ -3,12 +3,11 @@
 // the checkpoint; and no result depends on the number of threads.
 #include "tern/train.hpp"
 
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <numeric>
 #include <set>
 
 #include "core/file.hpp"
@@ -16,13 +15,13 @@
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
 #include "tern/ops.hpp"
-#include "tern/numpy.hpp"
 #include "tern/optim.hpp"
-#include "tern/safetensors.hpp"
 #include "train/checkpoint.hpp"
 #include "train/freezing.hpp"
 #include "train/internal.hpp"
 #include "train/metrics.hpp"
+#include "train/pretrained.hpp"
+#include "train/weight_codes.hpp"
 
 namespace tern {
 namespace {
@@ -32,115 +31,15 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-std::string joined(const std::vector<float>& values) {
-  std::string out;
-  for (const float v : values) {
-    char buffer[32];
-    const auto r = std::to_chars(buffer, buffer + sizeof buffer, v);
-    out += (out.empty() ? "" : ",") + std::string(buffer, r.ptr);
-  }
-  return out;
-}
-
-// The graph of a configuration, its input fitted to the data.
-Graph build_graph(const TrainConfig& config, const Dataset& data, const ImageShape& shape) {
-  Graph graph;
-  if (!config.genotype.empty()) {
-    graph = genotype_graph(config, Shape{shape.channels, shape.height, shape.width},
-                           static_cast<std::int64_t>(data.class_names.size()));
-  } else if (config.graph.empty()) {
-    ModelOptions options;
-    options.input = Shape{shape.channels, shape.height, shape.width};
-    options.classes = static_cast<std::int64_t>(data.class_names.size());
-    options.weights = config.weights;
-    options.acts = config.acts;
-    options.width = config.width;
-    options.quantize_first_last = config.quantize_first_last;
-    options.fp_shortcut = config.fp_shortcut;
-    // "a=1,b=2", in the syntax of quantizer options
-    if (!config.options.empty()) {
-      for (auto& [k, v] : QuantSpec::parse("options:" + config.options).options) options.extra[k] = v;
-    }
-    graph = make_model(config.model, options);
-  } else {
-    graph = Graph::parse(read_text_file(config.graph, Graph::kMaxBytes));
-  }
-  graph.nodes().front().set("mean", config.mean.empty() ? joined(data.mean) : config.mean);
-  graph.nodes().front().set("std", config.std.empty() ? joined(data.std) : config.std);
-  return graph;
-}
-
-// Names of the weight parameters of layers with a weight quantizer.
-std::set<std::string> quantized_weights(const Network& network) {
-  std::set<std::string> out;
-  const auto& nodes = network.graph().nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (network.layer(i).weight_quantizer()) out.insert(nodes[i].name + ".weight");
-  }
-  return out;
-}
-
-std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config) {
-  ParamGroup decayed, plain, quantizers, freezing;
-  decayed.name = "weights";
-  decayed.weight_decay = config.weight_decay;
-  plain.name = "small";
-  quantizers.name = "quantizers";
-  quantizers.lr_scale = config.quantizer_lr;
-  freezing.name = "freezing weights";
-  freezing.weight_decay = config.weight_decay;
-  freezing.lr_scale = config.weight_lr;
-  const std::set<std::string> freezes = config.policy == "none" ? std::set<std::string>{} : quantized_weights(network);
-  for (const Parameter& p : network.parameters()) {
-    const bool decays = p.kind == ParamKind::kWeight || config.decay_small;
-    (freezes.count(p.name)                ? freezing
-     : p.kind == ParamKind::kQuantizer ? quantizers
-     : decays                          ? decayed
-                                       : plain)
-        .params.push_back({p.name, p.value});
-  }
-  return {decayed, plain, quantizers, freezing};
-}
-
-using LayerCodes = std::map<std::string, std::vector<std::int8_t>>;
-
-LayerCodes weight_codes(const Network& network) {
-  LayerCodes out;
-  const auto& nodes = network.graph().nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    Layer& layer = network.layer(i);
-    if (const WeightQuantizer* q = layer.weight_quantizer()) out[nodes[i].name] = q->deploy(layer.weight()).codes;
-  }
-  return out;
-}
-
-// Codes as tensors of a checkpoint, and back.
-std::vector<NamedTensor> to_tensors(const LayerCodes& codes) {
-  std::vector<NamedTensor> out;
-  for (const auto& [layer, values] : codes) {
-    const Tensor t = Tensor::empty(Shape{static_cast<std::int64_t>(values.size())});
-    std::copy(values.begin(), values.end(), t.data<float>());
-    out.push_back({layer, t});
-  }
-  return out;
-}
-LayerCodes from_tensors(const std::vector<NamedTensor>& tensors) {
-  LayerCodes out;
-  for (const NamedTensor& t : tensors) {
-    std::vector<std::int8_t>& values = out[t.name];
-    for (const float v : t.value.span<float>()) values.push_back(static_cast<std::int8_t>(std::clamp(v, -127.0f, 127.0f)));
-  }
-  return out;
-}
-
 class Trainer {
  public:
   Trainer(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks)
       : config_(config), dir_(run_dir), callbacks_(callbacks) {
     config_.check();
     if (config_.policy != "none") config_.epochs = FreezeSchedule::parse(config_.phases).epochs();
-    prepare_directory(resume);
-    if (!config_.from.empty() && !resume) take_normalisation();
+    const bool continues = holds_checkpoint(resume);
+    if (!config_.from.empty() && !continues) pretrained_ = read_pretrained(config_.from);
+    Normalisation normalisation = take_normalisation(config_, pretrained_ ? &*pretrained_ : nullptr);
     data_ = load_data(config_);
     note("data: " + data_.name + " from " + data_.source);
     if (data_.train.count() == 0) throw ValueError("[train] the data set has no training images");
@@ -159,6 +58,7 @@ class Trainer {
     Graph graph = build_graph(config_, data_, shape);
     const ShapeCheck check = stored_shapes(graph, resume);
     network_ = std::make_unique<Network>(std::move(graph), static_cast<std::uint64_t>(config_.seed), check);
+    complete(normalisation, network_->graph());
     loader_ = std::make_unique<BatchLoader>(data_.train, normalizer_of(network_->graph()), loading);
     OptimizerOptions options;
     options.momentum = config_.momentum;
@@ -169,9 +69,10 @@ class Trainer {
     schedule_ = make_schedule(config_.schedule);
     first_images_ = first_images();
     if (config_.policy != "none") freezing_ = std::make_unique<Freezing>(config_, *network_, *optimizer_);
-    if (resume && fs::exists(path("last.safetensors"))) {
+    if (continues) {
       load_checkpoint_into_run();
     } else {
+      note(normalisation.line());
       begin();
     }
   }
@@ -180,11 +81,16 @@ class Trainer {
     TrainResult result;
     started_ = Clock::now();
     steps_at_start_ = position_.epoch * loader_->batches_per_epoch() + position_.step;
+    if (position_.epoch == epochs()) {  // it was finished already
+      result.last.epoch = epochs() - 1;
+      if (freezing_) result.last.freeze = freezing_->describe(result.last.epoch);
+    }
     while (position_.epoch < epochs()) {
       if (!run_epoch(result.last)) return result;
       if (stopping_ && position_.epoch < epochs()) return result;
     }
     result.finished = true;
+    if (freezing_ && !freezing_->warning().empty()) note(freezing_->warning());
     return result;
   }
 
@@ -194,26 +100,33 @@ class Trainer {
     if (callbacks_.note) callbacks_.note(text);
   }
 
-  void prepare_directory(bool resume) {
+  // True if there is a checkpoint to continue from; false if the run begins.
+  bool holds_checkpoint(bool resume) const {
     std::error_code ec;
     const bool has_run = fs::exists(path("config.toml"), ec);
-    if (resume && !fs::exists(path("last.safetensors"), ec)) {
-      if (has_run) return;  // killed before the first checkpoint: start over
-      throw IoError("[train] \"" + dir_ + "\" holds no run to resume");
-    }
     if (!resume && has_run) {
       throw IoError("[train] \"" + dir_ + "\" holds a run already; continue it with --resume, or choose another directory");
     }
-    fs::create_directories(dir_, ec);
-    if (ec) throw IoError("[train] cannot create the directory \"" + dir_ + "\": " + ec.message());
+    if (!resume) return false;
+    const bool has_checkpoint = fs::exists(path("last.safetensors"), ec);
+    // With its settings alone it was killed before the first checkpoint: start over.
+    if (!has_checkpoint && !has_run) throw IoError("[train] \"" + dir_ + "\" holds no run to resume");
+    return has_checkpoint;
   }
 
-  // A new run, or one that was killed before its first checkpoint.
+  // A new run, or one that was killed before its first checkpoint. Nothing is written before all that can be refused was.
   void begin() {
-    if (!config_.from.empty()) warm_start();
-    if (freezing_) freezing_->start(dir_, [this](const std::string& text) { note(text); });
+    std::optional<ImportReport> mapping;
+    if (pretrained_) mapping = warm_start();
+    if (freezing_) freezing_->start([this](const std::string& text) { note(text); });
     calibrate();
+    if (freezing_) freezing_->check_levels();
     make_averages();
+    std::error_code ec;
+    fs::create_directories(dir_, ec);
+    if (ec) throw IoError("[train] cannot create the directory \"" + dir_ + "\": " + ec.message());
+    if (mapping) write_file_atomically(path("mapping.txt"), mapping->summary() + "\n\n" + mapping->table());
+    if (freezing_) write_file_atomically(path("freeze.svg"), freezing_->drawing());
     write_file_atomically(path("config.toml"), config_.toml());
     write_file_atomically(path("metrics.jsonl"), std::string_view());
   }
@@ -221,34 +134,14 @@ class Trainer {
   // Of the whole run; an auto phase may shorten it.
   std::int64_t epochs() const { return freezing_ ? freezing_->epochs() : config_.epochs; }
 
-  std::string source_file() const {
-    return fs::is_directory(config_.from) ? (fs::path(config_.from) / "last.safetensors").string() : config_.from;
-  }
-
-  // Pretrained weights expect the input that they were trained with: what a checkpoint's graph says, or the metadata of a
-  // plain file; the configuration has the last word.
-  void take_normalisation() {
-    const SafetensorsFile file = read_tensors(source_file());
-    std::map<std::string, std::string> found = file.metadata;
-    if (const auto graph = file.metadata.find("graph"); graph != file.metadata.end()) {
-      const Graph trained = Graph::parse(graph->second);
-      for (const auto& [key, value] : trained.nodes().front().attrs) found[key] = value;
-    }
-    for (auto [name, field] : {std::pair("mean", &config_.mean), {"std", &config_.std}}) {
-      if (!field->empty() || !found.contains(name)) continue;
-      *field = found[name];
-      note(std::string("input ") + name + " " + *field + ", as the weights of " + config_.from + " were trained with");
-    }
-  }
-
-  void warm_start() {
-    const std::string path = source_file();
-    const ImportReport report = import_weights(*network_, read_tensors(path), path);
-    note("warm start: " + std::to_string(report.used) + " tensors from " + path + ", " + std::to_string(report.missing) +
-         " missing there, " + std::to_string(report.unused) + " unused");
+  ImportReport warm_start() {
+    ImportReport report = import_weights(*network_, pretrained_->file, pretrained_->path, config_.allow_missing);
+    note("warm start from " + pretrained_->path + ": " + report.summary() + "; every tensor in mapping.txt");
     for (const ImportReport::Row& r : report.rows) {
-      if (!r.note.empty()) note("  " + r.note + ": " + (r.source.empty() ? r.target : r.source) + " " + r.shape);
+      if (r.note == "missing") note("  missing: " + r.target + " " + r.shape);
     }
+    pretrained_.reset();
+    return report;
   }
 
   // One training batch in file order, not augmented.
@@ -285,7 +178,7 @@ class Trainer {
 
   static std::vector<std::int64_t> first_indices(std::int64_t n) {
     std::vector<std::int64_t> out(static_cast<std::size_t>(n));
-    for (std::int64_t i = 0; i < n; ++i) out[static_cast<std::size_t>(i)] = i;
+    std::iota(out.begin(), out.end(), 0);
     return out;
   }
 
@@ -299,7 +192,7 @@ class Trainer {
       }
       return shapes_of(c.network, file);
     }
-    return config_.from.empty() ? ShapeCheck{} : import_shapes(read_tensors(source_file()), source_file());
+    return pretrained_ ? import_shapes(pretrained_->file, pretrained_->path) : ShapeCheck{};
   }
 
   void load_checkpoint_into_run() {
@@ -309,17 +202,29 @@ class Trainer {
     restore(c.network, network_->state(), file);
     restore(c.optimizer, optimizer_->state(), file);
     if (averages_) restore(c.averages, averages_->state(), file);
-    if (freezing_) {
-      restore(c.freeze, freezing_->tensors(), file);
-      freezing_->restore_state(c.freeze_state, file);
-    }
+    if (freezing_) freezing_->restore(c.freeze, c.freeze_state, file);
     codes_before_ = from_tensors(c.codes);
     position_ = c.position;
+    check_position(file);
     network_->rng().set_position(position_.rng_position);
     std::error_code ec;
     fs::resize_file(path("metrics.jsonl"), position_.metrics_bytes, ec);
     if (ec) throw IoError("[train] cannot shorten " + path("metrics.jsonl") + ": " + ec.message());
     note("resumed at epoch " + std::to_string(position_.epoch + 1) + ", step " + std::to_string(position_.step));
+  }
+
+  // A position within the run, with metrics that were written.
+  void check_position(const std::string& file) const {
+    const RunPosition& p = position_;
+    std::error_code ec;
+    const std::int64_t steps = loader_->batches_per_epoch();
+    const bool within = p.epoch >= 0 && p.epoch < epochs() + (p.step == 0) && p.step >= 0 && p.step < steps;
+    const bool counts = p.seen >= p.step && p.seen <= data_.train.count() && (p.seen == 0) == (p.step == 0) && p.correct >= 0 &&
+                        p.correct <= p.seen && std::isfinite(p.loss_sum) && std::isfinite(p.seconds) && p.seconds >= 0;
+    if (within && counts && p.metrics_bytes <= fs::file_size(path("metrics.jsonl"), ec) && !ec) return;
+    throw FormatError("[checkpoint] " + file + ", byte 8, state: expected a position within " + std::to_string(epochs()) +
+                      " epochs of " + std::to_string(steps) + " steps, and all of metrics.jsonl; got epoch " +
+                      std::to_string(p.epoch) + ", step " + std::to_string(p.step) + ", " + std::to_string(p.seen) + " images");
   }
 
   void save(const std::string& name) {
@@ -556,6 +461,7 @@ class Trainer {
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<ExponentialMovingAverage> averages_;
   std::unique_ptr<Freezing> freezing_;
+  std::optional<Pretrained> pretrained_;  // until the network has them
   Tensor first_images_;  // normalised: for calibration and for the activations' health
   std::set<std::string> warned_;
   RunPosition position_;
@@ -571,49 +477,6 @@ class Trainer {
 
 TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks) {
   return Trainer(config, run_dir, resume, callbacks).run();
-}
-
-Dataset load_data(const TrainConfig& config) {
-  LoadOptions options;
-  options.data_dir = config.data_dir;
-  options.search_path = config.data_search_path;
-  options.size = static_cast<int>(config.image_size);
-  options.limit_train = config.limit_train;
-  options.limit_test = config.limit_test;
-  return load_dataset(config.data, options);
-}
-
-TrainedRun load_weights(const TrainConfig& config, const std::string& file, ImportReport* report) {
-  const Dataset data = load_data(config);
-  const SafetensorsFile tensors = read_tensors(file);
-  Network network(build_graph(config, data, data.test.shape()), static_cast<std::uint64_t>(config.seed),
-                  import_shapes(tensors, file));
-  ImportReport rows = import_weights(network, tensors, file);
-  if (report) *report = std::move(rows);
-  network.set_training(false);
-  return {config, std::move(network)};
-}
-
-TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
-  std::error_code ec;
-  std::string file = run;
-  if (fs::is_directory(run, ec)) {
-    const auto in_run = [&](const std::string& name) { return (fs::path(run) / (name + ".safetensors")).string(); };
-    const bool best = checkpoint.empty() ? fs::exists(in_run("best"), ec) : false;
-    file = in_run(!checkpoint.empty() ? checkpoint : best ? "best" : "last");
-  }
-  if (!fs::exists(file, ec)) throw IoError("[load_run] there is no checkpoint \"" + file + "\"; train one with tern train");
-  const Checkpoint c = load_checkpoint(file);
-  TrainConfig config = TrainConfig::parse(c.config_toml, file + " (config)");
-  Network network = network_of(c, static_cast<std::uint64_t>(config.seed), file);
-  restore(c.network, network.state(), file);
-  if (!c.averages.empty()) {
-    std::vector<NamedTensor> averaged;
-    for (const Parameter& p : network.parameters()) averaged.push_back({"ema." + p.name, p.value});
-    restore(c.averages, averaged, file);
-  }
-  network.set_training(false);
-  return {std::move(config), std::move(network)};
 }
 
 }  // namespace tern

@@ -1,6 +1,9 @@
 // Pretrained weights by name: files laid out as torchvision's state dicts and as the common CIFAR implementations.
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <set>
+#include <sstream>
 
 #include "catch.hpp"
 #include "requested_bytes.hpp"
@@ -167,7 +170,9 @@ TEST_CASE("import: names of the common CIFAR implementations", "[convert]") {
   options.extra["shortcut"] = "B";
   Network net(make_model("resnet20", options), 1);
   SafetensorsFile file;
+  std::map<std::string, double> value_of;  // by target: every source is filled with a number of its own
   for (const NamedTensor& t : net.state()) {
+    value_of[t.name] = 0.25 * static_cast<double>(value_of.size() + 1);
     std::string node = t.name.substr(0, t.name.rfind('.')), field = t.name.substr(t.name.rfind('.') + 1);
     if (field == "gamma") field = "weight";
     if (field == "beta") field = "bias";
@@ -178,11 +183,16 @@ TEST_CASE("import: names of the common CIFAR implementations", "[convert]") {
       const std::size_t at = node.find(part);
       if (at != std::string::npos) node[at] = node[at + 2] = '.';
     }
-    file.tensors.push_back({"module." + node + "." + field, Tensor::full(t.value.shape(), 0.25)});
+    file.tensors.push_back({"module." + node + "." + field, Tensor::full(t.value.shape(), value_of[t.name])});
   }
   const ImportReport report = import_weights(net, file, "cifar");
   CHECK(report.missing == 0);
   CHECK(report.unused == 0);
+  for (const NamedTensor& t : net.state()) {
+    INFO(t.name);
+    CHECK(t.value.to_vector().front() == value_of[t.name]);
+    CHECK(t.value.to_vector().back() == value_of[t.name]);
+  }
 }
 
 TEST_CASE("import: nothing is copied if anything is wrong", "[convert]") {
@@ -200,21 +210,6 @@ TEST_CASE("import: nothing is copied if anything is wrong", "[convert]") {
   CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("none of its tensors"));
 }
 
-TEST_CASE("import: a tensor of a dtype that is not read matters only if the network has its name", "[convert]") {
-  Network net = Network(make_model("resnet20", {}), 1);
-  SafetensorsFile file;
-  file.path = "x.safetensors";
-  file.tensors.push_back({"conv1.weight", Tensor::zeros(net.state()[0].value.shape())});
-  file.unread.push_back({"mask", "BOOL", Shape{4}});
-  const ImportReport report = import_weights(net, file, "x");
-  CHECK(report.used == 1);
-  CHECK(report.unused == 1);
-  CHECK(report.rows.back().source == "mask");
-  CHECK(report.rows.back().note == "unused");
-  file.unread.push_back({"module.bn1.weight", "I32", Shape{16}});
-  CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("tensor \"module.bn1.weight\": unknown dtype \"I32\""));
-}
-
 TEST_CASE("import: a network is not built if the file has other shapes", "[convert]") {
   SafetensorsFile file;
   file.tensors.push_back({"net.conv1.weight", Tensor::zeros(Shape{16, 3, 3, 3})});
@@ -226,4 +221,116 @@ TEST_CASE("import: a network is not built if the file has other shapes", "[conve
                     ContainsSubstring("x.safetensors: tensor \"net.conv1.weight\" has shape 16x3x3x3") &&
                         ContainsSubstring("needs 1000000x3x3x3"));
   CHECK(testing::requested_bytes() - before < (1 << 20));
+}
+
+namespace {
+
+const char* kSmall =
+    "tern-graph 1\nimage = input() shape=1x4x4\nconv1 = conv2d(image) out=2 kernel=3 pad=1\nbn1 = batch_norm(conv1)\n"
+    "act1 = act(bn1) kind=relu\nconv2 = conv2d(act1) out=2 kernel=3 pad=1 weights=lsq\nbn2 = batch_norm(conv2)\n"
+    "g = global_avg_pool(bn2)\nf = flatten(g)\nfc = linear(f) out=3\n";
+
+/// What a file with all of a network's tensors but those of quantizers holds; every value is 0.5.
+SafetensorsFile file_for(const Network& net) {
+  SafetensorsFile file;
+  for (const NamedTensor& t : net.state()) {
+    if (t.name.find("weight_quant") == std::string::npos) file.tensors.push_back({t.name, Tensor::full(t.value.shape(), 0.5)});
+  }
+  return file;
+}
+
+NamedTensor& tensor_of(SafetensorsFile& file, const std::string& name) {
+  return *std::find_if(file.tensors.begin(), file.tensors.end(), [&](const NamedTensor& t) { return t.name == name; });
+}
+
+}  // namespace
+
+TEST_CASE("import: a missing weight, bias or tensor of a batch norm is an error unless allowed, one of a quantizer is none", "[convert]") {
+  Network net(Graph::parse(kSmall), 1);
+  const SafetensorsFile whole = file_for(net);
+  const ImportReport all = import_weights(net, whole, "whole");
+  CHECK(all.used == static_cast<std::int64_t>(whole.tensors.size()));
+  CHECK(all.missing > 0);
+  for (const ImportReport::Row& r : all.rows) CHECK((r.note.empty() || r.target.starts_with("conv2.weight_quant.")));
+  for (std::size_t i = 0; i < whole.tensors.size(); ++i) {
+    SafetensorsFile part = whole;
+    part.tensors.erase(part.tensors.begin() + static_cast<std::ptrdiff_t>(i));
+    INFO(whole.tensors[i].name);
+    CHECK_THROWS_AS(import_weights(net, part, "part"), ValueError);
+    CHECK_THROWS_WITH(import_weights(net, part, "part"),
+                      ContainsSubstring("part lacks 1 tensors of this network: " + whole.tensors[i].name) && ContainsSubstring("allow_missing"));
+    CHECK(import_weights(net, part, "part", true).missing == all.missing + 1);
+  }
+}
+
+TEST_CASE("import: the mapping names every tensor of file and network", "[convert]") {
+  Network net(Graph::parse(kSmall), 1);
+  SafetensorsFile file = file_for(net);
+  tensor_of(file, "bn1.gamma").name = "module.bn1.weight";
+  file.tensors.push_back({"bn1.num_batches_tracked", Tensor::zeros(Shape{}, DType::kI64)});
+  file.tensors.push_back({"evil\nname", Tensor::zeros(Shape{2})});
+  const ImportReport r = import_weights(net, file, "file");
+  CHECK(r.summary() == std::to_string(r.used) + " tensors used, " + std::to_string(r.missing) + " missing, 2 unused");
+  const std::string table = r.table();
+  CHECK(std::count(table.begin(), table.end(), '\n') == static_cast<std::ptrdiff_t>(file.tensors.size()) + r.missing + 1);
+  const auto has_line = [&](std::vector<std::string> words) {
+    std::istringstream lines(table);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream text(line);
+      if (std::vector<std::string>(std::istream_iterator<std::string>(text), {}) == words) return true;
+    }
+    return false;
+  };
+  CHECK(has_line({"module.bn1.weight", "2", "bn1.gamma"}));
+  CHECK(has_line({"conv1.weight", "2x1x3x3", "conv1.weight"}));
+  CHECK(has_line({"bn1.num_batches_tracked", "scalar", "unused"}));
+  CHECK(has_line({"evil\\x0aname", "2", "unused"}));
+}
+
+TEST_CASE("import: integers, values that are not finite and negative variances are refused, and nothing is copied", "[convert]") {
+  Network net(Graph::parse(kSmall), 1);
+  const auto before = net.state()[0].value.to_vector();
+  const auto fails = [&](const std::string& name, const Tensor& value, const std::string& reason) {
+    SafetensorsFile file = file_for(net);
+    tensor_of(file, name).value = value;
+    CHECK_THROWS_AS(import_weights(net, file, "x"), ValueError);
+    CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("x: tensor \"" + name + "\" " + reason));
+    CHECK(net.state()[0].value.to_vector() == before);
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  fails("fc.weight", Tensor::zeros(Shape{3, 2}, DType::kI64), "holds integers (int64)");
+  fails("fc.bias", Tensor::from(std::vector<float>{0, nan, 0}, Shape{3}), "holds nan at 1");
+  fails("bn2.gamma", Tensor::from(std::vector<float>{-inf, 0}, Shape{2}), "holds -inf at 0");
+  fails("bn2.beta", Tensor::from(std::vector<double>{0, 1e300}, Shape{2}), "holds inf at 1");
+  fails("bn2.running_var", Tensor::from(std::vector<float>{1, -1e-6f}, Shape{2}), "holds -0.000001 at 1");
+  // A dtype that is not read matters only if the network has its name.
+  SafetensorsFile file = file_for(net);
+  file.path = "x";
+  file.unread.push_back({"mask", "BOOL", Shape{4}});
+  const ImportReport report = import_weights(net, file, "x");
+  CHECK(report.unused == 1);
+  CHECK((report.rows.back().source == "mask" && report.rows.back().note == "unused"));
+  std::erase_if(file.tensors, [](const NamedTensor& t) { return t.name == "bn2.gamma"; });
+  file.unread.push_back({"module.bn2.weight", "I8", Shape{2}});
+  CHECK_THROWS_WITH(import_weights(net, file, "x"), ContainsSubstring("x, byte 8, tensor \"module.bn2.weight\": unknown dtype \"I8\""));
+  // Floats of another width are fine, and so is a negative mean.
+  file = file_for(net);
+  tensor_of(file, "bn2.running_mean").value = Tensor::from(std::vector<double>{-1, 2}, Shape{2});
+  CHECK_NOTHROW(import_weights(net, file, "x"));
+}
+
+TEST_CASE("import: of a checkpoint with averages these are taken, and no tensor of its run is a row", "[convert]") {
+  Network net(Graph::parse(kSmall), 1);
+  SafetensorsFile file;
+  for (const NamedTensor& t : file_for(net).tensors) file.tensors.push_back({"net." + t.name, t.value});
+  file.tensors.push_back({"ema.fc.bias", Tensor::full(Shape{3}, 2)});
+  for (const char* name : {"optim.fc.bias.m", "freeze.conv2.relaxed", "codes.conv2"}) file.tensors.push_back({name, Tensor::zeros(Shape{3})});
+  file.metadata["tern"] = "checkpoint 1";
+  const ImportReport r = import_weights(net, file, "run");
+  CHECK(r.unused == 0);
+  for (const NamedTensor& t : net.state()) {
+    if (t.name == "fc.bias") CHECK(t.value.to_vector() == std::vector<double>{2, 2, 2});
+    if (t.name == "fc.weight") CHECK(t.value.to_vector()[0] == 0.5);
+  }
+  CHECK(std::any_of(r.rows.begin(), r.rows.end(), [](const ImportReport::Row& row) { return row.source == "ema.fc.bias"; }));
 }

@@ -23,6 +23,9 @@ TEST_CASE("npy: dtypes, shapes and versions", "[convert]") {
   CHECK(parse_npy(npy(dictionary("<f2", "(2,)", "True"), raw<std::uint16_t>({0x3C00, 0xC000})), "e").to_vector() ==
         std::vector<double>{1, -2});
   CHECK(parse_npy(npy(dictionary("<f4", "(0, 5)"), {}), "f").numel() == 0);
+  CHECK(parse_npy(npy(dictionary("|i1", "(2,)"), raw<std::int8_t>({-3, 4})), "g").to_vector() == std::vector<double>{-3, 4});
+  CHECK(parse_npy(npy(dictionary("|u1", "(1,)"), raw<std::uint8_t>({200})), "h").to_vector() == std::vector<double>{200});
+  CHECK(parse_npy(npy(dictionary("|b1", "(2,)"), raw<std::uint8_t>({0, 1})), "i").dtype() == DType::kI64);
 }
 
 TEST_CASE("npy: files that lie", "[convert]") {

@@ -61,6 +61,21 @@ TEST_CASE("safetensors: half precision is widened", "[convert]") {
   CHECK(file.find("b").item() == 1.0);
 }
 
+TEST_CASE("safetensors: a dtype that is not read matters to who asks for the tensor", "[convert]") {
+  for (const char* dtype : {"BOOL", "U8", "I8", "I32", "F8_E4M3", "Q4"}) {
+    INFO(dtype);
+    const tern::SafetensorsFile f = tern::parse_safetensors(
+        file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":")" + std::string(dtype) +
+                    R"(","shape":[4],"data_offsets":[4,8]}})", 8), "some");
+    CHECK(f.tensors.size() == 1);
+    CHECK(f.find("a").numel() == 1);
+    CHECK(f.unread.size() == 1);
+    CHECK_FALSE(f.find("b").defined());
+    CHECK_THROWS_AS(f.find("t"), tern::FormatError);
+    CHECK_THROWS_WITH(f.find("t"), ContainsSubstring("some, byte 8, tensor \"t\": unknown dtype \"" + std::string(dtype) + "\""));
+  }
+}
+
 TEST_CASE("safetensors: files that lie", "[convert]") {
   const auto fails = [](const std::vector<std::byte>& bytes, const char* reason) {
     INFO(reason);

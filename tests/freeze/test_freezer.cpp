@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
+#include <set>
 
 #include "catch.hpp"
 #include "tern/autograd.hpp"
@@ -180,10 +182,21 @@ TEST_CASE("freezing: moments are cleared with a new partition, or kept on reques
     freezer.begin_epoch(0, s.at(0));
     b.steps(3);
     freezer.begin_epoch(1, s.at(1));
-    for (const NamedTensor& t : b.optimizer->state()) {
-      if (t.name == "c2.weight.t") CHECK(t.value.item() == (clear ? 0 : 3));
-      if (t.name == "b2.gamma.t") CHECK(t.value.item() == 3);
-    }
+    const auto state = [&](const std::string& name) {
+      for (const NamedTensor& t : b.optimizer->state()) {
+        if (t.name == name) return t.value.to_vector();
+      }
+      FAIL("no state " << name);
+      return std::vector<double>{};
+    };
+    const auto moved = [](const std::vector<double>& v) { return std::any_of(v.begin(), v.end(), [](double x) { return x != 0; }); };
+    INFO("clear " << clear);
+    CHECK(state("c2.weight.t") == std::vector<double>{clear ? 0.0 : 3.0});
+    CHECK(moved(state("c2.weight.m")) != clear);
+    CHECK(moved(state("c2.weight.v")) != clear);
+    CHECK(state("b2.gamma.t") == std::vector<double>{3});
+    CHECK(moved(state("b2.gamma.m")));
+    CHECK(moved(state("b2.gamma.v")));
   }
 }
 
@@ -246,8 +259,90 @@ TEST_CASE("freezing: a quantizer that moves weights off its own levels is refuse
   Bench b("restless");
   b.layer("c3").weight().span<float>()[5] = 1.0f;
   Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+  const std::vector<float> before = copy(b.layer("c3").weight());
+  CHECK_THROWS_WITH(freezer.check_levels(), ContainsSubstring("cannot be frozen there"));
   CHECK_NOTHROW(freezer.begin_epoch(0, FreezeSchedule::parse("0.5:1x0").at(0)));
   CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ContainsSubstring("cannot be frozen there"));
+  CHECK(copy(b.layer("c3").weight()) == before);
+}
+
+TEST_CASE("freezing: which of tern's quantizers can be frozen shows before the first epoch", "[freeze]") {
+  const auto refused = [](const std::string& weights) {
+    Bench b(weights);
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+    try {
+      freezer.check_levels();
+      return false;
+    } catch (const ValueError&) {
+      return true;
+    }
+  };
+  // The list of docs/freezing.md.
+  const std::set<std::string> cannot{"dorefa:bits=4", "dorefa:bits=5", "heq", "heq:n=5", "sttn"};
+  std::set<std::string> specs{"dorefa:bits=1", "dorefa:bits=3", "dorefa:bits=4", "dorefa:bits=5", "heq:n=5", "lsq:bits=4", "lsq:preset=fatnn",
+                              "fatnn:norm=0", "tas:learn_delta=0", "twn:group=filter", "twn:threshold=exact", "grid:levels=pow2"};
+  for (const QuantizerInfo& q : weight_quantizers()) {
+    if (q.key != "restless") specs.insert(q.key);
+  }
+  for (const std::string& spec : specs) {
+    INFO(spec);
+    CHECK(refused(spec) == cannot.contains(spec));
+  }
+}
+
+namespace {
+
+/// Relaxes one weight of every layer, or writes something that is no mask.
+class Careless final : public FreezePolicy {
+ public:
+  explicit Careless(float value) : value_(value) {}
+  bool partition(const PartitionRequest&, std::span<float> mask) const override {
+    std::fill(mask.begin(), mask.end(), 0.0f);
+    mask[3] = value_;
+    return true;
+  }
+
+ private:
+  float value_;
+};
+
+}  // namespace
+
+TEST_CASE("freezing: a policy that writes no mask, or leaves weights relaxed at the end, is refused", "[freeze]") {
+  for (const float value : {1.0f, 0.5f, -1.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    INFO(value);
+    Bench b("grid");
+    Freezer freezer(b.net, *b.optimizer, std::make_unique<Careless>(value), 1);
+    const auto before_the_end = [&] { freezer.begin_epoch(0, FreezeSchedule::parse("0.9:1x0").at(0)); };
+    if (value == 1) CHECK_NOTHROW(before_the_end());
+    else CHECK_THROWS_WITH(before_the_end(), ContainsSubstring("layer \"c2\"") && ContainsSubstring("0 and 1"));
+    CHECK_THROWS_AS(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ValueError);
+    if (value == 1) {
+      CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ContainsSubstring("it left 2 of 864 relaxed"));
+    }
+  }
+}
+
+TEST_CASE("freezing: a frozen weight whose code changes with a learned step is found", "[freeze]") {
+  Bench b("lsq:bits=2");  // codes -2 .. 1
+  Tensor step;
+  for (const Parameter& p : b.layer("c3").parameters()) {
+    if (p.kind == ParamKind::kQuantizer) step = p.value;
+  }
+  REQUIRE(step.defined());
+  for (float& w : b.layer("c3").weight().span<float>()) w = w < 0 ? -step.span<float>()[0] : 0.0f;
+  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
+  CHECK(freezer.state().size() == 2);
+  freezer.begin_epoch(0, FreezeSchedule::parse("1:2x0").at(0));
+  CHECK(freezer.certify().holds());
+  CHECK(freezer.state().size() == 4);
+  step.span<float>()[0] /= 2;  // -1 becomes -2: every weight is on a level, but not with its code
+  CHECK(certify(b.net).holds());
+  const Certificate c = freezer.certify();
+  CHECK_FALSE(c.holds());
+  CHECK(c.moved > 0);
+  CHECK(c.first.starts_with("c3["));
+  CHECK(c.first.ends_with("frozen with code -1, now -2"));
 }
 
 TEST_CASE("freezing: the mask is lifted at the end; a network without quantized weights is refused", "[freeze]") {

@@ -31,6 +31,8 @@ TEST_CASE("freeze schedule: the paper's 112 epochs", "[freeze]") {
   CHECK_THROWS_AS(s.at(112), ValueError);
   CHECK_THROWS_AS(s.at(-1), ValueError);
   CHECK(s.lines().size() == 5);
+  CHECK(s.lines()[0].ends_with("learning rate 0.001 for 27, 1e-04 for 10"));
+  CHECK(s.lines(5)[0].ends_with("learning rate 0.001 (0.005 for the weights that freeze) for 27, 1e-04 (5e-04 for the weights that freeze) for 10"));
 }
 
 TEST_CASE("freeze schedule: relaxed counts of 1000 weights", "[freeze]") {

@@ -24,24 +24,44 @@ expect() {
 settings="--data fashion-mnist-mini --width 4 --weights twn --acts ternary --limit-train 640 --limit-test 200 --epochs 2 --batch 32
   --augment pad=2,flip --schedule cosine:hi=0.05,lo=0,per=step --quiet"
 
-# hammer RUN KILLS COMMAND...: starts it, kills it hard at moments that the clock picks, resumes it, until it has ended.
+# refused CODE PATTERN COMMAND...: as expect, and the run directory that the command names does not come to be.
+refused() {
+  code=$1
+  pattern=$2
+  shift 2
+  expect "$code" "$pattern" "$@" --run "$dir/refused"
+  if [ -e "$dir/refused" ]; then
+    fail "a refused command left a run directory behind: $*"
+    rm -rf "$dir/refused"
+  fi
+}
+
+# hammer RUN KILLS TERN VERB...: starts it, kills it hard at moments that the clock picks, resumes it, until it has ended.
 hammer() {
   run=$1
   want=$2
+  verb=$4
   shift 2
   kills=0
   "$@" --run "$run" &
   while :; do
     pid=$!
     sleep 0.$(date +%N | cut -c 1-2 | sed 's/^0*//; s/^$/1/' | awk '{print 20 + $1 % 30}')
-    if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
-    wait "$pid" 2>/dev/null && break
+    kill -9 "$pid" 2>/dev/null || true
+    status=0
+    wait "$pid" 2>/dev/null || status=$?
+    [ "$status" = 0 ] && break
+    [ "$status" = 137 ] || fail "exit $status of a run that was killed $kills times: $*"
+    [ "$status" = 137 ] || break
+    kills=$((kills + 1))
+    [ -e "$run/config.toml" ] || { "$@" --run "$run" & continue; }  # before there was anything to resume
     if [ "$kills" -ge "$want" ]; then
-      $tern train --run "$run" --resume --quiet
+      $tern "$verb" --run "$run" --resume --quiet
       break
     fi
-    $tern train --run "$run" --resume --quiet &
+    $tern "$verb" --run "$run" --resume --quiet &
   done
+  [ "$kills" -ge 1 ] || fail "the run ended before it was killed once: $*"
   rm -f "$run"/*.part*
 }
 # Tensors of two runs, without what their files say of seconds.
@@ -73,12 +93,40 @@ $tern freeze --from "$dir/fp32" --run "$dir/plan" --phases paper --plan | grep -
 $tern freeze --from "$dir/fp32" --run "$dir/frozen" --phases 0.9:1x1e-3+1:1x1e-3 >"$dir/freeze.txt" 2>"$dir/freeze.err"
 grep -q 'certified' "$dir/freeze.txt" || fail "no certificate"
 grep -q 'rescaled' "$dir/freeze.err" || fail "nothing said about rescaling"
+grep -q "warm start from $dir/fp32/last.safetensors: [0-9]* tensors used, " "$dir/freeze.err" || fail "nothing said of the weights"
+grep -q 'input: mean .* (from .*fp32/last.safetensors)' "$dir/freeze.err" || fail "nothing said of the normalisation"
+grep -q 'validation: 0.04 of' "$dir/freeze.err" || fail "freeze holds no images out, or does not say so"
+grep -q '^validation = 0.04' "$dir/frozen/config.toml" || fail "freeze's default for validation"
+[ -e "$dir/frozen/best.safetensors" ] || fail "freeze keeps no best checkpoint"
+grep -q '^net.conv2.weight .* conv2.weight$' "$dir/frozen/mapping.txt" || fail "no mapping.txt"
+$tern freeze --from "$dir/fp32" --run "$dir/frozen-json" --phases 1:1x1e-3 --validation 0 --json >"$dir/freeze.json"
+grep -q '"certified":true,"freeze":{"fraction":1.0,"relaxed":0,' "$dir/freeze.json" || fail "freeze --json: $(cat "$dir/freeze.json")"
+[ -e "$dir/frozen-json/best.safetensors" ] && fail "freeze --validation 0 holds images out"
+$tern freeze --from "$dir/fp32" --run "$dir/below" --phases 0.9:1x1e-3 --json | grep -q '"certified":false' || fail "a certificate below fraction 1"
 grep -q '^weights = .grid:levels=ternary' "$dir/frozen/config.toml" || fail "freeze's defaults"
 grep -q '^width = 4' "$dir/frozen/config.toml" || fail "freeze does not take over the topology"
 $tern pack "$dir/frozen" "$dir/frozen.tern" --quiet
 $tern verify "$dir/frozen" "$dir/frozen.tern" --limit 50 --quiet || fail "verify found a difference in a frozen network"
-expect 2 'from' $tern freeze --run "$dir/nowhere"
-expect 1 'unknown policy' $tern freeze --from "$dir/fp32" --run "$dir/nowhere" --policy nope
+printf '[freeze]\npolicy = "rpr"\n[model]\nweights = "grid"\n[data]\ndata = "fashion-mnist-mini"\n' >"$dir/fromless.toml"
+refused 2 'from' $tern freeze
+refused 2 'from' $tern freeze --from ''
+refused 2 'from' $tern freeze "$dir/fromless.toml"
+refused 1 'unknown policy' $tern freeze --from "$dir/fp32" --policy nope
+refused 1 'there is no checkpoint' $tern freeze --from "$dir/nowhere" --model vgg_small --quiet
+refused 1 'cannot be frozen there' $tern freeze --from "$dir/fp32" --weights sttn --quiet
+refused 1 'conv1.weight' $tern freeze --from "$dir/fp32" --model resnet20 --quiet
+refused 1 'has shape' $tern train --from "$dir/fp32" $plain --width 8 --quiet
+expect 2 'begun without a freezing policy' $tern freeze --run "$dir/fp32" --resume
+
+# Evaluation says what became of the tensors and where the normalisation comes from, and refuses a file of something else.
+$tern eval "$dir/fp32" --limit 20 --mapping >"$dir/eval.txt"
+grep -q '^[0-9]* tensors used, 0 missing, 0 unused$' "$dir/eval.txt" || fail "eval prints no summary of the tensors"
+grep -q '^net.conv2.weight .* conv2.weight$' "$dir/eval.txt" || fail "eval --mapping of a run"
+grep -q '^input: mean .* (from ' "$dir/eval.txt" || fail "eval does not say where the normalisation comes from"
+$tern eval "$dir/fp32/last.safetensors" --width 4 --data fashion-mnist-mini --limit 20 --mapping --json >"$dir/eval.json"
+grep -q '"tensors":{"used":[0-9]*,"missing":\[\],"unused":0,"mapping":\[{"source":"net.conv1.weight"' "$dir/eval.json" || fail "eval --json --mapping"
+grep -q '"mean_from":"from ' "$dir/eval.json" || fail "eval --json: normalisation"
+expect 1 'conv1.weight' $tern eval "$dir/fp32" --model resnet20 --data fashion-mnist-mini
 $tern bench rescale resnet18 --quiet | grep -q 'weights rescaled in' || fail "bench rescale"
 
 # Pack, verify, run.
@@ -129,6 +177,8 @@ $tern draw --curves "$dir/found" --out "$dir/curves.svg"
 printf '{"normal":7}' >"$dir/bad.json"
 expect 1 "bad.json" $tern draw "$dir/bad.json"
 expect 1 "holds no search" $tern search --run "$dir/nothing" --resume
+refused 1 "expected one of" $tern search --data fashion --quiet
+refused 1 "known" $tern search --data fashion-mnist-mini --limit-train 64 --space nope --quiet
 
 # Another network's weights do not verify.
 $tern train --run "$dir/other" $settings --seed 2 --epochs 1
@@ -147,21 +197,21 @@ expect 2 "" $tern fly
 expect 2 "" $tern train --run "$dir/x" --no-such-flag 1
 expect 1 "holds a run already" $tern train --run "$dir/whole" $settings
 expect 1 "holds no run" $tern train --run "$dir/nothing" --resume
-expect 1 "known:" $tern train --run "$dir/x" --weights twm --data fashion-mnist-mini --quiet
-expect 1 "known:" $tern train --run "$dir/x2" --model vgg --data fashion-mnist-mini --quiet
-expect 1 "expected one of" $tern train --run "$dir/x3" --data fashion --quiet
-expect 1 "expected integer" $tern train --run "$dir/x4" --epochs many
+refused 1 "known:" $tern train --weights twm --data fashion-mnist-mini --quiet
+refused 1 "known:" $tern train --model vgg --data fashion-mnist-mini --quiet
+refused 1 "expected one of" $tern train --data fashion --quiet
+refused 1 "expected integer" $tern train --epochs many
+refused 1 "unknown option" $tern train --weights twn:t=x --data fashion-mnist-mini --quiet
 expect 1 "there is no checkpoint" $tern eval "$dir/nothing"
 expect 1 "cannot" $tern run "$dir/nothing.tern"
 expect 1 "TERN_ISA\|isa" env TERN_ISA=avx1024 $tern run "$dir/net.tern" --limit 10
 printf '[optim]\nepochs = x\n' >"$dir/bad.toml"
-expect 1 "line 2" $tern train "$dir/bad.toml" --run "$dir/x5"
+refused 1 "line 2" $tern train "$dir/bad.toml"
 head -c 100 "$dir/net.tern" >"$dir/cut.tern"
 expect 1 "cut.tern" $tern run "$dir/cut.tern"
 printf 'GIF89a' >"$dir/bad.png"
 expect 1 "bad.png" $tern run "$dir/net.tern" "$dir/bad.png"
 expect 1 "cannot write" $tern pack "$dir/whole" /proc/nowhere/net.tern
-[ -e "$dir/x4" ] && fail "a refused command left a run directory behind"
 mkdir "$dir/data"
 printf 'junk' | gzip >"$dir/data/train-images-idx3-ubyte.gz"
 expect 1 "" $tern data mnist --data-dir "$dir/data"

@@ -1,6 +1,9 @@
 // Training runs with a freezing policy: report, certificate, resume, threads, packed form.
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
@@ -58,7 +61,26 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
   const TempDir dir;
   TrainConfig c = tiny();
   c.validation = 0.2;
-  const auto epochs = run(c, dir / "run");
+  std::vector<tern::EpochResult> epochs;
+  tern::TrainCallbacks callbacks;
+  callbacks.epoch = [&](const tern::EpochResult& r) {
+    // What is loaded runs on the grid; with the masks of the checkpoint it runs as training did.
+    tern::TrainedRun now = tern::load_run(dir / "run", "last");
+    const tern::Images test = tern::load_data(c).test;
+    CHECK(tern::evaluate(now.network, test, c.eval_batch).loss == r.test.loss);
+    const auto file = tern::read_safetensors(dir / "run/last.safetensors");
+    std::size_t masks = 0;
+    for (std::size_t i = 0; i < now.network.graph().nodes().size(); ++i) {
+      const tern::Tensor mask = file.find("freeze." + now.network.graph().nodes()[i].name + ".relaxed");
+      if (mask.defined()) now.network.layer(i).set_relaxed(mask);
+      masks += mask.defined();
+    }
+    CHECK(masks > 1);
+    now.network.set_relaxed_evaluation(true);
+    CHECK(tern::evaluate(now.network, test, c.eval_batch).loss == Approx(r.freeze->test.loss).epsilon(1e-6));  // order of sums
+    epochs.push_back(r);
+  };
+  CHECK(tern::train(c, dir / "run", false, callbacks).finished);
   REQUIRE(epochs.size() == 4);
   const double fractions[4] = {0.75, 0.75, 0.9, 1}, rates[4] = {1e-3, 1e-4, 1e-3, 1e-3};
   for (std::size_t e = 0; e < 4; ++e) {
@@ -70,7 +92,7 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
     CHECK(epochs[e].freeze->validation.images == epochs[e].validation.images);
     CHECK(epochs[e].freeze->certified == (e == 3));
   }
-  CHECK(epochs[0].freeze->test.loss != epochs[0].test.loss);
+  CHECK(std::abs(epochs[0].freeze->test.loss - epochs[0].test.loss) > 1e-4);
   CHECK(epochs[3].freeze->relaxed == 0);
   CHECK(tern::read_text_file(dir / "run/freeze.svg").starts_with("<svg"));
 
@@ -81,7 +103,14 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
   CHECK(nlohmann::json::parse(last).at("freeze").at("certified") == true);
   const auto trained = tern::load_run(dir / "run", "last");
   CHECK(tern::certify(trained.network).holds());
-  CHECK_NOTHROW(tern::load_run(dir / "run", "best"));
+  tern::TrainedRun best = tern::load_run(dir / "run", "best");
+  double highest = 0;
+  for (const tern::EpochResult& r : epochs) highest = std::max(highest, r.validation.accuracy());
+  const tern::Images held_out = tern::split_train_validation(tern::load_data(c).train, 0.2, static_cast<std::uint64_t>(c.seed)).validation;
+  CHECK(tern::evaluate(best.network, held_out, c.eval_batch).accuracy() == highest);
+  const auto again = tern::train(c, dir / "run", true);  // there is nothing left to do but to look
+  CHECK(again.finished);
+  CHECK((again.last.freeze && again.last.freeze->certified));
   // Packed it needs no scale.
   const tern::packed::Model packed = tern::pack(trained.network);
   for (const auto& [name, blob] : packed.blobs) CHECK_FALSE(name.ends_with(".scale_pos"));
@@ -148,8 +177,109 @@ TEST_CASE("freezing run: an auto phase ends by itself, and a resumed run knows",
 TEST_CASE("freezing run: over the levels of a learned quantizer", "[train]") {
   TrainConfig c = tiny();
   c.weights = "lsq";
+  c.phases = "0.75:1x1e-3+1:2x1e-3";
+  c.checkpoint_steps = 3;
   const TempDir dir;
   CHECK(run(c, dir / "run").back().freeze->certified);
+  // Stopped within the last phase: the codes that the weights were frozen with are in the checkpoint.
+  std::int64_t steps = 0;
+  tern::TrainCallbacks callbacks;
+  callbacks.stop = [&] { return ++steps == 14; };
+  CHECK_FALSE(tern::train(c, dir / "stopped", false, callbacks).finished);
+  CHECK(tern::read_safetensors(dir / "stopped/last.safetensors").find("freeze.conv2.codes").defined());
+  CHECK(tern::train(c, dir / "stopped", true).last.freeze->certified);
+  check_same_tensors(dir / "run/last.safetensors", dir / "stopped/last.safetensors");
+  // Steps that train so fast that weights are nearer to another level fail the certificate.
+  c.quantizer_lr = 300;
+  CHECK_THROWS_WITH(tern::train(c, dir / "fast", false),
+                    ContainsSubstring("another code than they were frozen with") && ContainsSubstring("lower --quantizer-lr"));
+}
+
+TEST_CASE("freezing run: quantizers that cannot be frozen are refused at the start", "[train]") {
+  for (const char* weights : {"sttn", "heq:n=5", "dorefa:bits=4"}) {
+    INFO(weights);
+    TrainConfig c = tiny();
+    c.weights = weights;
+    const TempDir dir;
+    CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("cannot be frozen there"));
+    CHECK_FALSE(std::filesystem::exists(dir / "run"));
+  }
+}
+
+namespace {
+
+/// Leaves one weight of each layer relaxed, always.
+class OneLeft final : public tern::FreezePolicy {
+ public:
+  bool partition(const tern::PartitionRequest&, std::span<float> mask) const override {
+    std::fill(mask.begin(), mask.end(), 0.0f);
+    mask[0] = 1.0f;
+    return true;
+  }
+};
+
+/// A checkpoint with another value in the first element of a tensor.
+void alter(const std::string& path, const std::string& tensor, float value) {
+  const auto file = tern::read_safetensors(path);
+  REQUIRE(file.find(tensor).defined());
+  file.find(tensor).span<float>()[0] = value;
+  tern::write_safetensors(path, file.tensors, file.metadata);
+}
+
+}  // namespace
+
+TEST_CASE("freezing run: no weight stays relaxed unnoticed in the phase with fraction 1", "[train]") {
+  tern::register_freeze_policy("one_left", "for this test", [](const tern::Spec&) { return std::make_unique<OneLeft>(); });
+  const TempDir dir;
+  TrainConfig c = tiny("one_left");
+  CHECK_THROWS_WITH(tern::train(c, dir / "policy", false), ContainsSubstring("freezes all weights in the phase with fraction 1"));
+
+  // Masks that somebody changed in a checkpoint within that phase.
+  c = tiny();
+  c.phases = "1:2x1e-3";
+  const auto stopped = [&](const std::string& name) {
+    std::int64_t steps = 0;
+    tern::TrainCallbacks callbacks;
+    callbacks.stop = [&] { return ++steps == 4; };
+    CHECK_FALSE(tern::train(c, dir / name, false, callbacks).finished);
+    return dir / (name + "/last.safetensors");
+  };
+  alter(stopped("one"), "freeze.conv2.relaxed", 1);
+  CHECK_THROWS_WITH(tern::train(c, dir / "one", true), ContainsSubstring("1 of") && ContainsSubstring("still relaxed"));
+  for (const float value : {0.5f, std::numeric_limits<float>::quiet_NaN()}) {
+    const std::string name = std::isnan(value) ? "nan" : "half";
+    alter(stopped(name), "freeze.conv2.relaxed", value);
+    CHECK_THROWS_AS(tern::train(c, dir / name, true), tern::FormatError);
+    CHECK_THROWS_WITH(tern::train(c, dir / name, true), ContainsSubstring("\"freeze.conv2.relaxed\" holds more than 0 and 1"));
+  }
+  // A latent weight that was moved off its level.
+  alter(stopped("latent"), "net.conv2.weight", 0.75f);
+  CHECK_THROWS_WITH(tern::train(c, dir / "latent", true), ContainsSubstring("conv2[0]"));
+}
+
+TEST_CASE("freezing run: a schedule that ends below fraction 1 warns at the start and at the end, and so does validation 0", "[train]") {
+  const auto notes_of = [](const std::string& phases, double validation) {
+    TrainConfig c = tiny();
+    c.phases = phases;
+    c.validation = validation;
+    c.limit_train = 64;
+    std::vector<std::string> notes;
+    tern::TrainCallbacks callbacks;
+    callbacks.note = [&](const std::string& n) { notes.push_back(n); };
+    const TempDir dir;
+    CHECK(tern::train(c, dir / "run", false, callbacks).finished);
+    return notes;
+  };
+  const auto count = [](const std::vector<std::string>& notes, const std::string& text) {
+    return std::count_if(notes.begin(), notes.end(), [&](const std::string& n) { return n.find(text) != std::string::npos; });
+  };
+  const auto below = notes_of("0.75:1x1e-3+0.9:1x1e-3", 0.2);
+  CHECK(count(below, "warning: the phases end with 90 % of the weights on the grid") == 2);
+  CHECK(below.back().starts_with("warning: the phases end"));
+  CHECK(count(below, "validation is 0") == 0);
+  const auto whole = notes_of("0.9:1x1e-3+1:1x1e-3", 0);
+  CHECK(count(whole, "warning: the phases end") == 0);
+  CHECK(count(whole, "validation is 0") == 1);
 }
 
 TEST_CASE("freezing run: from a pretrained run, whose normalisation it takes over", "[train]") {
@@ -184,6 +314,7 @@ TEST_CASE("freezing run: settings that do not fit are refused", "[train]") {
   c.weights = "none";
   const TempDir dir;
   CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("quantized weights"));
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
 }
 
 TEST_CASE("freezing run: weight_lr is a factor on the rate of the weights that freeze, and on no other", "[train]") {

@@ -154,7 +154,7 @@ TEST_CASE("train: a trained run loads, evaluates and warm-starts another", "[tra
   callbacks.note = [&](const std::string& n) { notes.push_back(n); };
   callbacks.stop = [] { return true; };
   tern::train(ternary, dir / "ternary", false, callbacks);
-  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start: "); }));
+  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start from "); }));
 }
 
 TEST_CASE("train: averaged weights are what is evaluated, saved for use and loaded", "[train]") {
@@ -312,4 +312,39 @@ TEST_CASE("train: a network is not built before the shapes in its checkpoint agr
   CHECK(most([&] {
     CHECK_THROWS_WITH(tern::train(c, run, true), ContainsSubstring(last + ": its topology differs"));
   }) < 4 * (images + usual) + (8 << 20));
+}
+
+TEST_CASE("train: a checkpoint whose position lies outside the run is refused", "[train]") {
+  TrainConfig c = tiny();
+  const TempDir dir;
+  std::int64_t steps = 0;
+  tern::TrainCallbacks callbacks;
+  callbacks.stop = [&] { return ++steps == 3; };
+  tern::train(c, dir / "run", false, callbacks);
+  const auto file = tern::read_safetensors(dir / "run/last.safetensors");
+  const auto with = [&](const char* field, const nlohmann::json& value) {
+    auto metadata = file.metadata;
+    nlohmann::json state = nlohmann::json::parse(metadata.at("state"));
+    REQUIRE(state.contains(field));
+    state[field] = value;
+    metadata["state"] = state.dump();
+    tern::write_safetensors(dir / "run/last.safetensors", file.tensors, metadata);
+  };
+  const auto refused = [&](const char* field, const nlohmann::json& value) {
+    INFO(field << " " << value);
+    with(field, value);
+    CHECK_THROWS_AS(tern::train(c, dir / "run", true), tern::FormatError);
+    CHECK_THROWS_WITH(tern::train(c, dir / "run", true), ContainsSubstring("expected a position within 2 epochs of 10 steps"));
+  };
+  refused("step", 1000000000000);
+  refused("step", 10);
+  refused("step", -1);
+  refused("step", 0);  // but images seen
+  refused("epoch", 2);
+  refused("epoch", -1);
+  refused("seen", 1000000000000);
+  refused("correct", 97);
+  refused("metrics_bytes", 1000000);
+  with("step", 3);
+  CHECK(tern::train(c, dir / "run", true).finished);
 }

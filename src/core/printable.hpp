@@ -1,0 +1,21 @@
+// Text from files in messages: one line, of bounded length.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tern {
+
+/// `text` with control characters as \xNN, and "..." in the place of what follows the first `limit` bytes.
+inline std::string printable(std::string_view text, std::size_t limit = 100) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : text.substr(0, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) out += c;
+    else out += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
+  }
+  return text.size() > limit ? out + "..." : out;
+}
+
+}  // namespace tern
