@@ -179,7 +179,7 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   if (d == "<f2") copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
   else if (d == "<i4") copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
   else if (d == "|i1") copy_as<std::int8_t>(from, t.data<std::int64_t>(), n, [](std::int8_t v) { return std::int64_t{v}; });
-  else if (type->bytes == 1) copy_as<std::uint8_t>(from, t.data<std::int64_t>(), n, [](std::uint8_t v) { return std::int64_t{v}; });
+  else if (layout.type->bytes == 1) copy_as<std::uint8_t>(from, t.data<std::int64_t>(), n, [](std::uint8_t v) { return std::int64_t{v}; });
   else if (n == 0) return t;
   else if (d == "<f4") std::memcpy(t.data<float>(), from, have);
   else if (d == "<f8") std::memcpy(t.data<double>(), from, have);
