@@ -271,13 +271,14 @@ TEST_CASE("train: a network is not built before the shapes in its checkpoint agr
     graph.replace(graph.find(from), from.size(), to);
     tern::write_safetensors(dir / "lie.safetensors", good.tensors, metadata);
   };
-  for (const auto& [from, to, shape] : {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"out=4 ", "out=1000000000 ", "1000000000x1x3x3"},
+  for (const auto& [from, to, wanted] : {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"out=4 ", "out=1000000000 ", "1000000000x1x3x3"},
                                         {"kernel=3", "kernel=30000", "4x1x30000x30000"}}) {
     INFO(to);
     with_graph(from, to);
+    const std::string shape = wanted;  // clang 14 cannot capture a structured binding
     CHECK(most([&] {
       CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"),
-                        ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" has shape 4x1x3x3; its graph asks for " + std::string(shape)));
+                        ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" has shape 4x1x3x3; its graph asks for " + shape));
     }) < usual + (1 << 20));
   }
   for (const auto& [from, to, why] : {std::tuple{"shape=1x28x28", "shape=1x2800000x2800000", "node \"image\": expected results of at most"},
