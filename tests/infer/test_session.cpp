@@ -160,6 +160,21 @@ TEST_CASE("session: residual network, shortcuts with padding and with a convolut
   check_everywhere(b);
 }
 
+TEST_CASE("session: sums of images narrower and wider than a word of positions") {
+  for (const char* shape : {"5x3x1", "5x9x7", "5x4x28", "5x3x57", "5x3x58", "5x2x64", "5x2x150"}) {
+    for (const int scales : {1, 2}) {
+      Builder b(19);
+      const std::string x = b.conv(b.input(shape), 6, 1, 1, {});
+      const std::string y = b.affine(b.conv(b.quantize(x, -1, 1), 6, 3, 3, {.max_code = 1, .scales = scales}, kPad1));
+      const std::string z = b.quantize(b.plain("add", {x, y}), 0, 3, "0.5");
+      const std::string w = b.conv(z, 6, 3, 3, {.max_code = 1}, kPad1);
+      b.linear(b.plain("flatten", {b.plain("global_avg_pool", {b.plain("relu", {b.affine(w)})})}), 4, {});
+      INFO(shape << ", " << scales << " scales");
+      check_everywhere(b);
+    }
+  }
+}
+
 TEST_CASE("session: padded pixels of several codes around one value, and of none") {
   for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 3}, {1, 2}}) {
     Builder b(17);
