@@ -5,6 +5,7 @@
 //   Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed);
 //   const FreezeSchedule schedule = FreezeSchedule::parse("paper");
 //   for each epoch: freezer.begin_epoch(epoch, schedule.at(epoch));  // a partition; then train with schedule.at(epoch).lr
+//                   after every step: freezer.after_step();          // clips, if the policy asks for it
 //   certify(network);                                                // every weight on a level
 //
 // A policy is independent of the quantizer: it decides which weights are relaxed, the layer's quantizer decides what the
@@ -89,6 +90,10 @@ class FreezePolicy {
   virtual bool partition(const PartitionRequest& request, std::span<float> mask) const = 0;
   /// Whether the optimizer forgets a layer's moments when its partition is drawn anew.
   virtual bool clears_optimizer_state() const { return true; }
+  /// Whether relaxed weights are kept within the outermost levels, w <- min(max(w, -max L), max L) after every step, as
+  /// BinaryConnect clips its latent weights (Courbariaux, Bengio, David, 2015, section 2.4). Rounding then moves a weight by
+  /// half the distance of two levels at most, and no other weight learns to rely on one that is out of the levels' reach.
+  virtual bool clips() const { return false; }
 };
 
 struct FreezePolicyInfo {
@@ -96,7 +101,7 @@ struct FreezePolicyInfo {
   std::string help;
 };
 using FreezePolicyFactory = std::function<std::unique_ptr<FreezePolicy>(const Spec&)>;
-/// A policy by name, with options: "rpr", "inq:clear_optimizer_state=0".
+/// A policy by name, with options: "rpr", "rpr:clip=1", "inq:clear_optimizer_state=0".
 /// Errors: ValueError listing the known keys; on unknown options.
 std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec);
 std::vector<FreezePolicyInfo> freeze_policies();
@@ -187,9 +192,11 @@ class Freezer {
   /// levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote something else than 0 and 1,
   /// or left a weight relaxed with relaxed == 0; that of check_levels().
   void begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at);
+  /// After every step of the optimizer: clips the relaxed weights if the policy asks for it.
+  void after_step();
   /// Whether the weights could be put on their levels now, which changes nothing. Call it when the quantizers are set up.
   /// Errors: ValueError naming the layer if its quantizer gives weights on its levels other codes, as sttn does, or derives
-  /// its levels from the weights every epoch, as heq does.
+  /// its levels from the weights every epoch, as heq does; or if the policy clips and the levels are not fixed.
   void check_levels() const;
   /// tern::certify() of the network, and that every weight has the code that it was frozen with.
   Certificate certify() const;
@@ -210,11 +217,14 @@ class Freezer {
     std::string name;
     Tensor latent, mask;
     Tensor codes{};  ///< with which they were frozen, [numel]; undefined before
+    std::vector<float> reach{};  ///< the outermost level of each filter, if the policy clips; empty before the first step
   };
   WeightCodes codes_of(const Part& part, const Tensor& weights) const;
   /// The level of every weight. Errors: see check_levels().
   Tensor levels_of(const Part& part) const;
   void check_masks(const FreezeSchedule::At& at) const;
+  /// Errors: see check_levels().
+  std::vector<float> reach_of(const Part& part) const;
 
   Network& network_;
   Optimizer& optimizer_;

@@ -51,6 +51,30 @@ void Freezer::begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at) {
   }
 }
 
+std::vector<float> Freezer::reach_of(const Part& part) const {
+  const LevelSet* levels = network_.layer(part.node).weight_quantizer()->fixed_levels();
+  if (levels == nullptr) {
+    throw ValueError("[freeze] layer \"" + part.name + "\": clip=1 needs levels that stay where they are, and its quantizer finds " +
+                     "its own; use grid, or a policy without clip");
+  }
+  std::vector<float> reach = codes_of(part, part.latent).scale_pos;
+  for (float& r : reach) r *= static_cast<float>(levels->max());
+  return reach;
+}
+
+void Freezer::after_step() {
+  if (!policy_->clips()) return;
+  parallel_for(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t n) {
+    Part& p = parts_[static_cast<std::size_t>(n)];
+    if (p.reach.empty()) p.reach = reach_of(p);  // fixed levels: the scales stay as rescaling left them
+    const auto w = p.latent.span<float>(), mask = p.mask.span<float>();
+    const std::size_t size = w.size() / p.reach.size();
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      if (mask[i] != 0.0f) w[i] = std::clamp(w[i], -p.reach[i / size], p.reach[i / size]);
+    }
+  });
+}
+
 std::string Freezer::bad_mask() const {
   for (const Part& p : parts_) {
     const auto mask = p.mask.span<float>();
@@ -89,6 +113,7 @@ Tensor Freezer::levels_of(const Part& part) const {
 
 void Freezer::check_levels() const {
   for (const Part& p : parts_) {
+    if (policy_->clips()) reach_of(p);
     const Tensor levels = levels_of(p);
     // What an epoch that begins with the weights there does to the layer; then all is put back.
     Layer& layer = network_.layer(p.node);

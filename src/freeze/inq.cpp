@@ -7,17 +7,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tern/freeze.hpp"
+#include "freeze/policy_options.hpp"
 
 namespace tern::freeze {
 namespace {
 
-class MagnitudePartition final : public FreezePolicy {
+class MagnitudePartition final : public PolicyWithOptions {
  public:
-  explicit MagnitudePartition(const Spec& spec) {
-    spec.allow_only({"clear_optimizer_state"});
-    clears_ = spec.flag("clear_optimizer_state", true);
-  }
+  using PolicyWithOptions::PolicyWithOptions;
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     if (!r.phase_begins) return false;
@@ -35,10 +32,6 @@ class MagnitudePartition final : public FreezePolicy {
     std::for_each(relaxed.begin(), relaxed.begin() + freeze, [&](std::size_t i) { mask[i] = 0.0f; });
     return true;
   }
-  bool clears_optimizer_state() const override { return clears_; }
-
- private:
-  bool clears_ = true;
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 // sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch).
 #include <algorithm>
 
-#include "tern/freeze.hpp"
+#include "freeze/policy_options.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::freeze {
@@ -18,12 +18,9 @@ std::uint64_t partition_stream(const std::string& layer, std::int64_t epoch) {
   return (std::uint64_t{0xF1} << 56) | (static_cast<std::uint64_t>(h) << 24) | (static_cast<std::uint64_t>(epoch) & 0xffffff);
 }
 
-class RandomPartition final : public FreezePolicy {
+class RandomPartition final : public PolicyWithOptions {
  public:
-  explicit RandomPartition(const Spec& spec) {
-    spec.allow_only({"clear_optimizer_state"});
-    clears_ = spec.flag("clear_optimizer_state", true);
-  }
+  using PolicyWithOptions::PolicyWithOptions;
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     std::fill(mask.begin(), mask.end(), 0.0f);
@@ -35,10 +32,6 @@ class RandomPartition final : public FreezePolicy {
     }
     return true;
   }
-  bool clears_optimizer_state() const override { return clears_; }
-
- private:
-  bool clears_ = true;
 };
 
 }  // namespace

@@ -289,6 +289,7 @@ class Trainer {
     if (config_.clip_norm > 0) clip_grad_norm(trainable(), config_.clip_norm);
     optimizer_->step(lr);
     network_->after_step();
+    if (freezing_) freezing_->after_step();
     if (averages_) averages_->update();
     position_.loss_sum += value * static_cast<double>(batch.size());
     position_.correct += count_correct(logits, batch.labels);

@@ -126,6 +126,8 @@ TEST_CASE("policies: unknown names, and one from outside", "[freeze]") {
   CHECK_THROWS_AS(make_freeze_policy(Spec::parse("rpr:x=1")), ValueError);
   CHECK_THROWS_AS(register_freeze_policy("rpr", "", {}), ValueError);
   CHECK_FALSE(make_freeze_policy(Spec::parse("rpr:clear_optimizer_state=0"))->clears_optimizer_state());
+  CHECK_FALSE(make_freeze_policy(Spec::parse("rpr"))->clips());
+  CHECK(make_freeze_policy(Spec::parse("inq:clip=1"))->clips());
 }
 
 TEST_CASE("freezing: the worked example of a mask", "[freeze]") {
@@ -172,6 +174,57 @@ TEST_CASE("freezing: constrained weights stay bit for bit, relaxed ones move", "
       CHECK(freezer.weights() == 288 + 576);
     }
   }
+}
+
+TEST_CASE("freezing: clip keeps relaxed weights within the outermost levels, and touches no other", "[freeze]") {
+  for (const std::string weights : {"grid", "grid:levels=binary", "grid:levels=five"}) {
+    for (const bool clip : {true, false}) {
+      INFO(weights << ", clip " << clip);
+      Bench b(weights);
+      Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse(clip ? "rpr:clip=1" : "rpr")), 1);
+      const FreezeSchedule s = FreezeSchedule::parse("0.5:1x0.01");
+      freezer.begin_epoch(0, s.at(0));
+      const Tensor w = b.layer("c2").weight();
+      w.span<float>()[0] = 7.0f;
+      w.span<float>()[1] = -7.0f;
+      const std::vector<float> before = copy(w);
+      const float reach = weights == "grid:levels=five" ? 2.0f : 1.0f;
+      freezer.after_step();
+      const std::vector<float> after = copy(w);
+      const auto mask = freezer.state()[0].value.span<float>();
+      std::size_t beyond = 0;
+      for (std::size_t i = 0; i < after.size(); ++i) {
+        const bool clipped = clip && mask[i] != 0.0f && std::abs(before[i]) > reach;
+        REQUIRE(after[i] == (clipped ? std::copysign(reach, before[i]) : before[i]));
+        beyond += clipped;
+      }
+      CHECK((beyond > 0) == clip);
+    }
+  }
+}
+
+TEST_CASE("freezing: a layer that keeps its scale is clipped to the scaled level", "[freeze]") {
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=4x1x1\nc = conv2d(image) out=2 kernel=1 weights=grid\n"), 1);
+  net.layer(1).weight().copy_from(Tensor::from(std::vector<float>{0.9f, -0.5f, 0.1f, -0.4f, 9, -5, 1, -4}, Shape{2, 4, 1, 1}));
+  const RescaleReport r = rescale(net, RescaleGroups::kFilter);
+  REQUIRE(r.rows.at(0).folded_into.empty());
+  auto optimizer = make_optimizer("sgd", {}, {{.name = "all", .params = {{"c.weight", net.layer(1).weight()}}}});
+  Freezer freezer(net, *optimizer, make_freeze_policy(Spec::parse("rpr:clip=1")), 1);
+  freezer.begin_epoch(0, FreezeSchedule::parse("0:1x0.01").at(0));
+  freezer.after_step();
+  const WeightCodes codes = net.layer(1).weight_quantizer()->deploy(net.layer(1).weight());
+  const auto w = net.layer(1).weight().span<float>();
+  CHECK(codes.scale_pos[1] == Approx(10 * codes.scale_pos[0]).epsilon(1e-3));
+  CHECK(w[0] == codes.scale_pos[0]);
+  CHECK(w[4] == codes.scale_pos[1]);
+  CHECK(w[2] == 0.1f);
+  CHECK(w[6] == 1.0f);
+}
+
+TEST_CASE("freezing: clip refuses levels that are learned", "[freeze]") {
+  Bench b("ttq");
+  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("inq:clip=1")), 1);
+  CHECK_THROWS_WITH(freezer.check_levels(), ContainsSubstring("\"c2\"") && ContainsSubstring("clip=1 needs levels that stay"));
 }
 
 TEST_CASE("freezing: moments are cleared with a new partition, or kept on request", "[freeze]") {
