@@ -5,7 +5,7 @@
 //   Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed);
 //   const FreezeSchedule schedule = FreezeSchedule::parse("paper");
 //   for each epoch: freezer.begin_epoch(epoch, schedule.at(epoch));  // a partition; then train with schedule.at(epoch).lr
-//                   after every step: freezer.after_step();          // clips, if the policy asks for it
+//                   before and after each step: freezer.before_step(..), freezer.after_step();   // for options of the policy
 //   certify(network);                                                // every weight on a level
 //
 // A policy is independent of the quantizer: it decides which weights are relaxed, the layer's quantizer decides what the
@@ -70,7 +70,7 @@ RescaleReport rescale(Network& network, RescaleGroups groups);
 
 // ---- step 2: partitions --------------------------------------------------------------------------------------------------
 
-/// What a policy gets for one layer at the beginning of an epoch.
+/// What a policy gets for one layer when a partition begins.
 struct PartitionRequest {
   std::string layer;         ///< name of the node
   Tensor latent;             ///< float32, contiguous
@@ -78,6 +78,7 @@ struct PartitionRequest {
   std::int64_t epoch = 0;
   bool phase_begins = false; ///< first epoch with this share
   std::uint64_t seed = 0;
+  std::int64_t part = 0;     ///< of the epoch: 0 .. partitions_per_epoch() - 1
 };
 /// floor(share * numel + 1e-6).
 std::int64_t relaxed_count(double share, std::int64_t numel);
@@ -85,8 +86,8 @@ std::int64_t relaxed_count(double share, std::int64_t numel);
 class FreezePolicy {
  public:
   virtual ~FreezePolicy() = default;
-  /// Writes 1 (relaxed) or 0 (constrained) for every element of `mask`, which holds the previous epoch's partition (all 1
-  /// before the first). Returns true if it drew a new one. A function of its arguments alone.
+  /// Writes 1 (relaxed) or 0 (constrained) for every element of `mask`, which holds the previous partition (all 1 before
+  /// the first). Returns true if it drew a new one. A function of its arguments alone.
   virtual bool partition(const PartitionRequest& request, std::span<float> mask) const = 0;
   /// Whether the optimizer forgets a layer's moments when its partition is drawn anew.
   virtual bool clears_optimizer_state() const { return true; }
@@ -94,6 +95,8 @@ class FreezePolicy {
   /// BinaryConnect clips its latent weights (Courbariaux, Bengio, David, 2015, section 2.4). Rounding then moves a weight by
   /// half the distance of two levels at most, and no other weight learns to rely on one that is out of the levels' reach.
   virtual bool clips() const { return false; }
+  /// How many partitions an epoch has, evenly spaced; the first begins with it.
+  virtual std::int64_t partitions_per_epoch() const { return 1; }
 };
 
 struct FreezePolicyInfo {
@@ -192,6 +195,9 @@ class Freezer {
   /// levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote something else than 0 and 1,
   /// or left a weight relaxed with relaxed == 0; that of check_levels().
   void begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at);
+  /// Before the forward pass of every step: draws a partition where one begins within the epoch, which is where
+  /// floor(step * n / steps_per_epoch) grows, n = partitions_per_epoch(). Does nothing with relaxed == 0.
+  void before_step(std::int64_t epoch, std::int64_t step, std::int64_t steps_per_epoch, const FreezeSchedule::At& at);
   /// After every step of the optimizer: clips the relaxed weights if the policy asks for it.
   void after_step();
   /// Whether the weights could be put on their levels now, which changes nothing. Call it when the quantizers are set up.
@@ -219,6 +225,7 @@ class Freezer {
     Tensor codes{};  ///< with which they were frozen, [numel]; undefined before
     std::vector<float> reach{};  ///< the outermost level of each filter, if the policy clips; empty before the first step
   };
+  void draw(std::int64_t epoch, std::int64_t part, const FreezeSchedule::At& at);
   WeightCodes codes_of(const Part& part, const Tensor& weights) const;
   /// The level of every weight. Errors: see check_levels().
   Tensor levels_of(const Part& part) const;

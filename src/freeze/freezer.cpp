@@ -35,17 +35,31 @@ Freezer::~Freezer() {
 }
 
 void Freezer::begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at) {
-  std::vector<char> drawn(parts_.size(), 0);
-  parallel_for(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t i) {
-    const Part& p = parts_[static_cast<std::size_t>(i)];
-    const PartitionRequest request{p.name, p.latent, at.relaxed, epoch, at.phase_begins, seed_};
-    drawn[static_cast<std::size_t>(i)] = policy_->partition(request, p.mask.span<float>());
-  });
-  check_masks(at);
+  draw(epoch, 0, at);
   if (at.relaxed == 0 && at.phase_begins) {
     for (const Part& p : parts_) p.latent.copy_from(levels_of(p));
     keep_codes();
   }
+}
+
+void Freezer::before_step(std::int64_t epoch, std::int64_t step, std::int64_t steps_per_epoch, const FreezeSchedule::At& at) {
+  const std::int64_t n = policy_->partitions_per_epoch();
+  if (n == 1 || step == 0 || at.relaxed == 0) return;
+  const std::int64_t part = step * n / steps_per_epoch;
+  if (part == (step - 1) * n / steps_per_epoch) return;
+  FreezeSchedule::At within = at;
+  within.phase_begins = false;
+  draw(epoch, part, within);
+}
+
+void Freezer::draw(std::int64_t epoch, std::int64_t part, const FreezeSchedule::At& at) {
+  std::vector<char> drawn(parts_.size(), 0);
+  parallel_for(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t i) {
+    const Part& p = parts_[static_cast<std::size_t>(i)];
+    const PartitionRequest request{p.name, p.latent, at.relaxed, epoch, at.phase_begins, seed_, part};
+    drawn[static_cast<std::size_t>(i)] = policy_->partition(request, p.mask.span<float>());
+  });
+  check_masks(at);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     if (drawn[i] && policy_->clears_optimizer_state()) optimizer_.clear_state(parts_[i].name + ".weight");
   }

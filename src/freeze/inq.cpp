@@ -14,7 +14,7 @@ namespace {
 
 class MagnitudePartition final : public PolicyWithOptions {
  public:
-  using PolicyWithOptions::PolicyWithOptions;
+  explicit MagnitudePartition(const Spec& spec) : PolicyWithOptions(spec, {"clear_optimizer_state", "clip"}) {}
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     if (!r.phase_begins) return false;

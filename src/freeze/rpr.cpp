@@ -1,11 +1,13 @@
-// rpr: every epoch a new partition; of each layer floor(r n + 1e-6) elements, drawn uniformly, are relaxed.
+// rpr: every epoch a new partition; of each layer floor(r n + 1e-6) elements, drawn uniformly, are relaxed. partitions=N
+// draws N in each epoch instead of one.
 // Paper: Cavigelli, Benini, 2020, section 3.2.
 //
 // The draw is R. Floyd's: k distinct indices below n in k random numbers, every subset equally likely (Bentley, Floyd, "A
-// sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch).
+// sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch, part of it).
 #include <algorithm>
 
 #include "freeze/policy_options.hpp"
+#include "tern/error.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::freeze {
@@ -20,11 +22,15 @@ std::uint64_t partition_stream(const std::string& layer, std::int64_t epoch) {
 
 class RandomPartition final : public PolicyWithOptions {
  public:
-  using PolicyWithOptions::PolicyWithOptions;
+  explicit RandomPartition(const Spec& spec) : PolicyWithOptions(spec, {"clear_optimizer_state", "clip", "partitions"}) {
+    partitions_ = spec.integer("partitions", 1);
+    if (partitions_ < 1) throw ValueError("[rpr] expected partitions >= 1; got " + std::to_string(partitions_));
+  }
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     std::fill(mask.begin(), mask.end(), 0.0f);
-    Rng rng(r.seed, partition_stream(r.layer, r.epoch));
+    Rng rng(r.seed + static_cast<std::uint64_t>(r.part) * 0x9e3779b97f4a7c15,
+            partition_stream(r.layer, r.epoch));
     const auto n = static_cast<std::int64_t>(mask.size());
     for (std::int64_t i = n - relaxed_count(r.relaxed, n); i < n; ++i) {
       const auto drawn = static_cast<std::size_t>(rng.below(static_cast<std::uint64_t>(i) + 1));
@@ -32,6 +38,10 @@ class RandomPartition final : public PolicyWithOptions {
     }
     return true;
   }
+  std::int64_t partitions_per_epoch() const override { return partitions_; }
+
+ private:
+  std::int64_t partitions_ = 1;
 };
 
 }  // namespace

@@ -31,6 +31,9 @@ class Freezing {
   double lr(std::int64_t epoch) const { return schedule_.at(epoch, ended_).lr; }
   /// Draws the partition. Not to be called for an epoch that is resumed in the middle.
   void begin_epoch(std::int64_t epoch);
+  void before_step(std::int64_t epoch, std::int64_t step, std::int64_t steps_per_epoch) {
+    freezer_.before_step(epoch, step, steps_per_epoch, schedule_.at(epoch, ended_));
+  }
   void after_step() { freezer_.after_step(); }
   /// The numbers of an epoch that is over; in the phase with fraction 1 after checking that every weight is frozen, on a
   /// level, and has the code that it was frozen with. Errors: Error naming the first weight that has not.

@@ -277,6 +277,7 @@ class Trainer {
     const Position where{.epoch = position_.epoch, .step = position_.step,
                          .steps_per_epoch = loader_->batches_per_epoch(), .epochs = epochs()};
     const double lr = freezing_ ? freezing_->lr(position_.epoch) : schedule_->lr(where);
+    if (freezing_) freezing_->before_step(where.epoch, where.step, where.steps_per_epoch);
     const Tensor images = batch_tensor(batch);
     const Tensor logits = network_->forward(images);
     const Tensor loss =

@@ -221,6 +221,36 @@ TEST_CASE("freezing: a layer that keeps its scale is clipped to the scaled level
   CHECK(w[6] == 1.0f);
 }
 
+TEST_CASE("freezing: several partitions an epoch begin where they should", "[freeze]") {
+  for (const int n : {1, 3, 100}) {
+    INFO(n << " partitions");
+    Bench b("grid");
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr:partitions=" + std::to_string(n))), 1);
+    const FreezeSchedule s = FreezeSchedule::parse("0.75:1x0.01+1:1x0.01");
+    freezer.begin_epoch(0, s.at(0));
+    const Tensor mask = freezer.state()[0].value;
+    std::set<std::vector<float>> seen{copy(mask)};
+    std::vector<std::int64_t> begins;
+    for (std::int64_t step = 0; step < 10; ++step) {
+      const std::vector<float> before = copy(mask);
+      freezer.before_step(0, step, 10, s.at(0));
+      if (copy(mask) != before) begins.push_back(step);
+      seen.insert(copy(mask));
+      CHECK(ones(copy(mask)) == relaxed_count(0.25, 288));
+    }
+    CHECK(begins == (n == 1 ? std::vector<std::int64_t>{} : n == 3 ? std::vector<std::int64_t>{4, 7}
+                                                                    : std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    CHECK(seen.size() == begins.size() + 1);
+    freezer.begin_epoch(1, s.at(1));
+    const std::vector<float> frozen = copy(b.layer("c2").weight());
+    for (std::int64_t step = 0; step < 10; ++step) freezer.before_step(1, step, 10, s.at(1));
+    CHECK(freezer.relaxed() == 0);
+    CHECK(copy(b.layer("c2").weight()) == frozen);
+  }
+  CHECK_THROWS_WITH(make_freeze_policy(Spec::parse("rpr:partitions=0")), ContainsSubstring("partitions >= 1"));
+  CHECK_THROWS_AS(make_freeze_policy(Spec::parse("inq:partitions=2")), ValueError);
+}
+
 TEST_CASE("freezing: clip refuses levels that are learned", "[freeze]") {
   Bench b("ttq");
   Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("inq:clip=1")), 1);

@@ -84,7 +84,7 @@ printf 'kills survived: %s\n' "$kills"
 # A pretrained network, frozen onto the grid, packed.
 plain="--data fashion-mnist-mini --width 4 --limit-train 320 --limit-test 100 --batch 32"
 $tern train --run "$dir/fp32" $plain --epochs 1 --quiet
-phases="--phases 0.75:$((1 + want_kills / 2))x1e-3+1:1x1e-3 --limit-train 4000 --checkpoint-steps 2 --quiet"
+phases="--policy rpr:clip=1,partitions=5 --phases 0.75:$((1 + want_kills / 2))x1e-3+1:1x1e-3 --limit-train 4000 --checkpoint-steps 2 --quiet"
 $tern freeze --from "$dir/fp32" --run "$dir/rpr" $phases
 hammer "$dir/rpr-killed" "$want_kills" $tern freeze --from "$dir/fp32" $phases
 same_tensors rpr rpr-killed || fail "frozen weights differ after $kills kills and resumes"
