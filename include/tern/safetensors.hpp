@@ -14,13 +14,13 @@ namespace tern {
 struct UnreadTensor {
   std::string name, dtype;
   Shape shape;
+  std::string error;  ///< what they are told: file, byte offset, dtype, and those that are read
 };
 
 struct SafetensorsFile {
   std::vector<NamedTensor> tensors{};             ///< in the order of their bytes
   std::map<std::string, std::string> metadata{};  ///< the "__metadata__" entry
   std::vector<UnreadTensor> unread{};
-  std::string path{};                             ///< for messages
   /// An undefined tensor if there is none of that name. Errors: FormatError if its dtype is not read.
   Tensor find(const std::string& name) const;
 };

@@ -37,7 +37,7 @@ class DictionaryReader {
       if (key != "descr" && key != "fortran_order" && key != "shape") fail("unknown key \"" + key.substr(0, 40) + "\"");
       if (seen) fail("the key \"" + key + "\" appears twice");
       seen = true;
-      if (key == "descr") h.descr = quoted();
+      if (key == "descr") h.descr = peek() == '[' ? fields() : quoted();
       else if (key == "fortran_order") h.fortran_order = truth();
       else h.shape = tuple();
       if (peek() == ',') ++at_;
@@ -69,6 +69,22 @@ class DictionaryReader {
     const std::string word(text_.substr(at_ + 1, end - at_ - 1));
     at_ = end + 1;
     return word;
+  }
+  /// The fields of a structured dtype, [('x', '<f4'), ('y', '<i4', (2,))], as they are written.
+  std::string fields() {
+    const std::size_t begin = at_;
+    int depth = 0;
+    do {
+      const char c = peek();
+      if (c == '\0') fail("a list without an end");
+      if (c == '\'' || c == '"') {
+        quoted();
+        continue;
+      }
+      depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+      ++at_;
+    } while (depth > 0);
+    return std::string(text_.substr(begin, at_ - begin));
   }
   bool truth() {
     peek();
@@ -124,17 +140,22 @@ void copy_as(const std::byte* from, To* to, std::size_t n, F convert) {
   }
 }
 
-/// What stands before the numbers, compared with the file's size.
+/// What stands before the numbers, compared with the file's size unless the dtype is not read.
 struct Layout {
-  const NumberType* type = nullptr;
+  std::string descr;
+  const NumberType* type = nullptr;  // null: not read
   Shape shape;
-  std::size_t data = 0;  // where the numbers begin
+  std::size_t data = 0;              // where the numbers begin
+  std::string error;                 // that the dtype is not read
 };
 
 /// `start`: the file's first bytes, kMaxNumbersOffset of them if it has so many.
 Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
+  const auto located = [&](std::size_t offset, const std::string& field, const std::string& why) {
+    return "[npy] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why;
+  };
   const auto fail = [&](std::size_t offset, const std::string& field, const std::string& why) {
-    throw FormatError("[npy] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why);
+    throw FormatError(located(offset, field, why));
   };
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(start[i]); };
   if (start.size() < 12 || std::memcmp(start.data(), "\x93NUMPY", 6) != 0) fail(0, "magic", "not an npy file");
@@ -148,14 +169,18 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   const Header h = DictionaryReader({reinterpret_cast<const char*>(start.data()) + begin, length}, begin, path).read();
 
   Layout out;
+  out.descr = h.descr;
   for (const NumberType& t : kTypes) {
     if (h.descr == t.descr) out.type = &t;
   }
-  if (!out.type) fail(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
   try {
     out.shape = Shape(h.shape);
   } catch (const ShapeError&) {
     fail(begin, "shape", "too many dimensions or elements");
+  }
+  if (!out.type) {
+    out.error = located(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
+    return out;
   }
   int long_dimensions = 0;
   for (const std::int64_t d : h.shape) long_dimensions += d > 1;
@@ -168,10 +193,7 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   return out;
 }
 
-}  // namespace
-
-Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
-  const Layout layout = read_layout(bytes, bytes.size(), path);
+Tensor load(std::span<const std::byte> bytes, const Layout& layout) {
   const Tensor t = Tensor::empty(layout.shape, layout.type->dtype);
   const std::byte* from = bytes.data() + layout.data;
   const std::size_t n = static_cast<std::size_t>(layout.shape.numel()), have = bytes.size() - layout.data;
@@ -187,10 +209,18 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
   return t;
 }
 
+}  // namespace
+
+Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
+  const Layout layout = read_layout(bytes, bytes.size(), path);
+  if (!layout.type) throw FormatError(layout.error);
+  return load(bytes, layout);
+}
+
 Tensor read_npy(const std::string& path) {
   // A file that lies is refused before its bulk is read.
   const FileStart start = read_file_start(path, kMaxNumbersOffset);
-  read_layout(start.bytes, start.file_bytes, path);
+  if (const Layout layout = read_layout(start.bytes, start.file_bytes, path); !layout.type) throw FormatError(layout.error);
   return parse_npy(read_file(path), path);
 }
 
@@ -203,7 +233,11 @@ SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& p
                         "\": expected names that end in .npy");
     }
     const data::Bytes content = zip_content(view, m, path);
-    out.tensors.push_back({m.name.substr(0, m.name.size() - 4), parse_npy(std::as_bytes(std::span(content)), path + " (" + m.name + ")")});
+    const auto array = std::as_bytes(std::span(content));
+    const std::string name = m.name.substr(0, m.name.size() - 4);
+    const Layout layout = read_layout(array, array.size(), path + " (" + m.name + ")");
+    if (layout.type) out.tensors.push_back({name, load(array, layout)});
+    else out.unread.push_back({name, layout.descr, layout.shape, layout.error});
   }
   return out;
 }

@@ -18,8 +18,11 @@ static_assert(std::endian::native == std::endian::little, "tensor bytes are copi
 
 constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{100} << 20;
 
+std::string located(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
+  return "[safetensors] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why;
+}
 [[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
-  throw FormatError("[safetensors] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why);
+  throw FormatError(located(path, offset, field, why));
 }
 
 /// Bytes a number; 0 for the dtypes that are not read.
@@ -96,9 +99,7 @@ Tensor SafetensorsFile::find(const std::string& name) const {
     if (t.name == name) return t.value;
   }
   for (const UnreadTensor& t : unread) {
-    if (t.name == name) {
-      fail(path, 8, "tensor " + quoted_name(name), "unknown dtype \"" + t.dtype.substr(0, 20) + "\"; known: F32, F64, I64, F16, BF16");
-    }
+    if (t.name == name) throw FormatError(t.error);
   }
   return {};
 }
@@ -107,11 +108,14 @@ SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std
   SafetensorsHeader header = read_layout(bytes, bytes.size(), path);
   const std::byte* data = bytes.data() + 8 + header_length(bytes, bytes.size(), path);
   SafetensorsFile out;
-  out.path = path;
   out.metadata = std::move(header.metadata);
   for (const SafetensorsEntry& e : header.entries) {
-    if (item_bytes(e.dtype) == 0) out.unread.push_back({e.name, e.dtype, e.shape});
-    else out.tensors.push_back({e.name, load(e, data + e.begin)});
+    if (item_bytes(e.dtype) > 0) {
+      out.tensors.push_back({e.name, load(e, data + e.begin)});
+      continue;
+    }
+    const std::string why = "unknown dtype \"" + e.dtype.substr(0, 20) + "\"; known: F32, F64, I64, F16, BF16";
+    out.unread.push_back({e.name, e.dtype, e.shape, located(path, 8, "tensor " + quoted_name(e.name), why)});
   }
   return out;
 }

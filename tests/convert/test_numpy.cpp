@@ -39,6 +39,10 @@ TEST_CASE("npy: files that lie", "[convert]") {
   fails(npy(dictionary("<f4", "(1,)"), four, 9), "version");
   fails(npy(dictionary(">f4", "(1,)"), four), "unknown dtype");
   fails(npy(dictionary("|O", "(1,)"), four), "unknown dtype");
+  const std::string fields = "{'fortran_order': False, 'shape': (1,), 'descr': [('x', '<f4'), ('y]', '<i4', (2,))";
+  fails(npy(fields + "]}", four), "unknown dtype \"[('x', '<f4'), ('y]'");
+  fails(npy(fields, four), "a list without an end");
+  fails(npy(fields + "}", four), "a list without an end");
   fails(npy(dictionary("<f8", "(1,)"), four), "does not fill");
   fails(npy(dictionary("<f4", "(2,)"), four), "does not fill");
   fails(npy(dictionary("<f4", "(1152921504606846976,)"), four), "does not fill");
@@ -75,6 +79,19 @@ TEST_CASE("npz: stored and deflated members", "[convert]") {
   for (std::size_t n = 0; n < archive.size(); ++n) {
     REQUIRE_THROWS_AS(parse_npz(std::span(archive).first(n), "cut"), FormatError);
   }
+}
+
+TEST_CASE("npz: arrays that are not numbers stand beside those that are", "[convert]") {
+  const Bytes names = npy(dictionary("<U3", "(2,)"), raw<std::int32_t>({97, 98, 99, 100, 0, 0}));
+  const Bytes pairs = npy("{'descr': [('x', '<f4'), ('y', '<f4')], 'fortran_order': False, 'shape': (1,), }", raw<float>({1, 2}));
+  const SafetensorsFile f = parse_npz(zip({member("classes.npy", names), member("w.npy", floats_npy({1, 2})), member("p.npy", pairs)}), "a.npz");
+  REQUIRE(f.tensors.size() == 1);
+  CHECK(f.find("w").to_vector() == std::vector<double>{1, 2});
+  REQUIRE(f.unread.size() == 2);
+  CHECK(f.unread[0].dtype == "<U3");
+  CHECK(f.unread[0].shape == Shape{2});
+  CHECK_THROWS_WITH(f.find("classes"), ContainsSubstring("a.npz (classes.npy), byte 10, descr: unknown dtype \"<U3\"; known: <f4"));
+  CHECK_THROWS_WITH(f.find("p"), ContainsSubstring("unknown dtype"));
 }
 
 TEST_CASE("npz: one changed byte is found or changes no value", "[convert]") {
