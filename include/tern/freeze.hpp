@@ -13,7 +13,7 @@
 // learned steps keep training.
 //
 // Paper: Cavigelli, Benini, "RPR: Random partition relaxation for training binary and ternary weight neural networks", 2020.
-// Results depend on values, seed and epoch alone, never on the number of threads.
+// Results depend on values, seed and position in the run alone, never on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -76,7 +76,7 @@ struct PartitionRequest {
   Tensor latent;             ///< float32, contiguous
   double relaxed = 0;        ///< share of relaxed elements: floor(relaxed * numel + 1e-6) of them
   std::int64_t epoch = 0;
-  bool phase_begins = false; ///< first epoch with this share
+  bool phase_begins = false; ///< first partition with this share
   std::uint64_t seed = 0;
   std::int64_t part = 0;     ///< of the epoch: 0 .. partitions_per_epoch() - 1
 };
@@ -91,11 +91,12 @@ class FreezePolicy {
   virtual bool partition(const PartitionRequest& request, std::span<float> mask) const = 0;
   /// Whether the optimizer forgets a layer's moments when its partition is drawn anew.
   virtual bool clears_optimizer_state() const { return true; }
-  /// Whether relaxed weights are kept within the outermost levels, w <- min(max(w, -max L), max L) after every step, as
-  /// BinaryConnect clips its latent weights (Courbariaux, Bengio, David, 2015, section 2.4). Rounding then moves a weight by
-  /// half the distance of two levels at most, and no other weight learns to rely on one that is out of the levels' reach.
+  /// Whether relaxed weights are kept within the outermost levels, |w| <= s max L, after every step, as
+  /// BinaryConnect clips its latent weights (Courbariaux, Bengio, David, 2015, section 2.4). A weight that was
+  /// relaxed is then rounded by half the distance of two levels at most, and the others have not learned to rely on one
+  /// that is out of the levels' reach.
   virtual bool clips() const { return false; }
-  /// How many partitions an epoch has, evenly spaced; the first begins with it.
+  /// How many partitions an epoch has, 1 .. 2^31 - 1, evenly spaced; the first begins with it. More than steps: one a step.
   virtual std::int64_t partitions_per_epoch() const { return 1; }
 };
 
@@ -104,7 +105,7 @@ struct FreezePolicyInfo {
   std::string help;
 };
 using FreezePolicyFactory = std::function<std::unique_ptr<FreezePolicy>(const Spec&)>;
-/// A policy by name, with options: "rpr", "rpr:clip=1", "inq:clear_optimizer_state=0".
+/// A policy by name, with options: "rpr", "rpr:clip=1,partitions=4", "inq:clear_optimizer_state=0".
 /// Errors: ValueError listing the known keys; on unknown options.
 std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec);
 std::vector<FreezePolicyInfo> freeze_policies();
@@ -188,10 +189,10 @@ Certificate certify(const Network& network);
 class Freezer {
  public:
   /// Keeps references to both; the masks start as all relaxed.
-  /// Errors: ValueError if no layer has a weight quantizer.
+  /// Errors: ValueError if no layer has a weight quantizer, or the policy's partitions_per_epoch() is out of range.
   Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezePolicy> policy, std::uint64_t seed);
   ~Freezer();
-  /// Draws the epoch's partition. With relaxed == 0, at the beginning of the phase, all latent weights are replaced by their
+  /// Draws the epoch's first partition. With relaxed == 0, at the beginning of the phase, all latent weights are replaced by their
   /// levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote something else than 0 and 1,
   /// or left a weight relaxed with relaxed == 0; that of check_levels().
   void begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at);

@@ -18,10 +18,10 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path_for_m
 Tensor read_npy(const std::string& path);
 
 /// The arrays of an archive in its order, named as their members without ".npy"; stored or deflated members. Arrays of
-/// other dtypes than parse_npy() reads (text, objects, structures) are named in `unread`.
+/// other dtypes than parse_npy() reads (text, objects, structures) are named in `unread`, with shape [] if it is no Shape.
 /// Errors: FormatError with path, byte offset and field: a directory or members outside the file, overlapping members,
 /// duplicate names, encryption, other compression, wrong checksums or sizes, zip64, and archives that unpack to more than
-/// 100 times their size and 16 MiB; those of parse_npy(). Memory grows with what is really unpacked.
+/// 100 times their size and 16 MiB; those of parse_npy() but unknown dtypes. Memory grows with what is really unpacked.
 SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& path_for_messages);
 SafetensorsFile read_npz(const std::string& path);
 

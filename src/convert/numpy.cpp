@@ -19,7 +19,7 @@ struct Header {
   std::vector<std::int64_t> shape;
 };
 
-/// The dictionary, in the few forms that NumPy writes: 'text', True, False, tuples of integers.
+/// The dictionary, in the few forms that NumPy writes: 'text', True, False, tuples of integers, lists of fields.
 class DictionaryReader {
  public:
   /// `begin`: where the text stands in the file.
@@ -176,7 +176,7 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   try {
     out.shape = Shape(h.shape);
   } catch (const ShapeError&) {
-    fail(begin, "shape", "too many dimensions or elements");
+    if (out.type) fail(begin, "shape", "too many dimensions or elements");
   }
   if (!out.type) {
     out.error = located(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");

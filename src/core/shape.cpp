@@ -15,13 +15,15 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   if (extents.size() > kMaxRank) {
     throw ShapeError("[shape] expected at most 8 dimensions; got " + std::to_string(extents.size()));
   }
+  std::int64_t product = 1;  // of all but zeros: strides have it even where there are no elements
   for (const std::int64_t e : extents) {
     if (e < 0) throw ShapeError("[shape] expected extents >= 0; got " + std::to_string(e));
-    if (e != 0 && numel_ > std::numeric_limits<std::int64_t>::max() / e) {
+    if (e != 0 && product > std::numeric_limits<std::int64_t>::max() / e) {
       throw ShapeError("[shape] the number of elements overflows 64 bits");
     }
     extents_[static_cast<std::size_t>(rank_++)] = e;
     numel_ *= e;
+    if (e != 0) product *= e;
   }
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
@@ -21,6 +22,10 @@ Freezer::Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezeP
     layer.set_relaxed(part.mask);
     optimizer_.set_mask(part.name + ".weight", part.mask);
     parts_.push_back(std::move(part));
+  }
+  const std::int64_t n = policy_->partitions_per_epoch();
+  if (n < 1 || n > std::numeric_limits<std::int32_t>::max()) {
+    throw ValueError("[freeze] expected a policy with 1 to 2147483647 partitions an epoch; got one with " + std::to_string(n));
   }
   if (parts_.empty()) {
     throw ValueError("[freeze] expected a network with quantized weights; got none: name the levels, for example grid:levels=ternary");
@@ -69,10 +74,15 @@ std::vector<float> Freezer::reach_of(const Part& part) const {
   const LevelSet* levels = network_.layer(part.node).weight_quantizer()->fixed_levels();
   if (levels == nullptr) {
     throw ValueError("[freeze] layer \"" + part.name + "\": clip=1 needs levels that stay where they are, and its quantizer finds " +
-                     "its own; use grid, or a policy without clip");
+                     "its own; use grid, or leave clip out");
   }
   std::vector<float> reach = codes_of(part, part.latent).scale_pos;
-  for (float& r : reach) r *= static_cast<float>(levels->max());
+  for (float& r : reach) {
+    if (!(r > 0 && std::isfinite(r))) {
+      throw ValueError("[freeze] layer \"" + part.name + "\": its levels have a scale of " + std::to_string(r) + "; expected one above 0");
+    }
+    r *= static_cast<float>(levels->max());
+  }
   return reach;
 }
 

@@ -7,14 +7,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "freeze/policy_options.hpp"
+#include "tern/freeze.hpp"
 
 namespace tern::freeze {
 namespace {
 
-class MagnitudePartition final : public PolicyWithOptions {
+class MagnitudePartition final : public FreezePolicy {
  public:
-  explicit MagnitudePartition(const Spec& spec) : PolicyWithOptions(spec, {"clear_optimizer_state", "clip"}) {}
+  explicit MagnitudePartition(const Spec& spec) {
+    spec.allow_only({"clear_optimizer_state"});
+    clears_ = spec.flag("clear_optimizer_state", true);
+  }
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     if (!r.phase_begins) return false;
@@ -32,6 +35,10 @@ class MagnitudePartition final : public PolicyWithOptions {
     std::for_each(relaxed.begin(), relaxed.begin() + freeze, [&](std::size_t i) { mask[i] = 0.0f; });
     return true;
   }
+  bool clears_optimizer_state() const override { return clears_; }
+
+ private:
+  bool clears_ = true;
 };
 
 }  // namespace

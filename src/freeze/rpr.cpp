@@ -6,8 +6,8 @@
 // sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch, part of it).
 #include <algorithm>
 
-#include "freeze/policy_options.hpp"
 #include "tern/error.hpp"
+#include "tern/freeze.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::freeze {
@@ -20,9 +20,12 @@ std::uint64_t partition_stream(const std::string& layer, std::int64_t epoch) {
   return (std::uint64_t{0xF1} << 56) | (static_cast<std::uint64_t>(h) << 24) | (static_cast<std::uint64_t>(epoch) & 0xffffff);
 }
 
-class RandomPartition final : public PolicyWithOptions {
+class RandomPartition final : public FreezePolicy {
  public:
-  explicit RandomPartition(const Spec& spec) : PolicyWithOptions(spec, {"clear_optimizer_state", "clip", "partitions"}) {
+  explicit RandomPartition(const Spec& spec) {
+    spec.allow_only({"clear_optimizer_state", "clip", "partitions"});
+    clears_ = spec.flag("clear_optimizer_state", true);
+    clips_ = spec.flag("clip", false);
     partitions_ = spec.integer("partitions", 1);
     if (partitions_ < 1) throw ValueError("[rpr] expected partitions >= 1; got " + std::to_string(partitions_));
   }
@@ -38,9 +41,12 @@ class RandomPartition final : public PolicyWithOptions {
     }
     return true;
   }
+  bool clears_optimizer_state() const override { return clears_; }
+  bool clips() const override { return clips_; }
   std::int64_t partitions_per_epoch() const override { return partitions_; }
 
  private:
+  bool clears_ = true, clips_ = false;
   std::int64_t partitions_ = 1;
 };
 

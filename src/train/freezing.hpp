@@ -1,5 +1,5 @@
-// What a training run with a freezing policy adds to the loop: rescaled weights at the start, a partition and a learning
-// rate an epoch, the end of auto runs, the certificate, and the state of all this in a checkpoint.
+// What a training run with a freezing policy adds to the loop: rescaled weights at the start, partitions and a learning
+// rate for each epoch, the end of auto runs, the certificate, and the state of all this in a checkpoint.
 #pragma once
 
 #include <functional>

@@ -48,6 +48,7 @@ TEST_CASE("npy: files that lie", "[convert]") {
   fails(npy(dictionary("<f4", "(1152921504606846976,)"), four), "does not fill");
   fails(npy(dictionary("<f4", "(4294967296, 4294967296, 4294967296)"), four), "dimensions or elements");
   fails(npy(dictionary("<f4", "(1,1,1,1,1,1,1,1,1,1,1,1)"), four), "dimensions or elements");
+  fails(npy(dictionary("<f4", "(0, 4611686018427387904, 4611686018427387904)"), {}), "dimensions or elements");
   fails(npy(dictionary("<f4", "(-1,)"), four), "extent");
   fails(npy(dictionary("<f4", "(99999999999999999999999,)"), four), "extent");
   fails(npy(dictionary("<f4", "(1, 2, 2)", "True"), raw<float>({1, 2, 3, 4})), "C order");
@@ -84,10 +85,12 @@ TEST_CASE("npz: stored and deflated members", "[convert]") {
 TEST_CASE("npz: arrays that are not numbers stand beside those that are", "[convert]") {
   const Bytes names = npy(dictionary("<U3", "(2,)"), raw<std::int32_t>({97, 98, 99, 100, 0, 0}));
   const Bytes pairs = npy("{'descr': [('x', '<f4'), ('y', '<f4')], 'fortran_order': False, 'shape': (1,), }", raw<float>({1, 2}));
-  const SafetensorsFile f = parse_npz(zip({member("classes.npy", names), member("w.npy", floats_npy({1, 2})), member("p.npy", pairs)}), "a.npz");
+  const Bytes deep = npy(dictionary("<U1", "(1, 1, 1, 1, 1, 1, 1, 1, 1, 1)"), raw<std::int32_t>({97}));
+  const SafetensorsFile f = parse_npz(zip({member("classes.npy", names), member("w.npy", floats_npy({1, 2})), member("p.npy", pairs),
+                                           member("deep.npy", deep)}), "a.npz");
   REQUIRE(f.tensors.size() == 1);
   CHECK(f.find("w").to_vector() == std::vector<double>{1, 2});
-  REQUIRE(f.unread.size() == 2);
+  REQUIRE(f.unread.size() == 3);
   CHECK(f.unread[0].dtype == "<U3");
   CHECK(f.unread[0].shape == Shape{2});
   CHECK_THROWS_WITH(f.find("classes"), ContainsSubstring("a.npz (classes.npy), byte 10, descr: unknown dtype \"<U3\"; known: <f4"));

@@ -127,7 +127,8 @@ TEST_CASE("policies: unknown names, and one from outside", "[freeze]") {
   CHECK_THROWS_AS(register_freeze_policy("rpr", "", {}), ValueError);
   CHECK_FALSE(make_freeze_policy(Spec::parse("rpr:clear_optimizer_state=0"))->clears_optimizer_state());
   CHECK_FALSE(make_freeze_policy(Spec::parse("rpr"))->clips());
-  CHECK(make_freeze_policy(Spec::parse("inq:clip=1"))->clips());
+  CHECK(make_freeze_policy(Spec::parse("rpr:clip=1"))->clips());
+  CHECK_THROWS_AS(make_freeze_policy(Spec::parse("inq:clip=1")), ValueError);
 }
 
 TEST_CASE("freezing: the worked example of a mask", "[freeze]") {
@@ -221,6 +222,20 @@ TEST_CASE("freezing: a layer that keeps its scale is clipped to the scaled level
   CHECK(w[6] == 1.0f);
 }
 
+TEST_CASE("freezing: a policy without partitions, and a scale that is none, are refused", "[freeze]") {
+  struct Nothing : FreezePolicy {
+    bool partition(const PartitionRequest&, std::span<float>) const override { return false; }
+    std::int64_t partitions_per_epoch() const override { return 0; }
+  };
+  Bench b("grid");
+  CHECK_THROWS_WITH(Freezer(b.net, *b.optimizer, std::make_unique<Nothing>(), 1), ContainsSubstring("partitions an epoch; got one with 0"));
+  for (const NamedTensor& t : b.layer("c2").buffers()) {
+    if (t.name.ends_with("weight_quant.scale")) t.value.span<float>()[0] = -1.0f;
+  }
+  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr:clip=1")), 1);
+  CHECK_THROWS_WITH(freezer.after_step(), ContainsSubstring("\"c2\": its levels have a scale of -1"));
+}
+
 TEST_CASE("freezing: several partitions an epoch begin where they should", "[freeze]") {
   for (const int n : {1, 3, 100}) {
     INFO(n << " partitions");
@@ -253,7 +268,7 @@ TEST_CASE("freezing: several partitions an epoch begin where they should", "[fre
 
 TEST_CASE("freezing: clip refuses levels that are learned", "[freeze]") {
   Bench b("ttq");
-  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("inq:clip=1")), 1);
+  Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr:clip=1")), 1);
   CHECK_THROWS_WITH(freezer.check_levels(), ContainsSubstring("\"c2\"") && ContainsSubstring("clip=1 needs levels that stay"));
 }
 
