@@ -14,6 +14,10 @@ std::int64_t relaxed_count(double share, std::int64_t numel) {
 
 Freezer::Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezePolicy> policy, std::uint64_t seed)
     : network_(network), optimizer_(optimizer), policy_(std::move(policy)), seed_(seed) {
+  const std::int64_t n = policy_->partitions_per_epoch();
+  if (n < 1 || n > std::numeric_limits<std::int32_t>::max()) {
+    throw ValueError("[freeze] expected a policy with 1 to 2147483647 partitions an epoch; got one with " + std::to_string(n));
+  }
   const auto& nodes = network_.graph().nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     Layer& layer = network_.layer(i);
@@ -22,10 +26,6 @@ Freezer::Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezeP
     layer.set_relaxed(part.mask);
     optimizer_.set_mask(part.name + ".weight", part.mask);
     parts_.push_back(std::move(part));
-  }
-  const std::int64_t n = policy_->partitions_per_epoch();
-  if (n < 1 || n > std::numeric_limits<std::int32_t>::max()) {
-    throw ValueError("[freeze] expected a policy with 1 to 2147483647 partitions an epoch; got one with " + std::to_string(n));
   }
   if (parts_.empty()) {
     throw ValueError("[freeze] expected a network with quantized weights; got none: name the levels, for example grid:levels=ternary");
