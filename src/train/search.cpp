@@ -1,23 +1,20 @@
-// The loop of an architecture search. As in train.cpp, everything random is a function of (seed, position) or of a counter
+// The loop of an architecture search; search_step.cpp has what it does with each pair of batches. As in train.cpp, everything random is a function of (seed, position) or of a counter
 // in the checkpoint, and no result depends on the number of threads: that is why a resumed search ends with the bits of an
 // undisturbed one.
 #include "tern/search.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/file.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
-#include "tern/ops.hpp"
-#include "tern/optim.hpp"
 #include "train/checkpoint.hpp"
 #include "train/internal.hpp"
+#include "train/search_step.hpp"
 
 namespace tern {
 namespace {
@@ -28,31 +25,10 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 constexpr double kMib = 1024.0 * 1024.0;
-// Streams of random numbers; 1 is the network's own.
-constexpr std::uint64_t kRandomGenotypes = 0x72616e64, kDrawnPaths = 0x70617468;
+// Stream of random numbers; 1 is the network's own.
+constexpr std::uint64_t kRandomGenotypes = 0x72616e64;
 // The two halves are shuffled independently.
 constexpr std::uint64_t kAlphaHalf = 0x616c70686168616c;
-
-// Copies of tensors that a part of a step must not change.
-class Snapshot {
- public:
-  explicit Snapshot(std::vector<NamedTensor> tensors) : tensors_(std::move(tensors)) {
-    for (const NamedTensor& t : tensors_) values_.push_back(t.value.clone());
-  }
-  ~Snapshot() {
-    for (std::size_t i = 0; i < tensors_.size(); ++i) tensors_[i].value.copy_from(values_[i]);
-  }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-
- private:
-  std::vector<NamedTensor> tensors_;
-  std::vector<Tensor> values_;
-};
-
-void want_gradients(std::vector<NamedTensor> tensors, bool on) {
-  for (NamedTensor& t : tensors) t.value.set_requires_grad(on);
-}
 
 nlohmann::ordered_json rows_of(const Tensor& p) {
   const std::vector<double> values = p.to_vector();
@@ -83,9 +59,6 @@ std::string epoch_line(const SearchEpoch& r) {
   return j.dump() + "\n";
 }
 
-// max(0, cost / limit - 1)
-Tensor excess(const Tensor& cost, double limit) { return relu(add_scalar(scale(cost, 1 / limit), -1)); }
-
 class Searcher {
  public:
   Searcher(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks)
@@ -97,8 +70,8 @@ class Searcher {
     if (resume && fs::exists(path("last.safetensors"))) {
       load_checkpoint_into_run();
     } else {
-      net_->network().set_training(true);
-      net_->network().init_quantizers(first_images());
+      network().set_training(true);
+      network().init_quantizers(first_images());
       create_directory();
       write_file_atomically(path("config.toml"), config_.toml());
       write_file_atomically(path("metrics.jsonl"), std::string_view());
@@ -127,6 +100,7 @@ class Searcher {
     if (callbacks_.note) callbacks_.note(text);
   }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
+  Network& network() { return step_->net().network(); }
   std::int64_t global_step() const { return position_.epoch * loader_->batches_per_epoch() + position_.step; }
 
   // ---- setting up ----
@@ -198,14 +172,9 @@ class Searcher {
     options_.classes = static_cast<std::int64_t>(data_.class_names.size());
     options_.mean = joined(data_.mean);
     options_.std = joined(data_.std);
-    net_ = std::make_unique<nas::Supernet>(options_, seed());
-    options_ = net_->options();
-    order_ = config_.order > 0 ? config_.order : net_->space().order;
-    lambda_ = config_.entropy_weight >= 0 ? config_.entropy_weight : net_->space().entropy_weight;
+    step_ = std::make_unique<SearchStep>(config_, options_);
+    options_ = step_->net().options();
     rules_ = discretize_options(config_);
-    drawn_ = Rng(seed(), kDrawnPaths);
-    make_optimizers();
-    make_limits();
   }
 
   // Evaluation reads the normalisation from the graph's input node.
@@ -213,36 +182,6 @@ class Searcher {
     std::string out;
     for (const float v : values) out += (out.empty() ? "" : ",") + nlohmann::json(v).dump();
     return out;
-  }
-
-  void make_optimizers() {
-    ParamGroup decayed{.name = "weights", .params = {}, .weight_decay = config_.weight_decay};
-    ParamGroup plain{.name = "small", .params = {}};
-    for (const Parameter& p : net_->weights()) {
-      (p.kind == ParamKind::kWeight ? decayed : plain).params.push_back({p.name, p.value});
-    }
-    sgd_ = make_optimizer("sgd", {.momentum = config_.momentum}, {decayed, plain});
-    adam_ = make_optimizer("adam", {.beta1 = config_.arch_beta1, .beta2 = config_.arch_beta2},
-                           {{.name = "alpha", .params = net_->alphas(), .weight_decay = config_.arch_weight_decay}});
-    schedule_ = make_schedule(config_.schedule);
-
-    std::map<std::string, Tensor> momenta;
-    for (const NamedTensor& t : sgd_->state()) momenta[t.name] = t.value;
-    for (const ParamGroup& group : {decayed, plain}) {
-      for (const NamedTensor& t : group.params) {
-        problem_.weights.push_back({t.value, momenta[t.name + ".momentum"], group.weight_decay});
-      }
-    }
-    for (const NamedTensor& a : net_->alphas()) problem_.alphas.push_back(a.value);
-    problem_.momentum = config_.momentum;
-  }
-
-  void make_limits() {
-    nas::CellOptions final_options = options_;
-    final_options.cells = config_.final_cells;
-    final_options.width = config_.final_width;
-    if (config_.max_bytes > 0) limits_.push_back({nas::cost_table(final_options, nas::Cost::kBytes), config_.max_bytes});
-    if (config_.max_macs > 0) limits_.push_back({nas::cost_table(final_options, nas::Cost::kMacs), config_.max_macs});
   }
 
   // One training batch in file order, not augmented.
@@ -268,33 +207,22 @@ class Searcher {
 
   // ---- checkpoints ----
 
-  std::vector<NamedTensor> network_state() const {
-    std::vector<NamedTensor> out = net_->network().state();
-    for (const NamedTensor& a : net_->alphas()) out.push_back(a);
-    return out;
-  }
-  std::vector<NamedTensor> optimizer_state() const {
-    std::vector<NamedTensor> out = sgd_->state();
-    for (const NamedTensor& t : adam_->state()) out.push_back(t);
-    return out;
-  }
-
   void save() {
-    position_.rng_position = drawn_.position();
-    save_checkpoint(path("last.safetensors"), {.graph_text = net_->network().graph().format(), .config_toml = config_.toml(),
-                                               .position = position_, .network = network_state(), .optimizer = optimizer_state()});
+    position_.rng_position = step_->rng_position();
+    save_checkpoint(path("last.safetensors"), {.graph_text = network().graph().format(), .config_toml = config_.toml(),
+                                               .position = position_, .network = step_->network_state(), .optimizer = step_->optimizer_state()});
   }
 
   void load_checkpoint_into_run() {
     const std::string file = path("last.safetensors");
     const Checkpoint c = load_checkpoint(file);
-    if (c.graph_text != net_->network().graph().format()) {
+    if (c.graph_text != network().graph().format()) {
       throw FormatError("[search] " + file + ": its network differs from the one of config.toml");
     }
-    restore(c.network, network_state(), file);
-    restore(c.optimizer, optimizer_state(), file);
+    restore(c.network, step_->network_state(), file);
+    restore(c.optimizer, step_->optimizer_state(), file);
     position_ = c.position;
-    drawn_.set_position(position_.rng_position);
+    step_->set_rng_position(position_.rng_position);
     std::error_code ec;
     fs::resize_file(path("metrics.jsonl"), position_.metrics_bytes, ec);
     if (ec) throw IoError("[search] cannot shorten " + path("metrics.jsonl") + ": " + ec.message());
@@ -303,14 +231,6 @@ class Searcher {
 
   // ---- one step ----
 
-  struct LabelledImages {
-    Tensor images, labels;
-    std::vector<std::int64_t> plain_labels;
-  };
-  static LabelledImages labelled(const Batch& b) {
-    return {batch_tensor(b), Tensor::from(b.labels, Shape{b.size()}), {b.labels.begin(), b.labels.end()}};
-  }
-
   // The batch of alpha's half that belongs to this step: its epochs have their own length.
   LabelledImages next_for_alpha() {
     Batch batch;
@@ -318,7 +238,7 @@ class Searcher {
       alpha_loader_->start_epoch(alpha_loader_->epoch() + 1);
       alpha_loader_->next(batch);
     }
-    return labelled(batch);
+    return LabelledImages(batch);
   }
 
   void seek_alpha_half() {
@@ -327,116 +247,35 @@ class Searcher {
     alpha_loader_->skip(global_step() % per_epoch);
   }
 
-  Tensor alpha_loss(const LabelledImages& batch) {
-    Tensor loss = cross_entropy(net_->forward(batch.images), batch.labels);
-    const nas::Mixture p = net_->probabilities();
-    const double fade = std::exp(-static_cast<double>(position_.epoch) / config_.entropy_decay);
-    if (lambda_ > 0) loss = sub(loss, scale(nas::mean_entropy(p), lambda_ * fade));
-    for (const Limit& l : limits_) {
-      loss = add(loss, scale(excess(nas::expected_cost(p, l.table), l.limit), config_.limit_weight));
-    }
-    return loss;
-  }
-
-  // d(loss of alpha)/d(alpha) into the alphas; weights, statistics and quantizer states stay as they are.
-  void alpha_gradient(const LabelledImages& train, const LabelledImages& validation, double lr) {
-    const Snapshot statistics(net_->network().buffers());
-    problem_.train_loss = [&] { return cross_entropy(net_->forward(train.images), train.labels); };
-    problem_.validation_loss = [&] { return alpha_loss(validation); };
-    const double loss = order_ == 2 ? nas::second_order_gradient(problem_, lr) : nas::first_order_gradient(problem_);
-    if (!std::isfinite(loss)) bad_loss("of alpha");
-    for (const Tensor& a : problem_.alphas) {
-      if (!a.grad().defined()) a.set_grad(Tensor::zeros(a.shape()));  // every drawn edge was zero
-    }
-  }
-
-  struct TrainStep {
-    double loss = 0;
-    std::int64_t correct = 0;
-  };
-  TrainStep weight_gradient(const LabelledImages& batch) {
-    want_gradients(net_->alphas(), false);
-    sgd_->zero_grad();
-    const Tensor logits = net_->forward(batch.images);
-    const Tensor loss = cross_entropy(logits, batch.labels);
-    if (!std::isfinite(loss.item())) bad_loss("of the weights");
-    backward(loss);
-    want_gradients(net_->alphas(), true);
-    return {loss.item(), count_correct(logits, batch.plain_labels)};
+  Position where() const {
+    return {.epoch = position_.epoch, .step = position_.step, .steps_per_epoch = loader_->batches_per_epoch(), .epochs = config_.epochs};
   }
 
   double step(const LabelledImages& train, const LabelledImages& validation) {
-    const Position where{.epoch = position_.epoch, .step = position_.step, .steps_per_epoch = loader_->batches_per_epoch(),
-                         .epochs = config_.epochs};
-    const double lr = schedule_->lr(where);
-    if (config_.paths == "one") net_->sample(drawn_, config_.temperature);
-    alpha_gradient(train, validation, lr);
-    adam_->step(config_.arch_lr);
-    adam_->zero_grad();
-
-    const TrainStep done = weight_gradient(train);
-    if (config_.clip_norm > 0) clip_grad_norm(weight_tensors(), config_.clip_norm);
-    sgd_->step(lr);
-    sgd_->zero_grad();
-    net_->network().after_step();
+    const SearchStep::Result done = step_->run(train, validation, where());
     const auto images = static_cast<std::int64_t>(train.plain_labels.size());
     position_.loss_sum += done.loss * static_cast<double>(images);
     position_.correct += done.correct;
     position_.seen += images;
     ++position_.step;
-    return lr;
-  }
-
-  std::vector<Tensor> weight_tensors() const {
-    std::vector<Tensor> out;
-    for (const nas::InnerWeight& w : problem_.weights) out.push_back(w.value);
-    return out;
-  }
-
-  [[noreturn]] void bad_loss(const std::string& which) const {
-    throw Error("[search] the loss " + which + " is not finite in epoch " + std::to_string(position_.epoch + 1) + ", step " +
-                std::to_string(position_.step + 1) + ". The last checkpoint is kept; try a smaller learning rate");
+    return done.lr;
   }
 
   // ---- forecast: a few steps without their updates ----
 
   void forecast() {
     if (!callbacks_.forecast) return;
+    loader_->start_epoch(position_.epoch);
+    Batch batch;
+    loader_->next(batch);
+    const SearchStep::Cost cost = step_->measure(LabelledImages(batch), where());
+    const std::int64_t steps = config_.epochs * loader_->batches_per_epoch() - global_step();
+    const std::int64_t judged = judged_.count() * (config_.epochs - position_.epoch);
     SearchForecast f;
-    const std::uint64_t before = drawn_.position();
-    const bool training = net_->network().training();
-    {
-      const Snapshot statistics(net_->network().buffers());
-      net_->network().set_training(true);
-      loader_->start_epoch(position_.epoch);
-      Batch batch;
-      loader_->next(batch);
-      const LabelledImages images = labelled(batch);
-      reset_peak_memory();
-      constexpr int kWarm = 1, kTimed = 2;
-      Clock::time_point start;
-      for (int i = 0; i < kWarm + kTimed; ++i) {
-        if (i == kWarm) start = Clock::now();
-        if (config_.paths == "one") net_->sample(drawn_, config_.temperature);
-        alpha_gradient(images, images, config_.arch_lr);
-        weight_gradient(images);
-      }
-      f.step_seconds = seconds_since(start) / kTimed;
-      f.peak_bytes = memory_stats().peak_bytes;
-      sgd_->zero_grad();
-      adam_->zero_grad();
-      net_->use_all();
-      net_->network().set_training(false);
-      start = Clock::now();
-      net_->network().forward(images.images);
-      const double per_image = seconds_since(start) / static_cast<double>(images.plain_labels.size());
-      const std::int64_t steps = config_.epochs * loader_->batches_per_epoch() - global_step();
-      f.seconds = f.step_seconds * static_cast<double>(steps) +
-                  per_image * static_cast<double>(judged_.count() * (config_.epochs - position_.epoch));
-    }
-    for (const Parameter& p : net_->weights()) f.weights += p.kind == ParamKind::kWeight ? p.value.numel() : 0;
-    net_->network().set_training(training);
-    drawn_.set_position(before);
+    f.step_seconds = cost.step_seconds;
+    f.peak_bytes = cost.peak_bytes;
+    f.seconds = cost.step_seconds * static_cast<double>(steps) + cost.image_seconds * static_cast<double>(judged);
+    for (const Parameter& p : step_->net().weights()) f.weights += p.kind == ParamKind::kWeight ? p.value.numel() : 0;
     callbacks_.forecast(f);
   }
 
@@ -444,8 +283,8 @@ class Searcher {
 
   // False if the search was asked to stop.
   bool run_epoch(SearchEpoch& result) {
-    net_->network().set_training(true);
-    if (position_.step == 0) net_->network().on_epoch_begin(position_.epoch);
+    network().set_training(true);
+    if (position_.step == 0) network().on_epoch_begin(position_.epoch);
     loader_->start_epoch(position_.epoch);
     loader_->skip(position_.step);
     seek_alpha_half();
@@ -453,7 +292,7 @@ class Searcher {
     double lr = 0;
     auto last = Clock::now();
     for (Batch batch; loader_->next(batch);) {
-      lr = step(labelled(batch), next_for_alpha());
+      lr = step(LabelledImages(batch), next_for_alpha());
       position_.seconds += seconds_since(last);
       last = Clock::now();
       report_step(lr);
@@ -497,17 +336,17 @@ class Searcher {
     r.lr = lr;
     r.seconds = position_.seconds;
     r.peak_mib = static_cast<double>(memory_stats().peak_bytes) / kMib;
-    net_->use_all();
+    step_->net().use_all();
     {
       const NoGrad no_grad;
-      const nas::Mixture p = net_->probabilities();
-      net_->network().give("normal", p.normal);
-      net_->network().give("reduce", p.reduce);
+      const nas::Mixture p = step_->net().probabilities();
+      network().give("normal", p.normal);
+      network().give("reduce", p.reduce);
       r.entropy = nas::mean_entropy(p).item();
       r.mixture = {p.normal.detach().clone(), p.reduce.detach().clone()};
       r.genotype = nas::discretize(options_, p, rules_);
     }
-    r.validation = evaluate(net_->network(), fitted(judged_), config_.eval_batch);
+    r.validation = evaluate(network(), fitted(judged_), config_.eval_batch);
     r.weightless_normal = nas::weightless_edges(r.genotype.normal);
     r.weightless_reduce = nas::weightless_edges(r.genotype.reduce);
     r.best = r.validation.accuracy() > position_.best_validation;
@@ -550,11 +389,6 @@ class Searcher {
     position_.metrics_bytes += line.size();
   }
 
-  struct Limit {
-    nas::CostTable table;
-    double limit;
-  };
-
   SearchConfig config_;
   std::string dir_;
   SearchCallbacks callbacks_;
@@ -562,15 +396,8 @@ class Searcher {
   Images weights_half_, alpha_half_, judged_;
   std::unique_ptr<BatchLoader> loader_, alpha_loader_;
   nas::CellOptions options_;
-  std::unique_ptr<nas::Supernet> net_;
-  std::unique_ptr<Optimizer> sgd_, adam_;
-  std::unique_ptr<Schedule> schedule_;
-  nas::InnerProblem problem_;
+  std::unique_ptr<SearchStep> step_;
   nas::DiscretizeOptions rules_;
-  std::vector<Limit> limits_;
-  std::int64_t order_ = 1;
-  double lambda_ = 0;
-  Rng drawn_;
   RunPosition position_;
   Clock::time_point started_;
   std::int64_t steps_at_start_ = 0;

@@ -1,0 +1,81 @@
+// What an architecture search does with two batches: one step of alpha, then one of the weights.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tern/data.hpp"
+#include "tern/nas.hpp"
+#include "tern/optim.hpp"
+#include "tern/search.hpp"
+
+namespace tern {
+
+/// A batch as tensors: images (N, C, H, W) and labels (N).
+struct LabelledImages {
+  explicit LabelledImages(const Batch& batch);
+  Tensor images, labels;
+  std::vector<std::int64_t> plain_labels;
+};
+
+/// A supernet with the optimizer of its weights, SGD, and that of alpha, Adam: the two levels of
+///   min over alpha of L_val(w*(alpha), alpha) + penalties(alpha),  w*(alpha) = argmin over w of L_train(w, alpha)
+/// in alternating steps (TAS; DARTS, equations 3 to 8). The penalties are the entropy of the mixture, faded out over the
+/// epochs, and what expected bytes or multiplications exceed their limits by.
+/// @throws as nas::Supernet for options that make no network; Error for a loss that is not finite
+class SearchStep {
+ public:
+  SearchStep(const SearchConfig& config, const nas::CellOptions& options);
+
+  nas::Supernet& net() { return *net_; }
+  const nas::Supernet& net() const { return *net_; }
+
+  struct Result {
+    double lr = 0;    // of the weights
+    double loss = 0;  // of the weights, before their step
+    std::int64_t correct = 0;
+  };
+  Result run(const LabelledImages& train, const LabelledImages& validation, const Position& where);
+
+  struct Cost {
+    double step_seconds = 0, image_seconds = 0;  // of a training step; of evaluating one image
+    std::int64_t peak_bytes = 0;                 // of tensors
+  };
+  /// Times a few steps without their updates; nothing is changed by it.
+  Cost measure(const LabelledImages& images, const Position& where);
+
+  /// Tensors of a checkpoint.
+  std::vector<NamedTensor> network_state() const;
+  std::vector<NamedTensor> optimizer_state() const;
+  /// Place in the stream of random numbers that paths=one draws from.
+  std::uint64_t rng_position() const { return drawn_.position(); }
+  void set_rng_position(std::uint64_t position) { drawn_.set_position(position); }
+
+ private:
+  struct Limit {
+    nas::CostTable table;
+    double limit;
+  };
+  void make_optimizers();
+  void make_limits();
+  void draw_paths();
+  Tensor alpha_loss(const LabelledImages& batch, const Position& where) const;
+  void alpha_gradient(const LabelledImages& train, const LabelledImages& validation, const Position& where, double lr);
+  Result weight_gradient(const LabelledImages& batch, const Position& where);
+  std::vector<Tensor> weight_tensors() const;
+
+  SearchConfig config_;
+  std::unique_ptr<nas::Supernet> net_;
+  std::unique_ptr<Optimizer> sgd_, adam_;
+  std::unique_ptr<Schedule> schedule_;
+  nas::InnerProblem problem_;
+  std::vector<Limit> limits_;
+  std::int64_t order_ = 1;
+  double lambda_ = 0;
+  Rng drawn_;
+};
+
+}  // namespace tern
