@@ -54,7 +54,12 @@ Option App::add_option(const std::string& f, std::vector<double>& v, const std::
 Option App::add_option_function(const std::string& flags, const std::function<void(const std::string&)>& f, const std::string& help) {
   return Option(app_->add_option_function<std::string>(flags, f, help));
 }
-Option App::add_flag(const std::string& f, bool& v, const std::string& h) { return Option(app_->add_flag(f, v, h)); }
+Option App::add_flag(const std::string& f, bool& v, const std::string& h) {
+  return Option(app_->add_flag(f, v, h)->disable_flag_override());
+}
+Option App::add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help) {
+  return Option(app_->add_flag_function(flags, [f](std::int64_t count) { f(count > 0); }, help)->disable_flag_override());
+}
 void App::callback(const std::function<void()>& f) { app_->callback(f); }
 
 int App::run(int argc, const char* const* argv) {

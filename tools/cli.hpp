@@ -69,6 +69,8 @@ class App {
   Option add_option(const std::string& flags, std::vector<double>& values, const std::string& help);
   Option add_option_function(const std::string& flags, const std::function<void(const std::string&)>& f, const std::string& help);
   Option add_flag(const std::string& flags, bool& value, const std::string& help);
+  /// `flags` may end in ",!--no-NAME".
+  Option add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help);
   void callback(const std::function<void()>& f);
   /// Reads the command line, runs the verb and gives the exit code: 0, or 2 with a line on standard error if the command
   /// line is wrong. What verbs throw passes through, ValidationError excepted.

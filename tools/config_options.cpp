@@ -3,9 +3,9 @@
 namespace tern::cli {
 namespace {
 
-std::string flag_of(std::string name) {
+std::string dashed(std::string name) {
   for (char& c : name) c = c == '_' ? '-' : c;
-  return "--" + name;
+  return name;
 }
 
 }  // namespace
@@ -14,10 +14,17 @@ void add_config_options(App& verb, const std::vector<TrainConfig::Field>& fields
   for (const TrainConfig::Field& f : fields) {
     std::string help = f.help;
     if (!f.fallback.empty()) help += " [" + f.fallback + "]";
-    verb.add_option_function(flag_of(f.name), [&overrides, name = f.name](const std::string& text) { overrides[name] = text; }, help)
+    const std::string name = dashed(f.name), group = "[" + f.section + "]";
+    if (f.type == "true or false") {
+      verb.add_flag_function("--" + name + ",!--no-" + name, [&overrides, key = f.name](bool on) { overrides[key] = on ? "true" : "false"; }, help)
+          ->take_last()
+          ->group(group);
+      continue;
+    }
+    verb.add_option_function("--" + name, [&overrides, key = f.name](const std::string& text) { overrides[key] = text; }, help)
         ->take_last()
-        ->group("[" + f.section + "]")
-        ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : f.type == "number" ? "NUM" : "BOOL");
+        ->group(group)
+        ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : "NUM");
   }
 }
 

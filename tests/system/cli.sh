@@ -118,6 +118,12 @@ refused 1 'conv1.weight' $tern freeze --from "$dir/fp32" --model resnet20 --quie
 refused 1 'has shape' $tern train --from "$dir/fp32" $plain --width 8 --quiet
 expect 2 'begun without a freezing policy' $tern freeze --run "$dir/fp32" --resume
 
+# Settings that are true or false are switches, and the last one counts.
+$tern train $plain --nesterov --keep-best --no-keep-best --limit-train 64 --epochs 1 --quiet --run "$dir/switches" >/dev/null
+grep -q '^nesterov = true$' "$dir/switches/config.toml" || fail "--nesterov"
+grep -q '^keep_best = false$' "$dir/switches/config.toml" || fail "--no-keep-best"
+refused 2 'nesterov' $tern train $plain --nesterov=perhaps
+
 # Evaluation says what became of the tensors and where the normalisation comes from, and refuses a file of something else.
 $tern eval "$dir/fp32" --limit 20 --mapping >"$dir/eval.txt"
 grep -q '^[0-9]* tensors used, 0 missing, 0 unused$' "$dir/eval.txt" || fail "eval prints no summary of the tensors"
@@ -159,7 +165,8 @@ small="--data fashion-mnist-mini --limit-train 128 --image-size 8 --cells 3 --wi
 $tern search --run "$dir/search" $small --quiet
 $tern search --run "$dir/search-killed" $small --quiet &
 pid=$!
-sleep 0.6
+while [ ! -e "$dir/search-killed/last.safetensors" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+sleep 0.2
 kill -9 "$pid" 2>/dev/null || true
 wait "$pid" 2>/dev/null || $tern search --run "$dir/search-killed" --resume --quiet
 [ "$(tensors "$dir/search/last.safetensors")" = "$(tensors "$dir/search-killed/last.safetensors")" ] ||
