@@ -229,6 +229,11 @@ TEST_CASE("freezing: a policy without partitions, and a scale that is none, are 
   };
   Bench b("grid");
   CHECK_THROWS_WITH(Freezer(b.net, *b.optimizer, std::make_unique<Nothing>(), 1), ContainsSubstring("partitions an epoch; got one with 0"));
+  // Nothing is left of the refused one: training still sees the levels.
+  Bench untouched("grid");
+  b.net.set_training(true);
+  untouched.net.set_training(true);
+  CHECK(copy(b.net.forward(b.images)) == copy(untouched.net.forward(untouched.images)));
   for (const NamedTensor& t : b.layer("c2").buffers()) {
     if (t.name.ends_with("weight_quant.scale")) t.value.span<float>()[0] = -1.0f;
   }
