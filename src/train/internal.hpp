@@ -1,6 +1,7 @@
 // Shared by the files of the train room.
 #pragma once
 
+#include <chrono>
 #include <span>
 
 #include "tern/data.hpp"
@@ -11,6 +12,10 @@
 #include "tern/train.hpp"
 
 namespace tern {
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 /// The normalisation that a graph's input node carries (mean 0, std 1 if it has none).
 Normalizer normalizer_of(const Graph& graph);

@@ -1,6 +1,6 @@
-// The loop of an architecture search; search_step.cpp has what it does with each pair of batches. As in train.cpp, everything random is a function of (seed, position) or of a counter
-// in the checkpoint, and no result depends on the number of threads: that is why a resumed search ends with the bits of an
-// undisturbed one.
+// The loop of an architecture search; search_step.cpp has what it does with each pair of batches. As in train.cpp,
+// everything random is a function of (seed, position) or of a counter in the checkpoint, and no result depends on the
+// number of threads: that is why a resumed search ends with the bits of an undisturbed one.
 #include "tern/search.hpp"
 
 #include <algorithm>
@@ -21,8 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 constexpr double kMib = 1024.0 * 1024.0;
 // Stream of random numbers; 1 is the network's own.

@@ -14,8 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 // Stream of random numbers; 1 is the network's own.
 constexpr std::uint64_t kDrawnPaths = 0x70617468;
 

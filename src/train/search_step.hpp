@@ -2,9 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "tern/data.hpp"
@@ -23,15 +21,15 @@ struct LabelledImages {
 
 /// A supernet with the optimizer of its weights, SGD, and that of alpha, Adam: the two levels of
 ///   min over alpha of L_val(w*(alpha), alpha) + penalties(alpha),  w*(alpha) = argmin over w of L_train(w, alpha)
-/// in alternating steps (TAS; DARTS, equations 3 to 8). The penalties are the entropy of the mixture, faded out over the
-/// epochs, and what expected bytes or multiplications exceed their limits by.
-/// @throws as nas::Supernet for options that make no network; Error for a loss that is not finite
+/// in alternating steps, of first or second order (nas::first_order_gradient, nas::second_order_gradient). The penalties
+/// are the entropy of the mixture, faded out over the epochs, and what expected bytes or multiplications exceed their
+/// limits by.
+/// Errors: as nas::Supernet for options that make no network; Error for a loss that is not finite.
 class SearchStep {
  public:
   SearchStep(const SearchConfig& config, const nas::CellOptions& options);
 
   nas::Supernet& net() { return *net_; }
-  const nas::Supernet& net() const { return *net_; }
 
   struct Result {
     double lr = 0;    // of the weights
