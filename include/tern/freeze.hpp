@@ -55,9 +55,10 @@ struct RescaleReport {
     std::int64_t weights = 0, groups = 0;
     double smallest = 0, largest = 0;  ///< s
     double error = 0;                  ///< ||w - s Q(w)|| / ||w|| over the layer
+    std::int64_t beyond = 0;           ///< weights with |w| > s max L, outside of the outermost levels
   };
   std::vector<Row> rows;
-  std::int64_t weights = 0, groups = 0;
+  std::int64_t weights = 0, groups = 0, beyond = 0;
   double seconds = 0;
 };
 /// Fits s for every layer whose quantizer has fixed levels, on all threads, and moves it into the network:

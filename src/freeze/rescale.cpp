@@ -67,7 +67,11 @@ RescaleReport::Row rescale_layer(Network& network, std::size_t i, RescaleGroups 
     row.largest = std::max(row.largest, f.scale);
     error += f.error * f.error;
   }
-  for (const float x : values) power += static_cast<double>(x) * static_cast<double>(x);
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const double magnitude = std::abs(static_cast<double>(values[k]));
+    power += magnitude * magnitude;
+    row.beyond += magnitude > fits[k / static_cast<std::size_t>(group)].scale * levels.max() ? 1 : 0;
+  }
   row.error = power > 0 ? std::sqrt(error / power) : 0.0;
 
   std::vector<double> s(static_cast<std::size_t>(filters));
@@ -105,6 +109,7 @@ RescaleReport rescale(Network& network, RescaleGroups groups) {
     report.rows.push_back(rescale_layer(network, i, groups));
     report.weights += report.rows.back().weights;
     report.groups += report.rows.back().groups;
+    report.beyond += report.rows.back().beyond;
   }
   network.set_training(network.training());  // codes derived from the old weights are void
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

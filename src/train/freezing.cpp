@@ -49,10 +49,13 @@ void Freezing::start(const std::function<void(const std::string&)>& note) {
     note("nothing rescaled: the quantizer finds its levels itself");
     return;
   }
-  note(fmt::format("rescaled {} weights in {} groups in {:.2f} s", r.weights, r.groups, r.seconds));
+  const auto percent = [](std::int64_t n, std::int64_t of) { return 100 * static_cast<double>(n) / static_cast<double>(of); };
+  note(fmt::format("rescaled {} weights in {} groups in {:.2f} s; {:.1f} % are beyond the outermost levels", r.weights, r.groups,
+                   r.seconds, percent(r.beyond, r.weights)));
   for (const RescaleReport::Row& row : r.rows) {
-    note(fmt::format("  {}: scale {:.4g} to {:.4g}, error {:.1f} % of the weights' norm, {}", row.layer, row.smallest, row.largest,
-                     100 * row.error, row.folded_into.empty() ? "kept as the layer's scale" : "folded into " + row.folded_into));
+    note(fmt::format("  {}: scale {:.4g} to {:.4g}, error {:.1f} % of the weights' norm, {:.1f} % beyond, {}", row.layer,
+                     row.smallest, row.largest, 100 * row.error, percent(row.beyond, row.weights),
+                     row.folded_into.empty() ? "kept as the layer's scale" : "folded into " + row.folded_into));
   }
 }
 

@@ -193,6 +193,15 @@ TEST_CASE("rescale: folded into batch norm, evaluation stays as it was", "[freez
   Layer& c2 = net.layer(static_cast<std::size_t>(net.graph().find("c2")));
   CHECK(c2.weight_quantizer()->deploy(c2.weight()).scale_pos == std::vector<float>(5, 1.0f));
   const double s0 = fit_scale(w2.span<float>().subspan(0, 36), LevelSet::named("ternary")).scale;
+  // Weights out of the outermost levels' reach: those of c2 are now above 1, those of c3 above their scale.
+  const auto c2_weights = c2.weight().to_vector(), c3_weights = c3.weight().to_vector();
+  const auto out = std::count_if(c2_weights.begin(), c2_weights.end(), [](double w) { return std::abs(w) > 1; });
+  CHECK((out > 0 && out < 180));
+  CHECK(report.rows[0].beyond == out);
+  std::int64_t above = 0;
+  for (std::size_t k = 0; k < 30; ++k) above += std::abs(c3_weights[k]) > static_cast<double>(codes.scale_pos[k / 5]) ? 1 : 0;
+  CHECK(report.rows[1].beyond == above);
+  CHECK(report.beyond == out + above);
   CHECK(c2.weight().span<float>()[7] == Approx(static_cast<double>(w2.span<float>()[7]) / s0).epsilon(1e-6));
 }
 
