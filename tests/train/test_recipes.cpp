@@ -37,7 +37,7 @@ tern::Graph graph_of_any_genotype(tern::TrainConfig c) {
   const TempDir dir;
   tern::Rng rng(1);
   tern::nas::CellOptions o;
-  o.space = c.weights == "ttq" ? "darts" : c.weights == "bwn" ? "binary" : "tas";
+  o.space = c.weights.starts_with("ttq") ? "darts" : c.weights.starts_with("bwn") ? "binary" : "tas";
   c.genotype = dir / "genotype.json";
   tern::write_file_atomically(c.genotype, tern::nas::random_genotype(o, rng).json());
   return tern::genotype_graph(c, tern::Shape{3, 32, 32}, 10);

@@ -8,7 +8,7 @@ SearchSpace make_space_binary() {
   return {.key = "binary",
           .help = "binary weights and activations: zero, pools, dense and dilated convolutions",
           .ops = {"zero", "max3", "avg3", "bconv3", "bconv5", "bdil3", "bdil5"},
-          .weights = "bwn",
+          .weights = "bwn:xnor=1",
           .acts = "sign",
           .cell_template = "tas",
           .norm_first = true,

@@ -9,7 +9,7 @@ SearchSpace make_space_darts() {
   return {.key = "darts",
           .help = "ternary weights (TTQ), fp32 activations: zero, pools, skip, separable and dilated separable convolutions",
           .ops = {"zero", "max3", "avg3", "skip", "sep3", "sep5", "dil3", "dil5"},
-          .weights = "ttq",
+          .weights = "ttq:init=one",
           .acts = "none",
           .cell_template = "darts",
           .allow_zero = false,
