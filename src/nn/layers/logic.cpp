@@ -1,39 +1,38 @@
-// or, tgap, mux: logic on {0,1} activations, and real forms of them for the full-precision twin of such a network
-// (real=1). One definition serves training and evaluation: codes are the values, since their step is 1.
+// or, tgap, mux: the operations of tern/logic.hpp as layers, on {0,1} activations or, with real=1, in the full-precision twin
+// of such a network. One definition serves training and evaluation: codes are the values, since their step is 1.
 //
-//   or(a, b)       H(a + b)
-//                  da = db = dy 1{|a + b| <= 1}; grad=logic: da = dy (1 - b), db = dy (1 - a)
-//                  real: max(a + b, 0)
-//   tgap(x)        T[c] = 1{p > m / 2}, p the mean of channel c, m = 1
-//                  dp = dT 1{|p - m / 2| <= 1}, dx = dp / (H W); stop_grad=1: 0
-//                  real: m is the largest channel mean of the sample, constant for differentiation
-//   mux(y, x, T)   T y + (1 - T) or(y, x)
+//   or(a, b)       real=0, grad=sum|logic
+//   tgap(x)        real=0, stop_grad=0
+//   mux(y, x, T)   real=0, grad=sum|logic
 //
-// The gradients need no rules of their own: heaviside_ste has the window, and a + b - a b is the differentiable form of
-// OR whose derivative is that of grad=logic.
 // Paper: HEQ, section on logic-gated residual networks. Differs: m of the twin is taken per sample, not per batch.
+#include "tern/logic.hpp"
+
 #include "nn/layer_util.hpp"
 
 namespace tern {
 namespace {
 
+/// What the three have in common.
 class Gate {
  public:
-  explicit Gate(const GraphNode& node) : where_(at_node(node)), real_(node.flag("real", false)) {
+  explicit Gate(const GraphNode& node) : where_(at_node(node)) {
+    options_.real = node.flag("real", false);
+    options_.stop_grad = node.flag("stop_grad", false);
     const std::string grad = node.text("grad", "sum");
     if (grad != "sum" && grad != "logic") {
       throw ValueError(where_ + "expected grad=sum or grad=logic; got \"" + grad + "\"");
     }
-    by_logic_ = grad == "logic";
+    options_.by_logic = grad == "logic";
   }
 
-  bool real() const { return real_; }
+  const LogicOptions& options() const { return options_; }
 
   /// The real values of the inputs. Errors: ValueError if evaluation finds anything but codes 0 and 1 of step 1.
   std::vector<Tensor> bits(const std::vector<Value>& in, const ForwardContext& context) const {
     std::vector<Tensor> out;
     for (const Value& v : in) {
-      if (!real_ && !context.training && (v.step != 1.0f || v.lo != 0 || v.hi != 1)) {
+      if (!options_.real && !context.training && (v.step != 1.0f || v.lo != 0 || v.hi != 1)) {
         throw ValueError(where_ +
                          "expected codes 0 and 1 of step 1 as inputs; quantize with acts=heaviside, or set real=1");
       }
@@ -43,17 +42,12 @@ class Gate {
   }
 
   Value result(const Tensor& t, const ForwardContext& context) const {
-    return real_ || context.training ? Value{t} : Value{t, 1.0f, 0, 1};
-  }
-
-  Tensor either(const Tensor& a, const Tensor& b) const {
-    if (real_) return relu(add(a, b));
-    return by_logic_ ? sub(add(a, b), mul(a, b)) : heaviside_ste(add(a, b));
+    return options_.real || context.training ? Value{t} : Value{t, 1.0f, 0, 1};
   }
 
  private:
   std::string where_;
-  bool real_, by_logic_ = false;
+  LogicOptions options_;
 };
 
 void expect_equal(const LayerPlace& place, std::size_t i, const Shape& want) {
@@ -72,7 +66,7 @@ class OrLayer final : public Layer {
   }
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     const std::vector<Tensor> x = gate_.bits(in, context);
-    return gate_.result(gate_.either(x[0], x[1]), context);
+    return gate_.result(logic_or(x[0], x[1], gate_.options()), context);
   }
   Shape output_shape() const override { return shape_; }
 
@@ -83,23 +77,18 @@ class OrLayer final : public Layer {
 
 class TgapLayer final : public Layer {
  public:
-  explicit TgapLayer(const LayerPlace& place) : gate_(place.node), stop_grad_(place.node.flag("stop_grad", false)) {
+  explicit TgapLayer(const LayerPlace& place) : gate_(place.node) {
     allow_keys(place.node, {"real", "stop_grad"});
     expect_inputs(place, 1);
     shape_ = expect_rank(place, 0, 3).with(1, 1).with(2, 1);
   }
-  // On codes p > 1/2 is 2 count > H W without error: p is the exact quotient, rounded, and 1/2 is a float.
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    const Tensor x = gate_.bits(in, context)[0];
-    const Tensor p = mean(stop_grad_ ? x.detach() : x, {2, 3}, true);
-    const Tensor excess = gate_.real() ? sub(p, scale(max(p.detach(), 1, true), 0.5)) : add_scalar(p, -0.5);
-    return gate_.result(heaviside_ste(excess), context);
+    return gate_.result(tgap(gate_.bits(in, context)[0], gate_.options()), context);
   }
   Shape output_shape() const override { return shape_; }
 
  private:
   Gate gate_;
-  bool stop_grad_;
   Shape shape_;
 };
 
@@ -112,13 +101,9 @@ class MuxLayer final : public Layer {
     expect_equal(place, 1, shape_);
     expect_equal(place, 2, shape_.with(1, 1).with(2, 1));
   }
-  // The select is written as T y + (1 - T) or, whose derivatives are those wanted: dy = g T, dor = g (1 - T),
-  // dT = sum over pixels of g (y - or).
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     const std::vector<Tensor> x = gate_.bits(in, context);
-    const Tensor &y = x[0], &t = x[2];
-    const Tensor either = gate_.either(y, x[1]);
-    return gate_.result(add(mul(t, y), mul(add_scalar(neg(t), 1.0), either)), context);
+    return gate_.result(mux(x[2], x[0], x[1], gate_.options()), context);
   }
   Shape output_shape() const override { return shape_; }
 
