@@ -134,6 +134,8 @@ TEST_CASE("pack: options of topologies that change the packed graph", "[convert]
   check_identical("resnet20", "ttq", "dorefa", {{"shortcut", "B"}});
   check_identical("resnet18", "lsq", "lsq", {{"stem", "imagenet"}});
   check_identical("vgg_small", "twn", "ternary", {{"order", "bn_act_conv"}});
+  check_identical("vgg_small", "totnet", "totnet", {{"relu", "prelu"}});
+  check_identical("resnet20", "totnet", "totnet", {{"relu", "prelu"}});
   check_identical("googlenet", "lsq", "lsq");  // branches with steps of their own: joined as real values
 }
 

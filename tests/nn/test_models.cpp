@@ -1,4 +1,5 @@
 // Every topology: counts against the table of algorithms section 9, text form, forward and backward, names and options.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -7,6 +8,7 @@
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
 #include "tern/nn.hpp"
+#include "tern/ops.hpp"
 
 using tern::Graph;
 using tern::ModelOptions;
@@ -260,6 +262,63 @@ TEST_CASE("models: ReLU stays in front of unsigned quantizers and goes in front 
   CHECK(relus("ternary", "auto") == 1);  // behind the last block, where nothing quantizes
   CHECK(relus("ternary", "1") == 19);
   CHECK(relus("fatnn:mode=unsigned", "0") == 1);
+}
+
+TEST_CASE("models: PReLU in place of every ReLU, in front of the quantizers", "[nn]") {
+  const auto nodes = [](const std::string& model, const std::string& acts, const std::string& relu) {
+    ModelOptions o = small_options(model, acts == "none" ? "none" : "totnet", acts);
+    o.extra["relu"] = relu;
+    std::vector<std::string> out;
+    const Graph g = tern::make_model(model, o);
+    for (const auto& node : g.nodes()) {
+      if (node.op == "act") out.push_back(node.text("kind"));
+      if (node.op == "quantize") out.push_back("quantize");
+    }
+    return out;
+  };
+  using Ops = std::vector<std::string>;
+  CHECK(nodes("mlp", "totnet", "prelu") == Ops{"prelu", "quantize", "prelu", "quantize"});
+  CHECK(nodes("mlp", "totnet", "1") == Ops{"relu", "quantize", "relu", "quantize"});
+  CHECK(nodes("mlp", "totnet", "auto") == Ops{"quantize", "quantize"});
+  CHECK(nodes("mlp", "none", "prelu") == Ops{"prelu", "prelu"});
+  CHECK(nodes("mlp", "none", "auto") == Ops{"relu", "relu"});
+  Ops resnet = nodes("resnet20", "totnet", "prelu");
+  CHECK(std::count(resnet.begin(), resnet.end(), "prelu") == 19);
+  CHECK(std::count(resnet.begin(), resnet.end(), "quantize") == 18);
+  CHECK(std::count(resnet.begin(), resnet.end(), "relu") == 0);
+  // It trains: a slope a channel, a quarter at first.
+  ModelOptions o = small_options("vgg_small", "totnet", "totnet");
+  o.extra["relu"] = "prelu";
+  Network net(tern::make_model("vgg_small", o), 1);
+  net.set_training(true);
+  tern::backward(tern::sum(net.forward(random_images(Shape{2, 3, 32, 32}, 5))));
+  int slopes = 0;
+  for (const tern::Parameter& p : net.parameters()) {
+    if (!p.name.ends_with(".slope")) continue;
+    ++slopes;
+    CHECK(p.kind == tern::ParamKind::kNorm);
+    CHECK(p.value.to_vector() == std::vector<double>(static_cast<std::size_t>(p.value.numel()), 0.25));
+    double size = 0;
+    for (const double g : p.value.grad().to_vector()) size += std::abs(g);
+    CHECK(size > 0);
+  }
+  CHECK(slopes == 6);
+  ModelOptions twin = small_options("ornet_11", "none", "none");
+  twin.extra["relu"] = "prelu";
+  CHECK_THROWS_WITH(tern::make_model("ornet_11", twin), ContainsSubstring("need activations >= 0"));
+}
+
+TEST_CASE("models: the choice of MUX may pass no gradient", "[nn]") {
+  for (const std::string stop : {"0", "1"}) {
+    ModelOptions o = small_options("muxornet_11", "heq", "heaviside");
+    o.extra["tgap_stop_grad"] = stop;
+    int found = 0;
+    const Graph g = tern::make_model("muxornet_11", o);
+    for (const auto& node : g.nodes()) {
+      if (node.op == "tgap") found += node.flag("stop_grad", false) == (stop == "1");
+    }
+    CHECK(found == 3);
+  }
 }
 
 TEST_CASE("models: options for every topology", "[nn]") {

@@ -87,7 +87,8 @@ std::string ModelBuilder::batch_norm(const std::string& x, std::string_view name
 }
 
 std::string ModelBuilder::relu(const std::string& x, std::string_view name) {
-  return graph_.add("act", {x}, {{"kind", "relu"}}, name_for(name, "relu"));
+  const std::string kind = relu_option() == "prelu" ? "prelu" : "relu";
+  return graph_.add("act", {x}, {{"kind", kind}}, name_for(name, kind));
 }
 
 std::string ModelBuilder::max_pool(const std::string& x, const Pool& p, std::string_view name) {
@@ -117,14 +118,18 @@ std::string ModelBuilder::op(const std::string& op, std::vector<std::string> inp
 
 // ---- activations ----
 
+std::string ModelBuilder::relu_option() { return choice("relu", {"auto", "0", "1", "prelu"}); }
+
 std::string ModelBuilder::act(const std::string& x, std::string_view name) {
-  return float_acts() ? relu(x, name) : quantize(x, name);
+  if (float_acts()) return relu(x, name);
+  const std::string wanted = relu_option();
+  return quantize(wanted == "1" || wanted == "prelu" ? relu(x) : x, name);
 }
 
 std::string ModelBuilder::relu_before_quantizer(const std::string& x, std::string_view name) {
-  const std::string wanted = choice("relu", {"auto", "0", "1"});
+  const std::string wanted = relu_option();
   const auto is_signed = [&] { return !float_acts() && make_act_quantizer(QuantSpec::parse(options_.acts))->lo() < 0; };
-  return wanted == "1" || (wanted == "auto" && !is_signed()) ? relu(x, name) : x;
+  return wanted == "1" || wanted == "prelu" || (wanted == "auto" && !is_signed()) ? relu(x, name) : x;
 }
 
 std::string ModelBuilder::quantize(const std::string& x, std::string_view name) {

@@ -47,6 +47,7 @@ class ModelBuilder {
                      std::string_view name = {});
   /// `eps` is the topology's own; the option bn_eps overrides it.
   std::string batch_norm(const std::string& x, std::string_view name = {}, const std::string& eps = {});
+  /// ReLU; with extra option relu=prelu PReLU, as TOT-Net has it in place of every ReLU.
   std::string relu(const std::string& x, std::string_view name = {});
   std::string max_pool(const std::string& x, const Pool& p, std::string_view name = {});
   std::string avg_pool(const std::string& x, const Pool& p, std::string_view name = {});
@@ -55,12 +56,12 @@ class ModelBuilder {
   std::string op(const std::string& op, std::vector<std::string> inputs,
                  std::vector<std::pair<std::string, std::string>> attrs = {}, std::string_view name = {});
 
-  /// The activation: ReLU, or the quantizer in its place.
+  /// The activation: ReLU, or the quantizer in its place; with extra option relu=1 or prelu ReLU or PReLU and the quantizer.
   std::string act(const std::string& x, std::string_view name = {});
   /// The activation in two steps, where a float value is needed between them (a skip path, an average):
   /// quantize(relu_before_quantizer(x)). With full-precision activations the first is ReLU and the second nothing. With
   /// a signed quantizer the first is nothing, since the negative level could never occur behind a ReLU; extra option
-  /// relu=auto|0|1.
+  /// relu=auto|0|1|prelu.
   std::string relu_before_quantizer(const std::string& x, std::string_view name = {});
   std::string quantize(const std::string& x, std::string_view name = {});
   /// conv, batch norm, act; with a `prefix`, <prefix>_conv, <prefix>_bn, <prefix>_act.
@@ -86,6 +87,7 @@ class ModelBuilder {
  private:
   std::string name_for(std::string_view name, const std::string& stem);
   std::string weights(Precision precision) const;
+  std::string relu_option();
 
   ModelOptions options_;
   Graph graph_;

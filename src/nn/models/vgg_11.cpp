@@ -22,9 +22,13 @@ class LogicNet {
       throw ValueError("[make_model] expected activations in {0,1} (heaviside) or none for logic gates; got \"" +
                        options.acts + "\"");
     }
-    if (b_.float_acts()) mode_.emplace_back("real", "1");
+    if (b_.float_acts()) {
+      if (b_.extra("relu", "auto") == "prelu") throw ValueError("[make_model] logic gates need activations >= 0, which relu=prelu does not give");
+      mode_.emplace_back("real", "1");
+    }
     if (b_.choice("or_grad", {"sum", "logic"}) == "logic") or_mode_.emplace_back("grad", "logic");
     or_mode_.insert(or_mode_.end(), mode_.begin(), mode_.end());
+    if (gate_ == Gate::kMux && b_.choice("tgap_stop_grad", {"0", "1"}) == "1") mode_.emplace_back("stop_grad", "1");
   }
 
   Graph build() {
