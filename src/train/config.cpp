@@ -40,6 +40,7 @@ void TrainConfig::check() const {
   require(workers >= 0 && workers <= 256, "workers", "in [0, 256]");
   require(epochs >= 1, "epochs", ">= 1");
   require(batch >= 1 && eval_batch >= 1, "batch and eval_batch", ">= 1");
+  require(last_batch >= 0, "last_batch", ">= 0");
   require(momentum >= 0 && momentum < 1, "momentum", "in [0, 1)");
   require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "beta1 and beta2", "in [0, 1)");
   require(quantizer_lr >= 0, "quantizer_lr", ">= 0");

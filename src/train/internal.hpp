@@ -23,6 +23,10 @@ Tensor batch_tensor(const Batch& batch);
 /// Images whose largest logit is their label's; the lowest index wins ties.
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
 
+/// Probability of dropping a path in `epoch`: d * epoch / epochs, which would reach d behind the last one.
+inline double drop_path_at(const TrainConfig& config, std::int64_t epoch) {
+  return config.drop_path * static_cast<double>(epoch) / static_cast<double>(config.epochs);
+}
 /// Weights, small ones (batch norm, biases), the quantizers' own, and weights under a freezing policy.
 std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config);
 

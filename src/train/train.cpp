@@ -46,18 +46,11 @@ class Trainer {
       data_.train = std::move(split.train);
       validation_ = std::move(split.validation);
     }
-    LoaderOptions loading;
-    loading.batch_size = static_cast<int>(std::min(config_.batch, data_.train.count()));
-    loading.shuffle = true;
-    loading.augment = Augment::parse(config_.augment);
-    loading.seed = static_cast<std::uint64_t>(config_.seed);
-    loading.workers = static_cast<int>(config_.workers);
-    const ImageShape shape = loading.augment.output_shape(data_.train.shape());
+    const ImageShape shape = Augment::parse(config_.augment).output_shape(data_.train.shape());
     Graph graph = build_graph(config_, data_, shape);
     const ShapeCheck check = stored_shapes(graph, resume);
     network_ = std::make_unique<Network>(std::move(graph), static_cast<std::uint64_t>(config_.seed), check);
     complete(normalisation, network_->graph());
-    loader_ = std::make_unique<BatchLoader>(data_.train, normalizer_of(network_->graph()), loading);
     OptimizerOptions options;
     options.momentum = config_.momentum;
     options.nesterov = config_.nesterov;
@@ -71,6 +64,7 @@ class Trainer {
       load_checkpoint_into_run();
     } else {
       note(normalisation.line());
+      make_loader();
       begin();
     }
   }
@@ -78,7 +72,7 @@ class Trainer {
   TrainResult run() {
     TrainResult result;
     started_ = Clock::now();
-    steps_at_start_ = position_.epoch * loader_->batches_per_epoch() + position_.step;
+    images_at_start_ = images_seen();
     if (position_.epoch == epochs()) {  // it was finished already
       result.last.epoch = epochs() - 1;
       if (freezing_) result.last.freeze = freezing_->describe(result.last.epoch);
@@ -131,6 +125,24 @@ class Trainer {
 
   // Of the whole run; an auto phase may shorten it.
   std::int64_t epochs() const { return freezing_ ? freezing_->epochs() : config_.epochs; }
+
+  // Batches of the position's epoch.
+  void make_loader() {
+    const bool last = config_.last_batch > 0 && position_.epoch == epochs() - 1;
+    const std::int64_t batch = std::min(last ? config_.last_batch : config_.batch, data_.train.count());
+    if (loader_ && batch_ == batch) return;
+    batch_ = batch;
+    LoaderOptions o;
+    o.batch_size = static_cast<int>(batch);
+    o.shuffle = true;
+    o.augment = Augment::parse(config_.augment);
+    o.seed = static_cast<std::uint64_t>(config_.seed);
+    o.workers = static_cast<int>(config_.workers);
+    loader_ = std::make_unique<BatchLoader>(data_.train, normalizer_of(network_->graph()), o);
+  }
+
+  // Of the whole run, so far.
+  std::int64_t images_seen() const { return position_.epoch * data_.train.count() + position_.seen; }
 
   ImportReport warm_start() {
     ImportReport report = import_weights(*network_, pretrained_->file, pretrained_->path, config_.allow_missing);
@@ -203,6 +215,7 @@ class Trainer {
     if (freezing_) freezing_->restore(c.freeze, c.freeze_state, file);
     codes_before_ = from_tensors(c.codes);
     position_ = c.position;
+    make_loader();
     check_position(file);
     network_->rng().set_position(position_.rng_position);
     std::error_code ec;
@@ -238,12 +251,13 @@ class Trainer {
   bool run_epoch(EpochResult& result) {
     const std::int64_t epoch = position_.epoch;
     network_->set_training(true);
-    network_->set_drop_path(config_.drop_path * static_cast<double>(epoch) / static_cast<double>(config_.epochs));
+    network_->set_drop_path(drop_path_at(config_, epoch));
     if (position_.step == 0) {
       network_->on_epoch_begin(epoch);
       if (freezing_) freezing_->begin_epoch(epoch);
     }
     if (position_.step == 0 || codes_before_.empty()) codes_before_ = weight_codes(*network_);
+    make_loader();
     loader_->start_epoch(epoch);
     loader_->skip(position_.step);
     reset_peak_memory();
@@ -344,9 +358,9 @@ class Trainer {
     p.accuracy = static_cast<double>(position_.correct) / static_cast<double>(position_.seen);
     p.lr = lr;
     p.images_per_second = static_cast<double>(position_.seen) / position_.seconds;
-    const std::int64_t done = p.epoch * p.steps + p.step;
-    p.eta_seconds = seconds_since(started_) / static_cast<double>(std::max<std::int64_t>(done - steps_at_start_, 1)) *
-                    static_cast<double>(p.epochs * p.steps - done);
+    const std::int64_t done = images_seen();
+    p.eta_seconds = seconds_since(started_) / static_cast<double>(std::max<std::int64_t>(done - images_at_start_, 1)) *
+                    static_cast<double>(p.epochs * data_.train.count() - done);
     callbacks_.step(p);
   }
 
@@ -457,6 +471,7 @@ class Trainer {
   Images validation_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<BatchLoader> loader_;
+  std::int64_t batch_ = 0;  // of the loader
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<ExponentialMovingAverage> averages_;
@@ -468,7 +483,7 @@ class Trainer {
   bool stopping_ = false;
   LayerCodes codes_before_;  // when the epoch under way began
   Clock::time_point started_;
-  std::int64_t steps_at_start_ = 0;
+  std::int64_t images_at_start_ = 0;
   static constexpr std::int64_t kForecastSteps = 10;
   std::int64_t steps_run_ = 0;
 };

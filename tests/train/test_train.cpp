@@ -74,6 +74,25 @@ TEST_CASE("train: ten steps follow the recorded trajectory", "[train]") {
   }
 }
 
+TEST_CASE("train: the last epoch has a batch of its own, and a run of it resumes to the same bits", "[train]") {
+  TrainConfig c = tiny();
+  c.last_batch = 100;
+  const TempDir dir;
+  std::vector<std::int64_t> steps;
+  tern::TrainCallbacks callbacks;
+  callbacks.step = [&](const tern::StepProgress& p) { steps.push_back(p.steps); };
+  tern::train(c, dir / "whole", false, callbacks);
+  CHECK(steps == std::vector<std::int64_t>{10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 4, 4, 4, 4});
+  train_with_stops(c, dir / "stopped", 3);
+  const auto whole = tern::read_safetensors(dir / "whole/last.safetensors"), stopped = tern::read_safetensors(dir / "stopped/last.safetensors");
+  for (const auto& t : whole.tensors) {
+    INFO(t.name);
+    CHECK(t.value.to_vector() == stopped.find(t.name).to_vector());
+  }
+  c.last_batch = -1;
+  CHECK_THROWS_WITH(tern::train(c, dir / "other", false), ContainsSubstring("last_batch"));
+}
+
 TEST_CASE("train: stopped anywhere and resumed, the run ends with the same bits", "[train]") {
   struct Case {
     std::string weights, acts;
