@@ -109,7 +109,7 @@ FileInfo inspect(std::span<const std::byte> bytes, std::string_view name = "<mem
 
 /// Compression against ResNet-18 for CIFAR, 11,164,352 weights of 32 bits, as the literature on ternary architecture search
 /// defines it: 32 * 11164352 / sum over layers of (bits a weight * weights). Weights of convolutions and dense layers only.
-/// Paper: Lin et al., TAS, 2021; algorithm specification, section 7.8.
+/// Paper: Loni et al., "TAS: ternarized neural architecture search for resource-constrained edge devices", 2022, section IV-B.
 struct Compression {
   std::int64_t weights = 0;   ///< in all
   int bits = 32;              ///< of a quantized weight: the widest of the model's; 32 if none is quantized

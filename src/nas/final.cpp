@@ -9,7 +9,7 @@ std::string add_edge(const CellPlace& cell, const Choice& choice, const std::vec
                      bool drop_path) {
   const std::string prefix = cell.edge.prefix + "_o" + std::to_string(index) + "_" + choice.op;
   const EdgePlace at = cell.at(choice.from, nodes[static_cast<std::size_t>(choice.from)], prefix);
-  if (at.input.empty()) return {};  // an operation on a node that is zero: zero, as batch norm would make of it
+  if (at.input.empty()) return {};  // on a node that is zero: zero, and so without weights (batch norm's beta would shift it)
   const std::string y = candidate(choice.op).build(at);
   return y.empty() || !drop_path ? y : at.add("_drop", "drop_path", y);
 }
