@@ -6,7 +6,8 @@
 //   conv1 = conv2d(image) out=32 kernel=3 pad=1      # comment
 //   bn1   = batch_norm(conv1)
 //   act1  = act(bn1) kind=relu
-//   fc    = linear(act1) out=10
+//   flat  = flatten(act1)
+//   fc    = linear(flat) out=10
 //
 // Grammar of a line:  name = op(input, input, ...) key=value key=value ...
 //   name   [A-Za-z_][A-Za-z0-9_.]*           op, key   [a-z_][a-z0-9_.]*          value   no white space, no '#'

@@ -24,7 +24,7 @@ struct LayerProblem {
   /// Multiply-accumulates, zero weights counted.
   std::int64_t macs() const { return outputs * channels * kernel * kernel * out_size() * out_size(); }
 };
-/// The seven shapes of the algorithm specification, section 6.10.
+/// The seven 3x3 convolutions of FATNN's speed tables: 64 channels at 28, 56, 112 and 224, and 128, 256 and 512 at 56.
 std::vector<LayerProblem> standard_layers();
 /// Small and odd ones: 14x14x256, 7x7x512, 1x1 and 5x5 kernels, stride 2, dilation 2, 36 channels.
 std::vector<LayerProblem> odd_layers();
@@ -44,7 +44,7 @@ struct Contender {
 /// Every kernel family of `isa` that can run the problem.
 /// Errors: ValueError on a problem that makes no sense; as set_active_isa() on `isa`.
 std::vector<Contender> layer_contenders(const LayerProblem& problem, Isa isa);
-/// FATNN's interleaved two-bit codes (section 6.3 of the algorithm specification): "codec-D/..", which derives the mask of
+/// FATNN's interleaved two-bit codes (its section 3.2): "codec-D/..", which derives the mask of
 /// nonzero weights in the loop, and "codec-P/..", which loads it. For ternary codes and weights and 8 k outputs, else none.
 /// Errors: those of layer_contenders().
 std::vector<Contender> codec_contenders(const LayerProblem& problem, Isa isa);

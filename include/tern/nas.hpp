@@ -4,7 +4,7 @@
 //   nas::CellOptions options{.space = "tas", .cells = 8, .width = 16};
 //   nas::Supernet net(options, /*seed=*/1);                          // all candidates on all edges, mixed by softmax(alpha)
 //   ... train weights and alpha in turn, see nas::BilevelStep ...
-//   nas::Genotype g = nas::discretize(nas::space("tas"), net.probabilities());
+//   nas::Genotype g = nas::discretize(options, net.probabilities());
 //   Network final(nas::final_graph(g, {.space = "tas", .cells = 20, .width = 36}), 1);
 //
 // Paper: Loni, Mousavi, Riazati, Daneshtalab, Sjodin, "TAS: ternarized neural architecture search for resource-constrained
@@ -141,7 +141,7 @@ struct Genotype {
   static Genotype load(const std::string& path);
 };
 
-/// The network of a genotype (section 7.6 of docs/search.md): zero edges are not there, batch norm is affine, pools have
+/// The network of a genotype (docs/search.md): zero edges are not there, batch norm is affine, pools have
 /// none. Its training drops paths if drop_path is on.
 /// Errors: ValueError on an unknown space, template or operation, or a cell without any result; ShapeError if the image
 /// cannot be halved twice.

@@ -41,8 +41,8 @@ Tensor sigmoid(const Tensor& x);
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);
 
 // ---- straight-through estimators (ops/ste.cpp) ---------------------------------------------------------------------------
-Tensor heaviside_ste(const Tensor& x);                  ///< y = 1{x > 0}; dx = dy * 1{|x| <= 1}         (HEQ; 3.3)
-Tensor sign_ste(const Tensor& x);                       ///< y = +1 if x >= 0 else -1; dx = dy * 1{|x| < 1}     (3.4)
+Tensor heaviside_ste(const Tensor& x);                  ///< y = 1{x > 0}; dx = dy * 1{|x| <= 1}         (HEQ)
+Tensor sign_ste(const Tensor& x);                       ///< y = +1 if x >= 0 else -1; dx = dy * 1{|x| < 1}     (XNOR-Net)
 
 // ---- mixtures (ops/weighted_sum.cpp) ------------------------------------------------------------------------------------
 /// y = sum_k w_k x_k: equal shapes, w [K]. With w = softmax(alpha) this is the mixed operation of differentiable architecture

@@ -91,19 +91,27 @@ std::string read_text_file(const std::string& path, std::uint64_t max_bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+namespace {
+
+void write_all(const Descriptor& file, std::span<const std::byte> bytes, const std::string& path) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(file.fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("write", path);
+    done += static_cast<std::size_t>(n);
+  }
+  if (::fsync(file.fd) != 0) fail("sync", path);
+}
+
+}  // namespace
+
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes) {
   const std::string temporary = path + ".part" + std::to_string(::getpid());
   try {
     Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
     if (file.fd < 0) fail("write", path);
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t n = ::write(file.fd, bytes.data() + done, bytes.size() - done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail("write", path);
-      done += static_cast<std::size_t>(n);
-    }
-    if (::fsync(file.fd) != 0) fail("sync", path);
+    write_all(file, bytes, path);
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail("write", path);
   } catch (...) {
     ::unlink(temporary.c_str());
@@ -117,6 +125,12 @@ void write_file_atomically(const std::string& path, std::span<const std::byte> b
 
 void write_file_atomically(const std::string& path, std::string_view text) {
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
+}
+
+void append_to_file(const std::string& path, std::string_view text) {
+  const Descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
+  if (file.fd < 0) fail("write", path);
+  write_all(file, std::as_bytes(std::span(text.data(), text.size())), path);
 }
 
 }  // namespace tern

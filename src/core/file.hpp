@@ -30,4 +30,7 @@ std::vector<std::byte> read_file_with_magic(const std::string& path, std::string
 void write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::string& path, std::string_view text);
 
+/// Adds to the end of a file, which it makes if there is none, and syncs. Errors: IoError with the path and the system's reason.
+void append_to_file(const std::string& path, std::string_view text);
+
 }  // namespace tern

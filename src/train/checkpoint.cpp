@@ -1,5 +1,6 @@
 #include "train/checkpoint.hpp"
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -27,6 +28,16 @@ void for_each_field(RunPosition& p, F&& f) {
 }
 
 }  // namespace
+
+void check_position(const RunPosition& p, std::int64_t epochs, std::int64_t steps, std::int64_t images, const std::string& path) {
+  const bool within = p.epoch >= 0 && p.epoch < epochs + (p.step == 0) && p.step >= 0 && p.step < steps;
+  const bool counts = p.seen >= p.step && p.seen <= images && (p.seen == 0) == (p.step == 0) && p.correct >= 0 &&
+                      p.correct <= p.seen && std::isfinite(p.loss_sum) && std::isfinite(p.seconds) && p.seconds >= 0;
+  if (within && counts) return;
+  throw FormatError("[checkpoint] " + path + ", byte 8, state: expected a position within " + std::to_string(epochs) + " epochs of " +
+                    std::to_string(steps) + " steps; got epoch " + std::to_string(p.epoch) + ", step " + std::to_string(p.step) + ", " +
+                    std::to_string(p.seen) + " images");
+}
 
 void save_checkpoint(const std::string& path, const Checkpoint& c) {
   std::vector<NamedTensor> tensors;

@@ -34,6 +34,10 @@ struct Checkpoint {
   std::vector<NamedTensor> codes{};     ///< of the quantized layers when the epoch began, if it has steps already
 };
 
+/// Whether the position lies within a run of `epochs` epochs of `steps` steps over `images` images.
+/// Errors: FormatError naming the file and what it says.
+void check_position(const RunPosition& position, std::int64_t epochs, std::int64_t steps, std::int64_t images, const std::string& path);
+
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Errors: IoError if missing; FormatError if damaged or not a checkpoint of tern.
 Checkpoint load_checkpoint(const std::string& path);

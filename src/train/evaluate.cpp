@@ -35,6 +35,7 @@ std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> l
 
 EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
                     const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  if (images.count() == 0) throw ValueError("[evaluate] expected images to test on; the data set has none");
   const auto start = std::chrono::steady_clock::now();
   network.set_training(false);
   LoaderOptions options;

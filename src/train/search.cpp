@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/file.hpp"
@@ -14,6 +13,7 @@
 #include "tern/error.hpp"
 #include "train/checkpoint.hpp"
 #include "train/internal.hpp"
+#include "train/metrics.hpp"
 #include "train/search_step.hpp"
 
 namespace tern {
@@ -220,10 +220,9 @@ class Searcher {
     restore(c.network, step_->network_state(), file);
     restore(c.optimizer, step_->optimizer_state(), file);
     position_ = c.position;
+    check_position(position_, config_.epochs, loader_->batches_per_epoch(), weights_half_.count(), file);
     step_->set_rng_position(position_.rng_position);
-    std::error_code ec;
-    fs::resize_file(path("metrics.jsonl"), position_.metrics_bytes, ec);
-    if (ec) throw IoError("[search] cannot shorten " + path("metrics.jsonl") + ": " + ec.message());
+    cut_metrics(path("metrics.jsonl"), position_.metrics_bytes, [this](const std::string& text) { note(text); });
     note("resumed at epoch " + std::to_string(position_.epoch + 1) + ", step " + std::to_string(position_.step));
   }
 
@@ -351,7 +350,7 @@ class Searcher {
 
     write_genotype_files(dir_, "genotype-last", r.genotype);
     if (r.best) write_genotype_files(dir_, "genotype-best", r.genotype);
-    append_metrics(epoch_line(r));
+    append_metrics(path("metrics.jsonl"), epoch_line(r), position_.metrics_bytes);
     write_file_atomically(path("curves.svg"),
                           curves_svg({accuracy_curve(dir_, "search validation")}, "search", "epoch", "accuracy, %"));
     RunPosition next;
@@ -378,13 +377,6 @@ class Searcher {
     const Shape& want = options_.input;
     if (images.height == want[1] && images.width == want[2]) return images;
     return convert_images(images, {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
-  }
-
-  void append_metrics(const std::string& line) {
-    std::ofstream out(path("metrics.jsonl"), std::ios::app | std::ios::binary);
-    out << line << std::flush;
-    if (!out) throw IoError("[search] cannot write " + path("metrics.jsonl"));
-    position_.metrics_bytes += line.size();
   }
 
   SearchConfig config_;

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <set>
 
@@ -41,6 +40,7 @@ class Trainer {
     data_ = load_data(config_);
     note("data: " + data_.name + " from " + data_.source);
     if (data_.train.count() == 0) throw ValueError("[train] the data set has no training images");
+    if (data_.test.count() == 0) throw ValueError("[train] the data set has no test images, which every evaluation needs");
     if (config_.validation > 0) {
       Split split = split_train_validation(data_.train, config_.validation, static_cast<std::uint64_t>(config_.seed));
       data_.train = std::move(split.train);
@@ -50,6 +50,10 @@ class Trainer {
     Graph graph = build_graph(config_, data_, shape);
     const ShapeCheck check = stored_shapes(graph, resume);
     network_ = std::make_unique<Network>(std::move(graph), static_cast<std::uint64_t>(config_.seed), check);
+    if (network_->output_shape().numel() < static_cast<std::int64_t>(data_.class_names.size())) {
+      throw ShapeError("[train] the data set has " + std::to_string(data_.class_names.size()) + " classes and the network " +
+                       std::to_string(network_->output_shape().numel()) + " outputs; expected one a class");
+    }
     complete(normalisation, network_->graph());
     OptimizerOptions options;
     options.momentum = config_.momentum;
@@ -74,7 +78,10 @@ class Trainer {
     started_ = Clock::now();
     images_at_start_ = images_seen();
     if (position_.epoch == epochs()) {  // it was finished already
+      note("the run is finished");
+      result.last = last_epoch(path("metrics.jsonl")).value_or(EpochResult{});
       result.last.epoch = epochs() - 1;
+      result.last.epochs = epochs();
       if (freezing_) result.last.freeze = freezing_->describe(result.last.epoch);
     }
     while (position_.epoch < epochs()) {
@@ -216,26 +223,10 @@ class Trainer {
     codes_before_ = from_tensors(c.codes);
     position_ = c.position;
     make_loader();
-    check_position(file);
+    check_position(position_, epochs(), loader_->batches_per_epoch(), data_.train.count(), file);
     network_->rng().set_position(position_.rng_position);
-    std::error_code ec;
-    fs::resize_file(path("metrics.jsonl"), position_.metrics_bytes, ec);
-    if (ec) throw IoError("[train] cannot shorten " + path("metrics.jsonl") + ": " + ec.message());
+    cut_metrics(path("metrics.jsonl"), position_.metrics_bytes, [this](const std::string& text) { note(text); });
     note("resumed at epoch " + std::to_string(position_.epoch + 1) + ", step " + std::to_string(position_.step));
-  }
-
-  // A position within the run, with metrics that were written.
-  void check_position(const std::string& file) const {
-    const RunPosition& p = position_;
-    std::error_code ec;
-    const std::int64_t steps = loader_->batches_per_epoch();
-    const bool within = p.epoch >= 0 && p.epoch < epochs() + (p.step == 0) && p.step >= 0 && p.step < steps;
-    const bool counts = p.seen >= p.step && p.seen <= data_.train.count() && (p.seen == 0) == (p.step == 0) && p.correct >= 0 &&
-                        p.correct <= p.seen && std::isfinite(p.loss_sum) && std::isfinite(p.seconds) && p.seconds >= 0;
-    if (within && counts && p.metrics_bytes <= fs::file_size(path("metrics.jsonl"), ec) && !ec) return;
-    throw FormatError("[checkpoint] " + file + ", byte 8, state: expected a position within " + std::to_string(epochs()) +
-                      " epochs of " + std::to_string(steps) + " steps, and all of metrics.jsonl; got epoch " +
-                      std::to_string(p.epoch) + ", step " + std::to_string(p.step) + ", " + std::to_string(p.seen) + " images");
   }
 
   void save(const std::string& name) {
@@ -404,7 +395,7 @@ class Trainer {
           position_.epoch, r.evaluated && r.has_validation ? std::optional(r.validation.accuracy()) : std::nullopt);
       if (!line.empty()) note(line);
     }
-    append_metrics(metrics_line(r));
+    append_metrics(path("metrics.jsonl"), metrics_line(r), position_.metrics_bytes);
     const RunPosition done = position_;
     position_ = {};
     position_.epoch = done.epoch + 1;
@@ -455,13 +446,6 @@ class Trainer {
     save("epoch-" + std::to_string(epoch + 1) + ".safetensors");
     std::error_code ec;
     fs::remove(path("epoch-" + std::to_string(epoch + 1 - config_.keep_last) + ".safetensors"), ec);
-  }
-
-  void append_metrics(const std::string& line) {
-    std::ofstream out(path("metrics.jsonl"), std::ios::app | std::ios::binary);
-    out << line << std::flush;
-    if (!out) throw IoError("[train] cannot write " + path("metrics.jsonl"));
-    position_.metrics_bytes += line.size();
   }
 
   TrainConfig config_;

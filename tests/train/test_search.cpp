@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
 #include "core/file.hpp"
@@ -73,6 +74,35 @@ TEST_CASE("search: stopped and resumed, it ends with the bits of an undisturbed 
     CHECK(whole.finished);
     CHECK(whole.best_accuracy > 0);
   }
+}
+
+TEST_CASE("search: a checkpoint whose position lies outside the search is refused, lost metrics are not missed", "[train]") {
+  SearchConfig c = tiny();
+  const TempDir dir;
+  std::int64_t steps = 0;
+  tern::SearchCallbacks callbacks;
+  callbacks.stop = [&] { return ++steps == 3; };  // an epoch has two
+  tern::search(c, dir / "run", false, callbacks);
+  const auto file = tern::read_safetensors(dir / "run/last.safetensors");
+  const auto with = [&](const char* field, const nlohmann::json& value) {
+    auto metadata = file.metadata;
+    nlohmann::json state = nlohmann::json::parse(metadata.at("state"));
+    REQUIRE(state.contains(field));
+    state[field] = value;
+    metadata["state"] = state.dump();
+    tern::write_safetensors(dir / "run/last.safetensors", file.tensors, metadata);
+  };
+  for (const auto& [field, value] : {std::pair{"epoch", std::int64_t{-5}}, {"epoch", std::int64_t{2}}, {"step", std::int64_t{2}}, {"seen", std::int64_t{1000}}}) {
+    INFO(field << " " << value);
+    with(field, value);
+    CHECK_THROWS_WITH(tern::search(c, dir / "run", true), ContainsSubstring("expected a position within 2 epochs of 2 steps"));
+  }
+  with("metrics_bytes", std::int64_t{1} << 40);
+  std::string told;
+  tern::SearchCallbacks listening;
+  listening.note = [&](const std::string& text) { told += text + "\n"; };
+  CHECK(tern::search(c, dir / "run", true, listening).finished);
+  CHECK_THAT(told, ContainsSubstring("its whole lines stay"));
 }
 
 TEST_CASE("search: genotypes chosen again, by the same rules and by others", "[train]") {

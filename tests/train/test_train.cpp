@@ -334,6 +334,43 @@ TEST_CASE("train: a network is not built before the shapes in its checkpoint agr
   }) < 4 * (images + usual) + (8 << 20));
 }
 
+TEST_CASE("train: a finished run, resumed, tells what its last epoch was", "[train]") {
+  TrainConfig c = tiny();
+  const TempDir dir;
+  const tern::EpochResult last = tern::train(c, dir / "run", false).last;
+  const tern::TrainResult again = tern::train(c, dir / "run", true);
+  CHECK(again.finished);
+  CHECK(again.last.epoch == 1);
+  CHECK(again.last.epochs == 2);
+  CHECK(again.last.train_loss == last.train_loss);
+  CHECK(again.last.train_accuracy == last.train_accuracy);
+  CHECK(again.last.test.correct == last.test.correct);
+  CHECK(again.last.test.images == 50);
+  tern::write_file_atomically(dir / "run/metrics.jsonl", std::string_view("{}\n"));
+  CHECK_THROWS_WITH(tern::train(c, dir / "run", true), ContainsSubstring("its last line is not one of a run's metrics"));
+}
+
+TEST_CASE("train: no test images, or fewer outputs than classes, are told before anything is written", "[train]") {
+  TrainConfig c = tiny();
+  const TempDir dir;
+  std::filesystem::create_directories(dir / "data/train/a");
+  std::filesystem::create_directories(dir / "data/train/b");
+  tern::LoadOptions all;
+  all.limit_train = 4;
+  all.limit_test = 1;
+  const tern::Dataset some = tern::load_dataset("fashion-mnist-mini", all);
+  for (const std::string name : {"a", "b"}) tern::contact_sheet(some.train, 1, 1, dir / ("data/train/" + name + "/1.png"));
+  c.data = "folder:" + (dir / "data");
+  CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("no test images"));
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+  c = tiny();
+  tern::write_file_atomically(dir / "few.graph",
+                              std::string_view("tern-graph 1\nx = input() shape=1x28x28\nf = flatten(x)\nfc = linear(f) out=3\n"));
+  c.graph = dir / "few.graph";
+  CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("has 10 classes and the network 3 outputs"));
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+}
+
 TEST_CASE("train: a checkpoint whose position lies outside the run is refused", "[train]") {
   TrainConfig c = tiny();
   const TempDir dir;
@@ -364,7 +401,12 @@ TEST_CASE("train: a checkpoint whose position lies outside the run is refused", 
   refused("epoch", -1);
   refused("seen", 1000000000000);
   refused("correct", 97);
-  refused("metrics_bytes", 1000000);
-  with("step", 3);
-  CHECK(tern::train(c, dir / "run", true).finished);
+  // Lost lines are no reason to lose the weights.
+  with("metrics_bytes", 1000000);
+  std::string told;
+  tern::TrainCallbacks listening;
+  listening.note = [&](const std::string& text) { told += text + "\n"; };
+  CHECK(tern::train(c, dir / "run", true, listening).finished);
+  CHECK_THAT(told, ContainsSubstring("metrics.jsonl has 0 of the 1000000 bytes that the checkpoint knows of"));
+  CHECK(tern::read_text_file(dir / "run/metrics.jsonl").starts_with("{\"epoch\":0,"));
 }

@@ -1,5 +1,4 @@
-// The two-bit ternary code and its inner products, word by word as the algorithm specification states them (sections 6.1
-// to 6.8). This is the textbook form of the K-packed kernels: one word of 32 values at a time, nothing interleaved.
+// The two-bit ternary code and its inner products, word by word. This is the textbook form of the K-packed kernels: one word of 32 values at a time, nothing interleaved.
 //
 // Paper: Chen et al., "FATNN: Fast and Accurate Ternary Neural Networks", 2021, sections 3.1 and 3.2.
 // Differs: the mask of the folded form leaves out zero weights altogether, so the correction is the count of nonzero

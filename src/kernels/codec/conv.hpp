@@ -4,7 +4,7 @@
 // Paper: Chen et al., "FATNN: Fast and Accurate Ternary Neural Networks", 2021, sections 3.1 and 3.2.
 // Differs: as codec.hpp, and 8 output channels stand in the lanes of a vector.
 //
-//   acc = sum over words of popcount(~(x ^ y) & keep) - number of nonzero weights       (section 6.3 of the specification)
+//   acc = sum over words of popcount(~(x ^ y) & keep) - number of nonzero weights       (the folded form of codec.hpp)
 #pragma once
 
 #include <cstdint>

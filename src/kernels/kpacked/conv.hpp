@@ -7,8 +7,8 @@
 // and with s = [t > 0], nz = [t != 0], m = number of negative t:
 //   sum t b = #(s=1, b=1) - #(s=0, b=1) = popcount(nz & ~(b ^ s)) - m,
 // because the popcount is #(s=1, b=1) + #(s=0, b=0) and #(s=0, b=0) = m - #(s=0, b=1). Everything that does not depend on
-// the activations is one correction an output channel. This is the folded form of FATNN (section 6.3 of the algorithm
-// specification) with the two code bits on separate planes, where it serves any number of levels.
+// the activations is one correction an output channel. This is FATNN's inner product in the folded form of
+// codec.hpp with the two code bits on separate planes, where it serves any number of levels.
 #pragma once
 
 #include <vector>

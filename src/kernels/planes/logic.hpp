@@ -1,4 +1,4 @@
-// The gates of logic-gated networks on codes 0 and 1 (algorithm specification, section 4), in both plane layouts:
+// The gates of logic-gated networks on codes 0 and 1 (tern/logic.hpp has the float operations), in both plane layouts:
 //   or     y | x
 //   mux    t ? y : y | x        t: one bit a channel
 //   tgap   2 * count > pixels   one bit a channel

@@ -1,6 +1,6 @@
 // quantize: an activation quantizer. Training emits real values step * code; evaluation emits the codes themselves,
 // found by comparing with the quantizer's thresholds: code = lo + #{j : v >= t_j}.
-// Zero padding counts as done before the quantizer, so what is padded later takes the code of 0 (specification, D-03).
+// Zero padding counts as done before the quantizer, so what is padded later takes the code of 0.
 #include "nn/layer_util.hpp"
 #include "tern/parallel.hpp"
 

@@ -1,4 +1,4 @@
-// AlexNet for small images (algorithms 9.7). With F = width (64):
+// AlexNet for small images. With F = width (64):
 //   FC3/2 MP2  3FC3 MP2  6FC3 4FC3 4FC3 MP2  64F dense  64F dense  classes dense
 // nC3 is conv 3x3 (pad 1, n filters), batch norm, activation; /2 is stride 2. The dense layers but the last have batch
 // norm and activation too. Full-precision networks drop half of the inputs of the first two dense layers (option

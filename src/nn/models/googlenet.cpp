@@ -1,4 +1,4 @@
-// GoogLeNet with batch norm and without auxiliary heads, as torchvision has it (algorithms 9.6):
+// GoogLeNet with batch norm and without auxiliary heads, as torchvision has it:
 //   conv 7x7/2, MP3/2, conv 1x1, conv 3x3, MP3/2, inception 3a 3b, MP3/2, 4a .. 4e, MP2/2, 5a 5b, global average pool,
 //   dropout, classes
 // An inception block joins four branches: 1x1 | 1x1, 3x3 | 1x1, k5 x k5 | max pool 3x3/1, 1x1. The "5x5" branch of that

@@ -1,4 +1,4 @@
-// NIN, network in network, for CIFAR (algorithms 9.4). With F = width (192):
+// NIN, network in network, for CIFAR. With F = width (192):
 //   FC5  5F/6 C1  F/2 C1  max pool 3x3/2   FC5 FC1 FC1  average pool 3x3/2   FC3 FC1  classes C1   global average pool
 // nCk is conv k x k (pad k/2, n filters), batch norm, activation; also behind the last one, where it is always ReLU.
 // The first and last convolution have a bias and stay fp32. The average pool takes float values and counts its padding,

@@ -1,4 +1,4 @@
-// Residual blocks (algorithms 9.5), post-activation. The skip path carries float values; quantizers sit in front of the
+// Residual blocks, post-activation. The skip path carries float values; quantizers sit in front of the
 // convolutions, and a projection reads the same quantized values as the first convolution does:
 //   basic:       x - quantise - 3x3 - BN - ReLU - quantise - 3x3 - BN - add(skip) - ReLU
 //   bottleneck:  x - quantise - 1x1 - BN - ReLU - quantise - 3x3 - BN - ReLU - quantise - 1x1 - BN - add(skip) - ReLU

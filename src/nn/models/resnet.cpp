@@ -1,4 +1,4 @@
-// ResNet-18, -34, -50 (algorithms 9.5): a stem of F = width (64) filters, four stages of blocks with F, 2F, 4F, 8F
+// ResNet-18, -34, -50: a stem of F = width (64) filters, four stages of blocks with F, 2F, 4F, 8F
 // filters, stride 2 at the start of the last three, global average pool, classes. -18 and -34 have basic blocks, -50
 // bottlenecks with four times as many outputs. Shortcuts are 1x1 projections (shortcut=A: zero channels).
 //   stem=imagenet   conv 7x7/2, max pool 3x3/2      stem=cifar   conv 3x3

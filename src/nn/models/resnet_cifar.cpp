@@ -1,4 +1,4 @@
-// ResNet-20, -32, -44, -56 for small images (algorithms 9.5): a 3x3 stem of F = width (16) filters, three stages of n
+// ResNet-20, -32, -44, -56 for small images: a 3x3 stem of F = width (16) filters, three stages of n
 // basic blocks with F, 2F, 4F filters, stride 2 at the start of the second and third, global average pool, classes:
 // 6n + 2 layers. Shortcuts: option A (subsample, zero channels) by default, shortcut=B for 1x1 projections.
 #include "nn/models/residual.hpp"

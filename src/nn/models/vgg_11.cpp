@@ -1,4 +1,4 @@
-// VGG-11, ORNet-11 and MUXORNet-11 (algorithms 9.3): eleven CBH modules (conv 3x3 pad 1, batch norm, activation) and a
+// VGG-11, ORNet-11 and MUXORNet-11: eleven CBH modules (conv 3x3 pad 1, batch norm, activation) and a
 // dense layer; what distinguishes the three is the logic that skips two modules in each block. With F = width (64):
 //   stem    CBH(F) MP2
 //   block   x = CBH(n);  y = CBH(n)(CBH(n)(x));  o = y | (x OR y) | MUX(x, y);  MP2         n = F, 2F, 4F

@@ -1,4 +1,4 @@
-// VGG-Small and VGG-7 (algorithms 9.1, 9.2). With F = width (128):
+// VGG-Small and VGG-7. With F = width (128):
 //   FC3 FC3 MP2  2FC3 2FC3 MP2  4FC3 4FC3 MP2  [8F dense]  dense classes
 // nC3 is conv 3x3 (pad 1, n filters), batch norm, activation. The first convolution and the last dense layer stay fp32.
 // order=bn_act_conv pools right behind the convolution and normalises and activates what the next layer reads.
