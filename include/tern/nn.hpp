@@ -57,7 +57,8 @@ struct ForwardContext {
   bool relaxed = false;         ///< evaluation multiplies with the weights of training: see Layer::set_relaxed()
   bool then_relu = false;       ///< of layers that can_fuse_relu(): apply ReLU to the result as well
   std::int64_t batch = 0;       ///< images in this pass
-  Rng* rng = nullptr;           ///< dropout, drop_path
+  int gradient_bits = 0;        ///< of the gradient of a quantized layer's result in training, 0: fp32
+  Rng* rng = nullptr;           ///< dropout, drop_path, noise of quantized gradients
 };
 
 /// Called with the name and shape of a parameter or buffer before it takes storage; throws if it should not.
@@ -164,9 +165,12 @@ class Network {
   void on_epoch_begin(std::int64_t epoch);
   void after_step();
 
-  /// Random numbers of dropout and drop_path; its position belongs to a checkpoint.
+  /// Random numbers of dropout, drop_path and quantized gradients; its position belongs to a checkpoint.
   Rng& rng();
   void set_drop_path(double p);
+  /// Training sends gradients of `bits` bits (quantize_gradient of tern/quant.hpp) into layers with quantized weights; 0: fp32.
+  /// Errors: ValueError unless bits is in 0..16.
+  void set_gradient_bits(int bits);
   void set_update_running(bool on);
   /// Evaluation in the arithmetic of training, on real values with running statistics: faster than the packed runtime's
   /// order of sums, close to its results but not equal. For networks that will not be packed, such as those under search.

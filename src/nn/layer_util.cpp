@@ -84,6 +84,10 @@ Tensor LayerWeight::for_training() const {
   return where(relaxed_, latent_, quantizer_->forward(latent_.detach()));
 }
 
+Tensor LayerWeight::with_gradient_bits(const Tensor& y, const ForwardContext& context) const {
+  return quantizer_ && context.training && context.gradient_bits > 0 ? quantize_gradient(y, context.gradient_bits, context.rng) : y;
+}
+
 void LayerWeight::set_relaxed(const Tensor& mask) {
   if (!quantizer_) return;
   if (mask.defined() && !(mask.shape() == latent_.shape())) {

@@ -41,6 +41,8 @@ class LayerWeight {
 
   /// What training multiplies with.
   Tensor for_training() const;
+  /// The layer's result, whose gradient is quantized if these weights are and the context asks for it.
+  Tensor with_gradient_bits(const Tensor& y, const ForwardContext& context) const;
   /// See Layer::set_relaxed().
   void set_relaxed(const Tensor& mask);
   bool is_split() const { return relaxed_.defined(); }

@@ -130,6 +130,10 @@ void Network::set_relaxed_evaluation(bool on) {
 void Network::set_tap(Tap tap) { impl_->tap = std::move(tap); }
 Rng& Network::rng() { return impl_->rng; }
 void Network::set_drop_path(double p) { impl_->context.drop_path = p; }
+void Network::set_gradient_bits(int bits) {
+  if (bits < 0 || bits > 16) throw ValueError("[network] expected gradients of 0 to 16 bits; got " + std::to_string(bits));
+  impl_->context.gradient_bits = bits;
+}
 void Network::set_update_running(bool on) { impl_->context.update_running = on; }
 void Network::set_fake_evaluation(bool on) {
   impl_->fake_evaluation = on;

@@ -50,6 +50,7 @@ void TrainConfig::check() const {
   require(weight_decay >= 0, "weight_decay", ">= 0");
   require(drop_path >= 0 && drop_path < 1, "drop_path", "in [0, 1)");
   require(clip_norm >= 0, "clip_norm", ">= 0");
+  require(gradient_bits >= 0 && gradient_bits <= 16, "gradient_bits", "in [0, 16]");
   require(label_smoothing >= 0 && label_smoothing < 1, "label_smoothing", "in [0, 1)");
   require(seed >= 0, "seed", ">= 0");
   check_freezing(*this);

@@ -54,6 +54,7 @@ class Trainer {
       throw ShapeError("[train] the data set has " + std::to_string(data_.class_names.size()) + " classes and the network " +
                        std::to_string(network_->output_shape().numel()) + " outputs; expected one a class");
     }
+    network_->set_gradient_bits(static_cast<int>(config_.gradient_bits));
     complete(normalisation, network_->graph());
     OptimizerOptions options;
     options.momentum = config_.momentum;

@@ -241,6 +241,28 @@ TEST_CASE("network: each tensor's name and shape is announced before it is made"
                     "no slope");
 }
 
+TEST_CASE("network: gradients of few bits for the results of quantized layers", "[nn]") {
+  const auto bias_gradient = [](const std::string& weights, int bits) {
+    Network net(Graph::parse("tern-graph 1\nimage = input() shape=3x1x1\nf = flatten(image)\nfc = linear(f) out=5" + weights + "\n"), 1);
+    net.set_training(true);
+    net.set_gradient_bits(bits);
+    const Tensor y = net.forward(Tensor::from(std::vector<float>{0.5f, -1.0f, 2.0f}, Shape{1, 3, 1, 1}));
+    tern::backward(y, Tensor::from(std::vector<float>{0.1f, -0.4f, 0.02f, 0.3f, -0.05f}, Shape{1, 5}));
+    for (const tern::Parameter& p : net.parameters()) {
+      if (p.name == "fc.bias") return p.value.grad().to_vector();
+    }
+    return std::vector<double>{};
+  };
+  const std::vector<double> full = bias_gradient(" weights=twn", 0);
+  REQUIRE(full.size() == 5);
+  CHECK(full[0] == Approx(0.1));
+  for (const double g : bias_gradient(" weights=twn", 1)) CHECK(std::abs(g) == Approx(0.4));  // of one bit: -X or +X
+  CHECK(bias_gradient(" weights=twn", 16)[0] == Approx(0.1).margin(1e-4));
+  CHECK(bias_gradient("", 1) == full);  // an fp32 layer's stays
+  Network net(Graph::parse(kSmall), 1);
+  CHECK_THROWS_WITH(net.set_gradient_bits(17), ContainsSubstring("0 to 16 bits"));
+}
+
 TEST_CASE("network: a graph that asks for too much is refused by node", "[nn]") {
   const auto build = [](const std::string& line) { return Network(Graph::parse("tern-graph 1\nimage = input() shape=2x6x6\n" + line), 1); };
   const std::uint64_t before = tern::testing::requested_bytes();

@@ -93,6 +93,22 @@ TEST_CASE("train: the last epoch has a batch of its own, and a run of it resumes
   CHECK_THROWS_WITH(tern::train(c, dir / "other", false), ContainsSubstring("last_batch"));
 }
 
+TEST_CASE("train: quantized gradients, whose noise a resumed run continues", "[train]") {
+  TrainConfig c = tiny();
+  const TempDir dir;
+  const double plain = tern::train(c, dir / "plain", false).last.train_loss;
+  c.gradient_bits = 4;
+  CHECK(tern::train(c, dir / "whole", false).last.train_loss != plain);
+  train_with_stops(c, dir / "stopped", 7);
+  const auto whole = tern::read_safetensors(dir / "whole/last.safetensors"), stopped = tern::read_safetensors(dir / "stopped/last.safetensors");
+  for (const auto& t : whole.tensors) {
+    INFO(t.name);
+    CHECK(t.value.to_vector() == stopped.find(t.name).to_vector());
+  }
+  c.gradient_bits = 17;
+  CHECK_THROWS_WITH(tern::train(c, dir / "other", false), ContainsSubstring("gradient_bits"));
+}
+
 TEST_CASE("train: stopped anywhere and resumed, the run ends with the same bits", "[train]") {
   struct Case {
     std::string weights, acts;

@@ -45,7 +45,7 @@ class Conv2dLayer final : public Layer {
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     const Conv2dOptions o = options_without_border(in[0]);
-    if (!context.exact) return {conv2d(real_with_border(in[0]), weight_.for_training(), bias_, o)};
+    if (!context.exact) return {weight_.with_gradient_bits(conv2d(real_with_border(in[0]), weight_.for_training(), bias_, o), context)};
     if (!weight_.quantizer()) return {conv2d_in_order(real_with_border(in[0]), weight_.latent(), bias_, o)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();

@@ -22,7 +22,7 @@ class LinearLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (!context.exact) return {linear(in[0].real(), weight_.for_training(), bias_)};
+    if (!context.exact) return {weight_.with_gradient_bits(linear(in[0].real(), weight_.for_training(), bias_), context)};
     if (!weight_.quantizer()) return {linear_in_order(in[0].real(), weight_.latent(), bias_)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();
