@@ -11,10 +11,27 @@
 namespace tern::cli {
 namespace {
 
-/// Share of the training images that is held out where nothing says how many: the best network on the grid is chosen by them.
-constexpr double kValidation = 0.04;
+/// Where RPR wants something else than training. The best network on the grid is chosen by the images that are held out.
+constexpr std::pair<const char*, const char*> kDefaults[] = {
+    {"policy", "rpr"},     {"phases", "small"}, {"weights", "grid:levels=ternary"}, {"optimizer", "adam"},
+    {"weight_decay", "0"}, {"ema", "0"},        {"label_smoothing", "0"},           {"validation", "0.04"}};
 
-/// Topology and data as the pretrained run had them, the rest as RPR wants it.
+/// The settings as the help of this verb shows them.
+std::vector<TrainConfig::Field> fields() {
+  std::vector<TrainConfig::Field> all = TrainConfig::fields();
+  for (TrainConfig::Field& f : all) {
+    if (f.name == "from") continue;
+    f.fallback = f.fallback.empty() ? "as in --from" : "as in --from, else " + f.fallback;
+    for (const auto& [name, text] : kDefaults) {
+      if (f.name == name) f.fallback = text;
+    }
+    if (f.name == "validation") f.fallback = "as in --from, 0.04 where that is 0";
+    if (f.name == "epochs" || f.name == "schedule") f.fallback = "--phases replace it";
+  }
+  return all;
+}
+
+/// Topology, data and the rest as the pretrained run had them, but for kDefaults.
 TrainConfig freezing_defaults(const std::string& from) {
   namespace fs = std::filesystem;
   TrainConfig config;
@@ -25,15 +42,17 @@ TrainConfig freezing_defaults(const std::string& from) {
     const SafetensorsFile file = read_safetensors(from);
     if (const auto it = file.metadata.find("config"); it != file.metadata.end()) config = TrainConfig::parse(it->second, from);
   }
+  const double validation = config.validation;
+  for (const auto& [name, text] : kDefaults) config.set(name, text);
+  if (validation > 0) config.validation = validation;
   config.from = from;
-  config.policy = "rpr";
-  config.phases = "small";
-  config.weights = "grid:levels=ternary";
-  config.optimizer = "adam";
-  config.weight_decay = 0;
-  config.ema = 0;
-  config.label_smoothing = 0;
   return config;
+}
+
+/// What --from names, else the configuration file.
+std::string pretrained(const TrainingOptions& o) {
+  if (const auto from = o.overrides.find("from"); from != o.overrides.end()) return from->second;
+  return o.config.empty() ? "" : TrainConfig::load(o.config).from;
 }
 
 }  // namespace
@@ -44,12 +63,12 @@ void add_freeze(App& app) {
   };
   auto o = std::make_shared<Options>();
   App* verb = app.add_subcommand(
-      "freeze", "Train a pretrained network onto the grid: --policy rpr --from RUN or FILE; topology and data as in RUN");
-  add_training_options(*verb, *o);
+      "freeze", "Train a pretrained network onto the grid: --policy rpr --from RUN or FILE; topology, data and the rest as in RUN");
+  add_training_options(*verb, fields(), *o);
   verb->add_flag("--plan", o->plan, "Print the phases and stop");
   verb->callback([o] {
-    const auto from = o->overrides.find("from");
-    TrainConfig config = configured(*o, from == o->overrides.end() ? TrainConfig{} : freezing_defaults(from->second));
+    if (o->run.empty() && (o->resume || !o->plan)) throw ValidationError("--run", "is required (but not with --plan)");
+    TrainConfig config = configured(*o, o->resume ? TrainConfig{} : freezing_defaults(pretrained(*o)));
     if (o->resume && config.policy == "none") {
       throw ValidationError("--resume", "\"" + o->run + "\" was begun without a freezing policy; continue it with tern train");
     }
@@ -57,7 +76,6 @@ void add_freeze(App& app) {
       throw ValidationError("--from", "name the pretrained run or file, or a configuration that does");
     }
     if (config.policy == "none") throw ValidationError("--policy", "name a freezing policy (tern list policies)");
-    if (config.validation == 0 && !o->resume && !o->overrides.contains("validation")) config.validation = kValidation;
     if (!o->plan) return run_training(config, *o, "freeze");
     const FreezeSchedule schedule = FreezeSchedule::parse(config.phases);
     if (o->common.json) return print_json({{"phases", schedule.str()}, {"epochs", schedule.epochs()}});

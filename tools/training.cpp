@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "tern/error.hpp"
+#include "tern/search.hpp"
 
 namespace tern::cli {
 namespace {
@@ -18,6 +19,15 @@ std::string accuracy_text(const EpochResult& r) {
   return out;
 }
 
+bool is_search(const std::string& saved) {
+  try {
+    SearchConfig::load(saved);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::string freeze_text(const EpochResult& r) {
   if (!r.freeze) return "";
   return fmt::format("  on grid {}{}", percent_text(r.freeze->fraction), r.freeze->certified ? ", certified" : "");
@@ -25,12 +35,13 @@ std::string freeze_text(const EpochResult& r) {
 
 }  // namespace
 
-void add_training_options(App& app, TrainingOptions& o) {
+Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fields, TrainingOptions& o) {
   app.add_option("config", o.config, "Configuration file (TOML); flags override it")->check(ExistingFile);
-  app.add_option("--run", o.run, "Run directory: configuration, metrics and checkpoints go there")->required();
+  const Option run = app.add_option("--run", o.run, "Run directory: configuration, metrics and checkpoints go there");
   app.add_flag("--resume", o.resume, "Continue the run in that directory");
-  add_config_options(app, TrainConfig::fields(), o.overrides);
+  add_config_options(app, fields, o.overrides);
   add_common(app, o.common);
+  return run;
 }
 
 TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
@@ -40,9 +51,12 @@ TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
     }
     const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
     if (!std::filesystem::exists(saved)) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
+    if (is_search(saved)) {
+      throw Error("[train] \"" + o.run + "\" holds a search; continue it with tern search --run " + o.run + " --resume");
+    }
     return TrainConfig::load(saved);
   }
-  TrainConfig config = o.config.empty() ? base : TrainConfig::load(o.config);
+  TrainConfig config = o.config.empty() ? base : TrainConfig::load(o.config, base);
   for (const auto& [name, text] : o.overrides) config.set(name, text);
   return config;
 }

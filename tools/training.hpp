@@ -15,10 +15,11 @@ struct TrainingOptions {
   bool resume = false;
   Overrides overrides;
 };
-/// The configuration file, --run, --resume, a flag for every setting, and the common options. `options` must outlive `app`.
-void add_training_options(App& app, TrainingOptions& options);
+/// The configuration file, --run, --resume, a flag for each of `fields`, and the common options. Returns --run. `options` must
+/// outlive `app`.
+Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fields, TrainingOptions& options);
 
-/// With --resume the run's own settings; else those of the configuration file, or `base` if there is none; then the flags.
+/// With --resume the run's own settings; else `base`, over it the configuration file, over that the flags.
 TrainConfig configured(const TrainingOptions& options, const TrainConfig& base);
 
 /// Trains with progress on the terminal. `verb`: how to continue a run that was stopped.

@@ -34,6 +34,9 @@ struct TrainConfig {
   /// section) or wrong types.
   static TrainConfig load(const std::string& path);
   static TrainConfig parse(const std::string& toml, const std::string& path_for_messages);
+  /// As these, but what the file does not say is as in `base`.
+  static TrainConfig load(const std::string& path, const TrainConfig& base);
+  static TrainConfig parse(const std::string& toml, const std::string& path_for_messages, const TrainConfig& base);
   std::string toml() const;
   /// Sets one field from text. Errors: ValueError on an unknown name (lists the known ones) or text of the wrong type.
   void set(std::string_view name, const std::string& text);

@@ -21,10 +21,12 @@ const std::vector<TrainConfig::Field>& TrainConfig::fields() {
   return all;
 }
 
-TrainConfig TrainConfig::load(const std::string& path) { return parse(read_text_file(path, 1 << 20), path); }
+TrainConfig TrainConfig::load(const std::string& path) { return load(path, {}); }
+TrainConfig TrainConfig::load(const std::string& path, const TrainConfig& base) { return parse(read_text_file(path, 1 << 20), path, base); }
 
-TrainConfig TrainConfig::parse(const std::string& text, const std::string& path) {
-  return config::parse<TrainConfig>(text, path, kVisit);
+TrainConfig TrainConfig::parse(const std::string& text, const std::string& path) { return parse(text, path, {}); }
+TrainConfig TrainConfig::parse(const std::string& text, const std::string& path, const TrainConfig& base) {
+  return config::parse<TrainConfig>(text, path, kVisit, base);
 }
 
 std::string TrainConfig::toml() const { return config::toml_of(*this, kVisit); }

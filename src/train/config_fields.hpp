@@ -73,16 +73,16 @@ bool from_node(const toml::node& node, T& out) {
 
 inline void append(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
 
+/// What the text does not say stays as in `config`.
 /// Errors: FormatError with path and line on bad TOML, unknown sections or keys, or wrong types.
 template <class Config, class Visit>
-Config parse(const std::string& text, const std::string& path, Visit visit) {
+Config parse(const std::string& text, const std::string& path, Visit visit, Config config = {}) {
   toml::table table;
   try {
     table = toml::parse(text, path);
   } catch (const toml::parse_error& e) {
     bad(path, e.source().begin, std::string(e.description()));
   }
-  Config config;
   for (const auto& [section_key, node] : table) {
     const std::string section{section_key.str()};
     bool known_section = false;

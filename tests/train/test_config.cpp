@@ -35,6 +35,12 @@ TEST_CASE("config: bad files and values name line, key and the known ones", "[tr
   fails("[optim]\nnesterov = 1\n", "expected true or false");
   fails("[optim\n", "c.toml, line 1");
   CHECK(TrainConfig::parse("[optim]\nmomentum = 0\n", "c").momentum == 0.0);
+  TrainConfig base;
+  base.epochs = 3;
+  base.momentum = 0.5;
+  const TrainConfig over = TrainConfig::parse("[optim]\nmomentum = 0\n", "c", base);
+  CHECK(over.momentum == 0.0);
+  CHECK(over.epochs == 3);
   TrainConfig c;
   CHECK_THROWS_WITH(c.set("epochs", "many"), ContainsSubstring("expected integer for \"epochs\"; got \"many\""));
   CHECK_THROWS_WITH(c.set("nothing", "1"), ContainsSubstring("known: model"));
