@@ -57,6 +57,7 @@ class App {
   App(const std::string& description, const std::string& name);
   ~App();
   App* add_subcommand(const std::string& name, const std::string& description);
+  void add_version(const std::string& text);  ///< --version prints it
   void require_subcommand(int n);
   Option add_option(const std::string& flags, std::string& value, const std::string& help);
   Option add_option(const std::string& flags, int& value, const std::string& help);
@@ -73,7 +74,7 @@ class App {
   Option add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help);
   void callback(const std::function<void()>& f);
   /// Reads the command line, runs the verb and gives the exit code: 0, or 2 with a line on standard error if the command
-  /// line is wrong. What verbs throw passes through, ValidationError excepted.
+  /// line is wrong: names of verbs and options before values. What verbs throw passes through, ValidationError excepted.
   int run(int argc, const char* const* argv);
 
  private:

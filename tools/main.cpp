@@ -6,7 +6,7 @@
 #include <new>
 
 #include "console.hpp"
-#include "tern/error.hpp"
+#include "tern/version.hpp"
 
 namespace tern::cli {
 #define TERN_VERB(name) void add_##name(App& app);
@@ -16,6 +16,7 @@ namespace tern::cli {
 
 int main(int argc, char** argv) {
   tern::cli::App app{"tern: train, pack, verify and run ternary neural networks", "tern"};
+  app.add_version("tern " + tern::version());
   app.require_subcommand(1);
 #define TERN_VERB(name) tern::cli::add_##name(app);
 #include "verbs.def"
