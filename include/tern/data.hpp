@@ -82,7 +82,7 @@ Dataset load_dataset(std::string_view name, const LoadOptions& options = {});
 /// One kind of data set: what the registry holds.
 struct DatasetEntry {
   std::string name;        ///< as given to load_dataset; letters, digits and '-'
-  std::string summary;     ///< one line for `tern data list`
+  std::string summary;     ///< one line for `tern data`
   std::string how_to_get;  ///< what to do if it is missing, one line
   /// File or folder names under which the set may stand inside a searched folder.
   std::vector<std::string> places;
@@ -92,6 +92,7 @@ struct DatasetEntry {
   /// `source` if they are empty, and mean/std from the training images if they are empty.
   std::function<Dataset(const std::string& path, const LoadOptions& options)> load;
   std::string fallback = {};  ///< name of the set to load when this one is missing; empty: none
+  std::vector<std::string> class_names = {};  ///< where they are known without reading the set; empty: its files tell
 };
 
 /// Adds a data set from outside the library. Errors: ValueError if the name is taken or malformed, or `load` is empty.

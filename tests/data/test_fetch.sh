@@ -47,6 +47,7 @@ if [ -n "$md5" ]; then
   expect good 0 'cifar10: in' sh "$dir/fetch" --from "$dir/from" --into "$dir/into" cifar10
   expect content 0 data cat "$dir/into/cifar10/data_batch_1.bin"
   expect twice 0 'already in' sh "$dir/fetch" --from "$dir/from" --into "$dir/into" cifar10
+  expect hint 0 "TERN_DATA=$dir/into" sh "$dir/fetch" --from "$dir/from" --into "$dir/into" cifar10
   sed "s/^cifar10|cifar-10-binary.*/cifar10|cifar-10-binary.tar.gz|$md5|1$sha/" "$fetch" >"$dir/fetch"
   expect bad_sha256 1 'wrong sha256' sh "$dir/fetch" --from "$dir/from" --into "$dir/other" cifar10
 fi

@@ -56,7 +56,8 @@ TEST_CASE("load_dataset: a missing set says where it looked and how to get it", 
   const LoadOptions o = in(dir);
   for (const char* place : {"data_dir", "path1", "path2", "system", "embedded"}) {
     CHECK_THROWS_WITH(tern::load_dataset("cifar10", o),
-                      ContainsSubstring(dir / place + "/cifar10") && ContainsSubstring("datasets/fetch cifar10"));
+                      ContainsSubstring(dir / place + "/cifar10") &&
+                          ContainsSubstring("datasets/fetch --into DIR cifar10, then --data-dir DIR or TERN_DATA=DIR"));
   }
   CHECK_THROWS_AS(tern::load_dataset("cifar10", o), tern::IoError);
   CHECK_THROWS_WITH(tern::load_dataset("fashion-mnist", o), ContainsSubstring("apt install dataset-fashion-mnist"));
@@ -164,7 +165,7 @@ TEST_CASE("register_dataset: a set from outside", "[data]") {
   CHECK_THROWS_AS(tern::register_dataset(entry), tern::ValueError);
 }
 
-TEST_CASE("datasets: every row has what `tern data list` shows", "[data]") {
+TEST_CASE("datasets: every row has what `tern data` shows", "[data]") {
   for (const tern::DatasetEntry& e : tern::datasets()) {
     CAPTURE(e.name);
     CHECK_FALSE(e.summary.empty());

@@ -28,9 +28,10 @@ const std::vector<std::string>& fine_names() {
 DatasetEntry cifar100_dataset() {
   DatasetEntry e;
   e.summary = "CIFAR-100, 50,000 + 10,000 colour 32x32, 100 classes";
-  e.how_to_get = "datasets/fetch cifar100";
+  e.how_to_get = "datasets/fetch --into DIR cifar100, then --data-dir DIR or TERN_DATA=DIR";
   e.places = {"cifar100", "cifar-100-binary"};
   e.present = [](const std::string& path) { return has_file(path, "train.bin"); };
+  e.class_names = fine_names();
   e.load = [](const std::string& path, const LoadOptions&) {
     Dataset set;
     append_cifar(path + "/train.bin", 2, 100, set.train);

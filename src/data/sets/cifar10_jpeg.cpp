@@ -14,6 +14,7 @@ DatasetEntry cifar10_jpeg_dataset() {
       "put cifar10-jpeg.tar (train/<class>/NNNN.jpg, test/<class>/NNNN.jpg; unpack .tar.xz with xz -d) into a "
       "data folder";
   e.places = {"cifar10-jpeg.tar", "cifar10-jpeg"};
+  e.class_names = cifar10_class_names();
   e.load = [](const std::string& path, const LoadOptions& options) {
     LoadOptions o = options;
     if (o.channels == 0) o.channels = 3;

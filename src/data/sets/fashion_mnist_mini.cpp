@@ -12,6 +12,7 @@ DatasetEntry fashion_mnist_mini_dataset() {
   e.summary = "a balanced part of Fashion-MNIST, 8,000 + 2,000, that comes with tern";
   e.how_to_get = "it comes with tern in datasets/fashion-mnist-mini; take a complete checkout or installation";
   e.places = {"fashion-mnist-mini"};
+  e.class_names = fashion_class_names();
   e.present = is_idx_folder;
   e.load = [](const std::string& path, const LoadOptions&) { return read_fashion(path); };
   return e;
