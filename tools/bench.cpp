@@ -55,6 +55,10 @@ void bench_rescale(RescaleOptions& o) {
   if (o.groups != "filter" && o.groups != "layer") throw ValidationError("--groups", "expected filter or layer");
   Network network(make_model(o.model, o.build), 1);
   const RescaleReport r = rescale(network, o.groups == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
+  if (r.rows.empty()) {
+    throw ValidationError("--weights", "expected a quantizer with fixed levels, such as grid; no layer of " + o.model +
+                                           " has them with " + o.build.weights);
+  }
   if (o.common.json) {
     print_json({{"model", o.model}, {"weights", o.build.weights}, {"layers", r.rows.size()}, {"groups", r.groups},
                 {"numbers", r.weights}, {"threads", num_threads()}, {"seconds", r.seconds}});

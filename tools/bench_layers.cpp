@@ -151,11 +151,14 @@ void add_bench_layers(App& bench) {
   verb->add_option("--set", o->set, "Shapes without --shape: standard (the seven of the specification), odd, or relations (FATNN's, on the seven)")
       ->capture_default_str();
   verb->add_option("--acts", o->acts, "Codes: binary, ternary, unsigned (0, 1, 2) or 2-bit")->capture_default_str();
-  verb->add_option("--nonzero", o->nonzero, "Share of ternary weights that are not 0")->check(Range(0.0, 1.0));
+  verb->add_option("--nonzero", o->nonzero, "Share of ternary weights that are not 0")->check(Range(0.0, 1.0))->capture_default_str();
   verb->add_option("--seconds", o->seconds, "Time for each shape, at least")->check(NonNegativeNumber)->capture_default_str();
   verb->add_option("--rounds", o->rounds, "Turns for each shape, at least")->check(Range(1, 1000000))->capture_default_str();
   add_common(*verb, o->common);
   verb->callback([o] {
+    if (o->common.threads > 1) {
+      throw ValidationError("--threads", "layers are measured on one thread; tern bench model --at measures with several");
+    }
     set_num_threads(1);
     o->set == "relations" ? bench_relations(*o) : bench_layers(*o);
   });

@@ -9,6 +9,7 @@
 
 #include "console.hpp"
 #include "rivals.hpp"
+#include "run_options.hpp"
 #include "tern/bench.hpp"
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
@@ -38,7 +39,8 @@ struct Subject {
 };
 
 Subject subject(Options& o) {
-  if (o.file.empty() == o.topology.empty()) throw ValidationError("bench model", "expected a packed file or --topology");
+  if (o.file.empty() && o.topology.empty()) throw ValidationError("FILE", "expected a packed file, or --topology");
+  if (!o.file.empty() && !o.topology.empty()) throw ValidationError("--topology", "expected a packed file or a topology, not both");
   if (!o.topology.empty()) {
     if (!o.run.empty()) throw ValidationError("--run", "expected a packed file with it");
     o.build.input = Shape::parse(o.input);
@@ -52,8 +54,9 @@ Subject subject(Options& o) {
     if (!o.save.empty()) packed::write(s.packed, o.save);
     return s;
   }
+  expect_packed(o.file);
   Subject s{o.file, packed::read(o.file), {}};
-  if (!o.run.empty()) s.floats = load_run(o.run, "").network;
+  if (!o.run.empty()) s.floats = load_trained(o.run, "").network;
   return s;
 }
 
@@ -94,6 +97,7 @@ std::vector<Layer> profile(const Options& o, infer::Session& session, const Imag
 }
 
 void bench_model(Options& o) {
+  if (o.common.threads > 0) throw ValidationError("--threads", "give the numbers of threads to measure with as --at");
   const int threads_before = num_threads();
   set_num_threads(1);
   Subject s = subject(o);

@@ -69,7 +69,7 @@ void add_compare(App& app) {
   verb->add_option("--pair", o->pairs, "WEIGHTS/ACTS by quantizer spec, none/none is fp32; repeat for more")->required();
   verb->add_option("--seeds", o->seeds, "Seeds")->delimiter(',')->capture_default_str();
   verb->add_flag("--warm-start", o->warm_start, "Start quantized runs from the fp32 run of the same seed (first pair: none/none)");
-  verb->add_option("--epochs", o->epochs, "Override the recipe's epochs");
+  verb->add_option("--epochs", o->epochs, "Override the recipe's epochs")->check(PositiveNumber);
   add_common(*verb, o->common);
   verb->callback([o] { run_compare(*o); });
 }

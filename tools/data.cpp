@@ -75,10 +75,14 @@ void add_data(App& app) {
   verb->add_option("name", o->name, "Data set to describe; without it: list all and where they are");
   verb->add_option("--data-dir", o->data_dir, "Folder to look in first");
   verb->add_option("--sheet", o->sheet, "Write a contact sheet of training images to this PNG file");
-  verb->add_option("--rows", o->rows, "Rows of the contact sheet")->check(Range(1, 1000));
-  verb->add_option("--columns", o->columns, "Columns of the contact sheet")->check(Range(1, 1000));
+  verb->add_option("--rows", o->rows, "Rows of the contact sheet")->check(Range(1, 1000))->capture_default_str();
+  verb->add_option("--columns", o->columns, "Columns of the contact sheet")->check(Range(1, 1000))->capture_default_str();
   add_common(*verb, o->common);
-  verb->callback([o] { o->name.empty() ? list_all(*o) : describe(*o); });
+  verb->callback([o] {
+    if (!o->sheet.empty() && o->name.empty()) throw ValidationError("--sheet", "needs the name of a data set");
+    if (!o->sheet.empty() && !o->sheet.ends_with(".png")) throw ValidationError("--sheet", "expected a name ending in .png");
+    o->name.empty() ? list_all(*o) : describe(*o);
+  });
 }
 
 }  // namespace tern::cli

@@ -1,6 +1,7 @@
 // tern eval: accuracy of a trained run, on the float path.
 #include <fmt/core.h>
 
+#include "config_options.hpp"
 #include "console.hpp"
 #include "run_options.hpp"
 
@@ -22,37 +23,40 @@ void add_eval(App& app) {
   struct Options {
     Common common;
     RunOptions run;
-    TrainConfig plain;  // topology for weights that are no checkpoint of tern
-    bool is_plain = false, mapping = false, allow_missing = false;
+    Overrides plain;  // topology for weights that are no checkpoint of tern
+    bool mapping = false, allow_missing = false;
   };
   auto o = std::make_shared<Options>();
   App* verb = app.add_subcommand("eval", "Evaluate a trained run on its test images (float path)");
   add_run_options(*verb, o->run);
-  const auto use = [o](const char* name) {
-    return [o, name](const std::string& text) {
-      o->plain.set(name, text);
-      o->is_plain = true;
-    };
-  };
+  const auto use = [o](const char* name) { return [o, name](const std::string& text) { o->plain[name] = text; }; };
   verb->add_option_function("--model", use("model"), "RUN is a plain safetensors, npz or npy file for this topology");
-  verb->add_option_function("--width", use("width"), "Base width of that topology");
-  verb->add_option_function("--options", use("options"), "Further options of that topology");
-  verb->add_option_function("--mean", use("mean"), "Its input normalisation: means, joined by ','; default: the file's, else the data set's");
-  verb->add_option_function("--std", use("std"), "Its input normalisation: standard deviations, joined by ','; default: as for --mean");
-  verb->add_flag("--allow-missing", o->allow_missing, "Evaluate although that file lacks weights or batch norms of the topology");
+  verb->add_option_function("--width", use("width"), "With --model: base width of that topology");
+  verb->add_option_function("--options", use("options"), "With --model: further options of that topology");
+  verb->add_option_function("--mean", use("mean"), "With --model: means of its input, joined by ','; default: the file's, else the data set's");
+  verb->add_option_function("--std", use("std"), "With --model: standard deviations of its input, joined by ','; default: as for --mean");
+  verb->add_flag("--allow-missing", o->allow_missing, "With --model: evaluate although that file lacks weights or batch norms of the topology");
   verb->add_flag("--mapping", o->mapping, "Print what became of every tensor of the file");
   add_common(*verb, o->common);
   verb->callback([o] {
     const auto load_plain = [&] {
-      TrainConfig config = o->plain;
+      TrainConfig config;
+      for (const auto& [name, text] : o->plain) config.set(name, text);
       if (!o->run.data_name.empty()) config.data = o->run.data_name;
       config.data_dir = o->run.data_dir;
       config.data_search_path = data_search_path();
       config.limit_train = 1;
       config.allow_missing = o->allow_missing;
+      expect_run(o->run.run);
       return load_weights(config, o->run.run);
     };
-    TrainedRun run = o->is_plain ? load_plain() : o->run.load();
+    const bool plain = o->plain.contains("model");
+    if (!plain && !o->plain.empty()) {
+      throw ValidationError("--" + o->plain.begin()->first, "needs --model; a run has its own topology and normalisation");
+    }
+    if (!plain && o->allow_missing) throw ValidationError("--allow-missing", "needs --model; a run lacks nothing");
+    if (plain && !o->run.checkpoint.empty()) throw ValidationError("--checkpoint", "not with --model; name the file");
+    TrainedRun run = plain ? load_plain() : o->run.load();
     if (!o->common.json) {
       fmt::print("{}\n", run.mapping.summary());
       for (const ImportReport::Row& r : run.mapping.rows) {

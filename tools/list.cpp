@@ -77,6 +77,9 @@ void add_list(App& app) {
         if (o->common.json) json[name].push_back({{"key", key}, {"help", help}});
         else fmt::print("  {:<18} {}\n", key, help);
       }
+      if (name == "schedules" && !o->common.json) {
+        fmt::print("  {:<18} {}\n", "A:for=EPOCHS+B", "one after the other, joined by '+': each but the last says for how many epochs");
+      }
     }
     if (!found) throw ValidationError("what", "unknown list \"" + o->what + "\"; known: " + names);
     if (o->common.json) print_json(json);

@@ -21,7 +21,7 @@ void add_pack(App& app) {
   verb->add_option("--checkpoint", o->checkpoint, "best or last; default: best if there is one");
   add_common(*verb, o->common);
   verb->callback([o] {
-    const TrainedRun run = load_run(o->run, o->checkpoint);
+    const TrainedRun run = load_trained(o->run, o->checkpoint);
     const packed::Model model = pack(run.network, {{"model", run.config.model},
                                                    {"data", run.config.data},
                                                    {"weights", run.config.weights},

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "console.hpp"
+#include "run_options.hpp"
 #include "tern/infer.hpp"
 
 namespace tern::cli {
@@ -24,6 +25,7 @@ nlohmann::ordered_json rates_json(const Options& o, Isa isa) {
 }
 
 void show_plan(const Options& o) {
+  expect_packed(o.file);
   infer::Options how;
   if (!o.isa.empty()) how.isa = isa_from_name(o.isa);
   how.kernel = o.kernel;

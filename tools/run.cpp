@@ -20,6 +20,7 @@ struct Options {
 };
 
 infer::Session open_session(const Options& o) {
+  expect_packed(o.file);
   infer::Options how;
   if (!o.isa.empty()) how.isa = isa_from_name(o.isa);
   how.kernel = o.kernel;

@@ -9,12 +9,19 @@
 
 namespace tern::cli {
 
+/// load_run(), with advice where `run` is a packed file or `checkpoint` is neither best nor last.
+TrainedRun load_trained(const std::string& run, const std::string& checkpoint);
+/// Refuses a packed file where a run is expected: IoError.
+void expect_run(const std::string& run);
+/// Refuses a run or a checkpoint where a packed file is expected: IoError that says how to get one.
+void expect_packed(const std::string& file);
+
 struct RunOptions {
   std::string run, checkpoint, data_name, data_dir;
   std::int64_t batch = 100;
   std::int64_t limit = 0;
 
-  TrainedRun load() const { return load_run(run, checkpoint); }
+  TrainedRun load() const { return load_trained(run, checkpoint); }
   /// The data set named by --data, else the one of the run.
   Dataset data(TrainConfig config) const;
 };

@@ -19,6 +19,15 @@ struct Options {
   Overrides overrides;
 };
 
+bool is_training(const std::string& saved) {
+  try {
+    TrainConfig::load(saved);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // What decides between the operations of a mixture that is there already.
 bool is_rule(const std::string& name) { return name == "max_weightless" || name == "zero_gamma" || name == "allow_zero"; }
 
@@ -33,6 +42,9 @@ SearchConfig config_of(const Options& o) {
     }
     const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
     if (!std::filesystem::exists(saved)) throw IoError("[search] \"" + o.run + "\" holds no search to resume");
+    if (is_training(saved)) {
+      throw Error("[search] \"" + o.run + "\" holds a training run, not a search; continue it with tern train --run " + o.run + " --resume");
+    }
     config = SearchConfig::load(saved);
     for (const auto& [name, text] : o.overrides) config.set(name, text);
   } else {

@@ -3,6 +3,7 @@
 
 #include "console.hpp"
 #include "packed/file_layout.hpp"
+#include "run_options.hpp"
 #include "tern/packed.hpp"
 
 namespace tern::cli {
@@ -14,6 +15,7 @@ struct Options {
 };
 
 void show_size(const Options& o) {
+  expect_packed(o.file);
   const std::vector<std::byte> bytes = packed::read_bytes(o.file);
   const packed::FileInfo info = packed::inspect(bytes, o.file);
   const packed::Compression c = packed::compression(packed::decode(bytes, o.file), bytes.size());

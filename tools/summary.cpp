@@ -39,7 +39,8 @@ Graph graph_of(Options& o) {
 void print_summary(Options& o) {
   Graph graph = graph_of(o);
   if (o.graph) {
-    fmt::print("{}", graph.format());
+    if (o.common.json) print_json({{"graph", graph.format()}});
+    else fmt::print("{}", graph.format());
     return;
   }
   const Network network(std::move(graph), 1);
@@ -87,8 +88,8 @@ void add_summary(App& app) {
   verb->add_option("--input", o->input, "Shape of an image, CxHxW")->capture_default_str();
   verb->add_option("--classes", o->build.classes, "Number of classes")->capture_default_str();
   verb->add_option("--width", o->build.width, "Base width in channels; 0: the topology's own");
-  verb->add_option("--weights", o->build.weights, "Weight quantizer; none with a genotype: its space's own")->capture_default_str();
-  verb->add_option("--acts", o->build.acts, "Activation quantizer; none with a genotype: its space's own")->capture_default_str();
+  verb->add_option("--weights", o->build.weights, "Weight quantizer; none: fp32, with a genotype its space's own (there fp32 is fp32)")->capture_default_str();
+  verb->add_option("--acts", o->build.acts, "Activation quantizer; none: ReLU, with a genotype its space's own (there fp32 is ReLU)")->capture_default_str();
   verb->add_flag("--quantize-first-last", o->build.quantize_first_last, "Quantize the first and last layer too");
   verb->add_flag("--fp-shortcut", o->build.fp_shortcut, "Keep 1x1 shortcut convolutions in fp32");
   verb->add_option("--options", o->options, "Further options of the topology, key=value joined by ','");

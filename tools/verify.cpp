@@ -25,6 +25,7 @@ nlohmann::ordered_json to_json(const VerifyResult& r) {
 }
 
 void verify_all(const Options& o) {
+  expect_packed(o.file);
   TrainedRun run = o.run.load();
   const packed::Model model = packed::read(o.file);
   const Dataset data = o.run.data(run.config);

@@ -10,14 +10,14 @@
 namespace tern {
 
 void check_freezing(const TrainConfig& config) {
-  if (config.policy == "none") return;
   const auto require = [](bool ok, const std::string& what) {
     if (!ok) throw ValueError("[config] " + what);
   };
-  make_freeze_policy(Spec::parse(config.policy));
-  const FreezeSchedule schedule = FreezeSchedule::parse(config.phases);
   require(config.rescale == "filter" || config.rescale == "layer" || config.rescale == "none",
           "expected rescale filter, layer or none; got \"" + config.rescale + "\"");
+  const FreezeSchedule schedule = FreezeSchedule::parse(config.phases);
+  if (config.policy == "none") return;
+  make_freeze_policy(Spec::parse(config.policy));
   require(config.ema == 0, "a freezing policy does not go with averaged weights: expected ema 0");
   require(!schedule.has_auto() || config.validation > 0,
           "phases with auto runs end by validation accuracy: expected validation > 0");

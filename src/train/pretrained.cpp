@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "core/file.hpp"
 #include "core/printable.hpp"
@@ -85,8 +86,14 @@ std::string checkpoint_path(const std::string& run, const std::string& checkpoin
     const bool best = checkpoint.empty() && fs::exists(in_run("best"), ec);
     file = in_run(!checkpoint.empty() ? checkpoint : best ? "best" : "last");
   }
-  if (!fs::exists(file, ec)) throw IoError("[load_run] there is no checkpoint \"" + file + "\"; train one with tern train");
-  return file;
+  if (fs::exists(file, ec)) return file;
+  std::set<std::string> there;
+  for (fs::directory_iterator it(run, ec), end; !ec && it != end; it.increment(ec)) {
+    if (it->path().extension() == ".safetensors") there.insert(it->path().filename().string());
+  }
+  std::string list;
+  for (const std::string& name : there) list += (list.empty() ? "" : ", ") + name;
+  throw IoError("[load_run] there is no checkpoint \"" + file + "\"; " + (list.empty() ? "train one with tern train" : "there is " + list));
 }
 
 Pretrained read_pretrained(const std::string& from) {
