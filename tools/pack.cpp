@@ -8,6 +8,21 @@
 #include "tern/convert.hpp"
 
 namespace tern::cli {
+namespace {
+
+// What tern run shows beside the numbers: classes by name, where the data set's names are known without reading it.
+std::map<std::string, std::string> meta_of(const TrainConfig& config) {
+  std::map<std::string, std::string> meta{
+      {"model", config.model}, {"data", config.data}, {"weights", config.weights}, {"acts", config.acts}};
+  const std::string set = config.data.substr(0, config.data.find(':'));
+  for (const DatasetEntry& d : datasets()) {
+    if (d.name != set) continue;
+    for (std::size_t c = 0; c < d.class_names.size(); ++c) meta["class." + std::to_string(c)] = d.class_names[c];
+  }
+  return meta;
+}
+
+}  // namespace
 
 void add_pack(App& app) {
   struct Options {
@@ -22,11 +37,7 @@ void add_pack(App& app) {
   add_common(*verb, o->common);
   verb->callback([o] {
     const TrainedRun run = load_trained(o->run, o->checkpoint);
-    const packed::Model model = pack(run.network, {{"model", run.config.model},
-                                                   {"data", run.config.data},
-                                                   {"weights", run.config.weights},
-                                                   {"acts", run.config.acts}});
-    packed::write(model, o->file);
+    packed::write(pack(run.network, meta_of(run.config)), o->file);
     std::int64_t parameters = 0;
     for (const Parameter& p : run.network.parameters()) parameters += p.value.numel();
     const std::uint64_t bytes = std::filesystem::file_size(o->file);

@@ -156,6 +156,7 @@ $tern bench layers --shape 16x8,9x7k5s2 --rounds 1 --seconds 0 --json | grep -q 
 expect 1 "CHANNELSxSIZE" $tern bench layers --shape 16y8
 $tern data fashion-mnist-mini --sheet "$dir/sheet.png" --rows 2 --columns 2 >/dev/null
 $tern run "$dir/net.tern" "$dir/sheet.png" --json | grep -q '"class":' || fail "run on a PNG"
+$tern run "$dir/net.tern" "$dir/sheet.png" | grep -q ': [A-Z]' || fail "run on a PNG gives no name of a class"
 $tern plan "$dir/net.tern" --seconds 0 --calibrate | grep -q kSlicedAdder || fail "plan --calibrate"
 $tern plan "$dir/net.tern" --seconds 0 --kernel bitsliced | grep -q "bitsliced/" || fail "plan --kernel bitsliced"
 $tern bench model "$dir/net.tern" --run "$dir/whole" --batches 1 --at 1 --seconds 0.01 --layer-seconds 0 --json | grep -q '"float_images_per_second"' || fail "bench model"
