@@ -148,7 +148,7 @@ void add_bench_layers(App& bench) {
   auto o = std::make_shared<Options>();
   App* verb = bench.add_subcommand("layers", "Single convolutions: all kernel families, OpenBLAS, and oneDNN if the build has it");
   verb->add_option("--shape", o->shapes, "CHANNELSxSIZE[xOUTPUTS] and any of kN sN pN dN; may be repeated")->delimiter(',');
-  verb->add_option("--set", o->set, "Shapes without --shape: standard (the seven of the specification), odd, or relations (FATNN's, on the seven)")
+  verb->add_option("--set", o->set, "Shapes without --shape: standard (the seven of FATNN), odd, or relations (FATNN's, on the seven)")
       ->capture_default_str();
   verb->add_option("--acts", o->acts, "Codes: binary, ternary, unsigned (0, 1, 2) or 2-bit")->capture_default_str();
   verb->add_option("--nonzero", o->nonzero, "Share of ternary weights that are not 0")->check(Range(0.0, 1.0))->capture_default_str();

@@ -11,7 +11,7 @@ DatasetEntry fashion_mnist_dataset();
 DatasetEntry fashion_mnist_dataset() {
   DatasetEntry e;
   e.summary = "Fashion-MNIST, 60,000 + 10,000 grey 28x28, 10 kinds of clothing";
-  e.how_to_get = 
+  e.how_to_get =
       "apt install dataset-fashion-mnist (Debian, Ubuntu), or datasets/fetch --into DIR fashion-mnist, then "
       "--data-dir DIR or TERN_DATA=DIR";
   e.places = {"fashion-mnist"};
