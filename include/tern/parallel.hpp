@@ -7,9 +7,11 @@
 
 namespace tern {
 
-/// Number of threads that parallel_for uses, the caller included. Default: the hardware's count.
+/// Number of threads that parallel_for uses, the caller included. Default: the hardware's count, or as many as the system
+/// gives. A forked process starts as many of its own.
 int num_threads();
-/// Errors: ValueError if n < 1. Not to be called from inside parallel_for.
+/// Errors: ValueError if n < 1; Error if the system gives fewer threads, and the number is then what it was. Not to be called
+/// from inside parallel_for.
 void set_num_threads(int n);
 
 /// Calls body(i) once for each i in [0, chunks), in any order, on any thread, and returns when all are done.

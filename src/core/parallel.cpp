@@ -4,6 +4,8 @@
 // chunks are done: a worker that the system gave no core meanwhile joins no longer, and nobody waits for it.
 #include "tern/parallel.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -11,6 +13,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -43,20 +46,19 @@ bool look_for(F&& condition) {
 
 class Team {
  public:
-  explicit Team(int threads) {
-    for (int i = 1; i < threads; ++i) {
-      workers_.emplace_back([this] { work(); });
+  /// Where the system gives fewer threads: a team of those if `fewer_will_do`, else Error.
+  Team(int threads, bool fewer_will_do) {
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::exception& refusal) {
+      if (fewer_will_do) return;
+      stop_and_join();
+      throw Error("[set_num_threads] expected " + std::to_string(threads) + " threads; got " + std::to_string(size()) + ": " +
+                  refusal.what());
     }
   }
 
-  ~Team() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_all();
-    for (std::thread& w : workers_) w.join();
-  }
+  ~Team() { stop_and_join(); }
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -85,6 +87,15 @@ class Team {
   }
 
  private:
+  void stop_and_join() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& w : workers_) w.join();
+  }
+
   void take_chunks() {
     inside_parallel_body = true;
     for (std::int64_t i = next_++; i < chunks_; i = next_++) {
@@ -136,20 +147,54 @@ class Team {
   std::atomic<bool> stop_{false};
 };
 
-struct TeamHolder {
-  std::mutex mutex;
-  std::shared_ptr<Team> team;
-
+class TeamHolder {
+ public:
   std::shared_ptr<Team> get() {
-    const std::lock_guard lock(mutex);
-    if (!team) team = std::make_shared<Team>(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
-    return team;
+    const std::lock_guard lock(mutex_);
+    leave_behind();
+    if (!team_) team_ = std::make_shared<Team>(threads_, true);
+    return team_;
   }
+
+  void resize(int threads) {
+    const std::lock_guard lock(mutex_);
+    leave_behind();
+    if (!team_ || team_->size() != threads) team_ = std::make_shared<Team>(threads, false);
+    threads_ = threads;
+  }
+
+  /// Joins the workers. Who still comes works alone.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    leave_behind();
+    team_.reset();
+    threads_ = 1;
+  }
+
+ private:
+  // The workers of a process are not in one forked from it: whoever asks them to stop there waits for ever.
+  void leave_behind() {
+    const pid_t here = getpid();
+    if (here == process_) return;
+    if (team_) left_behind_.push_back(team_);
+    team_.reset();
+    process_ = here;
+  }
+
+  std::mutex mutex_;
+  std::shared_ptr<Team> team_;
+  int threads_ = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  pid_t process_ = getpid();
+  std::vector<std::shared_ptr<Team>> left_behind_;
 };
 
+// Never destroyed: static objects may use threads when they are destroyed themselves.
 TeamHolder& holder() {
-  static TeamHolder h;
-  return h;
+  static TeamHolder* const h = new TeamHolder;
+  static const struct AtExit {
+    ~AtExit() { h->close(); }
+  } at_exit;
+  return *h;
 }
 
 }  // namespace
@@ -158,9 +203,7 @@ int num_threads() { return holder().get()->size(); }
 
 void set_num_threads(int n) {
   if (n < 1) throw ValueError("[set_num_threads] expected n >= 1; got " + std::to_string(n));
-  TeamHolder& h = holder();
-  const std::lock_guard lock(h.mutex);
-  if (!h.team || h.team->size() != n) h.team = std::make_shared<Team>(n);
+  holder().resize(n);
 }
 
 void parallel_for(std::int64_t chunks, const std::function<void(std::int64_t)>& body) {

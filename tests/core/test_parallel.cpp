@@ -1,10 +1,66 @@
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "catch.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kAddressChecks = true;
+#elif defined(__has_feature)
+constexpr bool kAddressChecks = __has_feature(address_sanitizer);
+#else
+constexpr bool kAddressChecks = false;
+#endif
+
+bool threads_work() {
+  std::atomic<int> sum{0};
+  tern::parallel_for(100, [&](std::int64_t i) { sum += static_cast<int>(i); });
+  return sum == 4950;
+}
+
+// Uses the threads at exit, when most static objects are gone: made before main, destroyed after what main made.
+struct LastUser {
+  bool asked = false;
+  ~LastUser() {
+    if (asked) _exit(threads_work() ? 7 : 1);
+  }
+} last_user;
+
+// What f gives as the exit code of a forked process; -1 if it was killed, 20 seconds after its start at the latest.
+template <class F>
+int in_child(F f) {
+  std::cout.flush();
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    f();
+    _exit(1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// No new mapping goes beyond these bytes in all, and so no thread's stack.
+void limit_memory(rlim_t bytes) {
+  const rlimit limit{bytes, bytes};
+  setrlimit(RLIMIT_AS, &limit);
+}
+
+}  // namespace
 
 TEST_CASE("parallel_for: every chunk once, for any number of threads", "[core]") {
   const int before = tern::num_threads();
@@ -37,4 +93,51 @@ TEST_CASE("parallel_for: nests, and rethrows the exception of the lowest chunk",
   } catch (const std::runtime_error& e) {
     CHECK(std::string(e.what()) == "5");
   }
+}
+
+TEST_CASE("parallel_for: a forked process has threads of its own and can end", "[core]") {
+  const int before = tern::num_threads();
+  tern::set_num_threads(3);
+  REQUIRE(threads_work());
+  CHECK(in_child([] { _exit(threads_work() && tern::num_threads() == 3 ? 0 : 1); }) == 0);
+  CHECK(in_child([] {
+    tern::set_num_threads(2);
+    _exit(threads_work() && tern::num_threads() == 2 ? 0 : 1);
+  }) == 0);
+  CHECK(in_child([] {
+    last_user.asked = true;
+    std::exit(0);
+  }) == 7);
+  CHECK(in_child([] {
+    last_user.asked = threads_work();
+    std::exit(0);
+  }) == 7);
+  CHECK(threads_work());
+  tern::set_num_threads(before);
+}
+
+TEST_CASE("parallel_for: the system refuses threads", "[core]") {
+  if (kAddressChecks) return;  // they map terabytes
+  const int before = tern::num_threads();
+  tern::set_num_threads(3);
+  CHECK(in_child([] {
+    limit_memory(rlim_t{600} << 20);
+    std::string said;
+    try {
+      tern::set_num_threads(2000);
+    } catch (const tern::Error& error) {
+      said = error.what();
+    }
+#if defined(__linux__)
+    if (said.find("[set_num_threads] expected 2000 threads; got") != 0) _exit(2);
+#endif
+    _exit(threads_work() ? 0 : 1);
+  }) == 0);
+  CHECK(in_child([] {
+    // None at all, once the stacks of ended threads are in use again: parallel_for then does with the caller.
+    for (int i = 0; i < 16; ++i) std::thread([] { pause(); }).detach();
+    limit_memory(rlim_t{1} << 20);
+    _exit(threads_work() ? 0 : 1);
+  }) == 0);
+  tern::set_num_threads(before);
 }
