@@ -86,10 +86,10 @@ Pool& pool() {
 
 std::shared_ptr<Buffer> Buffer::allocate(std::size_t bytes) {
   const std::size_t rounded = round_size(bytes);
-  return std::shared_ptr<Buffer>(new Buffer(pool().take(rounded), rounded));
+  return std::shared_ptr<Buffer>(new Buffer(pool().take(rounded), bytes, rounded));
 }
 
-Buffer::~Buffer() { pool().give(data_, bytes_); }
+Buffer::~Buffer() { pool().give(data_, capacity_); }
 
 MemoryStats memory_stats() { return pool().stats(); }
 void reset_peak_memory() { pool().reset_peak(); }

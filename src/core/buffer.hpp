@@ -16,12 +16,13 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
 
   std::byte* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return bytes_; }        ///< that were asked for
+  std::size_t capacity() const { return capacity_; }  ///< that are there
 
  private:
-  Buffer(std::byte* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
+  Buffer(std::byte* data, std::size_t bytes, std::size_t capacity) : data_(data), bytes_(bytes), capacity_(capacity) {}
   std::byte* data_;
-  std::size_t bytes_;
+  std::size_t bytes_, capacity_;
 };
 
 }  // namespace tern

@@ -32,6 +32,9 @@ TEST_CASE("tensor: strided views", "[core]") {
   CHECK(a.strided_view(Shape{2}, std::vector<std::int64_t>{1}, 4).to_vector() == std::vector<double>{50, 60});
   CHECK_THROWS_AS(a.strided_view(Shape{1000}, std::vector<std::int64_t>{1}), tern::ShapeError);
   CHECK_THROWS_AS(a.strided_view(Shape{2}, std::vector<std::int64_t>{-1}), tern::ShapeError);
+  // The pool gives 64 bytes for six numbers, but they are not the tensor's.
+  CHECK_THROWS_AS(a.strided_view(Shape{7}, std::vector<std::int64_t>{1}), tern::ShapeError);
+  CHECK_THROWS_AS(Tensor::zeros(Shape{3}).strided_view(Shape{16}, std::vector<std::int64_t>{1}), tern::ShapeError);
 }
 
 TEST_CASE("tensor: dtypes and misuse", "[core]") {

@@ -26,7 +26,7 @@ template <Purpose purpose>
 float* thread_scratch(i64 floats) {
   thread_local std::shared_ptr<Buffer> buffer;
   const std::size_t bytes = static_cast<std::size_t>(floats > 0 ? floats : 1) * sizeof(float);
-  if (!buffer || buffer->bytes() < bytes) {
+  if (!buffer || buffer->capacity() < bytes) {
     buffer.reset();
     buffer = Buffer::allocate(bytes);
   }
