@@ -1,5 +1,6 @@
 // The C interface: every exception ends here, as a return value and a text.
 #include <exception>
+#include <limits>
 #include <string>
 
 #include "tern/cpu.hpp"
@@ -31,8 +32,13 @@ R guarded(R failure, F&& f) noexcept {
   return failure;
 }
 
+// Numbers in n images of `each`; none if they cannot be counted, which the session then refuses.
+std::size_t count(std::int64_t n, std::int64_t each) {
+  return n > 0 && n <= std::numeric_limits<std::int64_t>::max() / each ? static_cast<std::size_t>(n * each) : 0;
+}
+
 std::span<const std::uint8_t> pixels(const tern_model* model, const std::uint8_t* images, std::int64_t n) {
-  return {images, static_cast<std::size_t>(n > 0 ? n * model->session.input_shape().numel() : 0)};
+  return {images, count(n, model->session.input_shape().numel())};
 }
 
 }  // namespace
@@ -59,7 +65,7 @@ int64_t tern_classes(const tern_model* model) { return model->session.classes();
 
 int tern_run(tern_model* model, const uint8_t* images, int64_t n, float* logits) {
   return guarded(-1, [&] {
-    const std::span<float> out(logits, static_cast<std::size_t>(n > 0 ? n * model->session.classes() : 0));
+    const std::span<float> out(logits, count(n, model->session.classes()));
     model->session.run(pixels(model, images, n), n, out);
     return 0;
   });

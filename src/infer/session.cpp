@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "infer/plan.hpp"
@@ -163,12 +164,17 @@ struct Session::Impl {
     std::copy_n(w.at<float>(plan.output), classes(), logits);
   }
 
-  void run(std::span<const std::uint8_t> images, i64 n, std::span<float> logits) {
-    const i64 pixels = input().numel();
-    if (n < 0 || static_cast<i64>(images.size()) != n * pixels) {
+  void check_images(std::span<const std::uint8_t> images, i64 n) const {
+    const i64 pixels = input().numel(), most = std::numeric_limits<i64>::max() / std::max(pixels, classes());
+    if (n < 0 || n > most || static_cast<i64>(images.size()) != n * pixels) {
       throw ShapeError("[session.run] expected n x " + input().shape.str() + " bytes for n = " + std::to_string(n) +
                        "; got " + std::to_string(images.size()));
     }
+  }
+
+  void run(std::span<const std::uint8_t> images, i64 n, std::span<float> logits) {
+    check_images(images, n);
+    const i64 pixels = input().numel();
     if (static_cast<i64>(logits.size()) != n * classes()) {
       throw ShapeError("[session.run] expected room for " + std::to_string(n) + " x " + std::to_string(classes()) +
                        " logits; got " + std::to_string(logits.size()));
@@ -318,8 +324,9 @@ void Session::run(std::span<const std::uint8_t> images, std::int64_t n, std::spa
 }
 
 std::vector<float> Session::run(std::span<const std::uint8_t> images, std::int64_t n) {
-  std::vector<float> logits(static_cast<std::size_t>(std::max<std::int64_t>(n, 0) * classes()));
-  run(images, n, logits);
+  impl_->check_images(images, n);
+  std::vector<float> logits(static_cast<std::size_t>(n * classes()));
+  impl_->run(images, n, logits);
   return logits;
 }
 

@@ -1,6 +1,7 @@
 // Whole packed networks: every instruction set and every batching gives what the reference path gives, node by node.
 #include <array>
 #include <bit>
+#include <limits>
 #include <map>
 
 #include "builder.hpp"
@@ -419,5 +420,20 @@ TEST_CASE("session: bad options and sizes") {
   CHECK_THROWS_AS(s.run(image, 2), ShapeError);
   CHECK_THROWS_AS(s.run(image, 1, logits), ShapeError);
   CHECK(s.run({}, 0).empty());
+  // 16 and 3 times these counts are 0 in 64 bits, or just a little.
+  constexpr std::int64_t kOne = 1, kMax = std::numeric_limits<std::int64_t>::max();
+  for (const std::int64_t n : {kOne << 60, kOne << 62, kMax, -kOne}) {
+    INFO(n);
+    CHECK_THROWS_AS(s.run({}, n, std::span<float>()), ShapeError);
+    CHECK_THROWS_AS(s.run({}, n), ShapeError);
+    CHECK_THROWS_AS(s.predict({}, n), ShapeError);
+  }
+  // Images whose number fits, of results that would not.
+  Builder wide(17);
+  wide.linear(wide.plain("flatten", {wide.input("1x1x1")}), 16, {});
+  infer::Session results(wide.model);
+  const std::span<const std::uint8_t> claimed(image.data(), std::size_t{1} << 60);
+  CHECK_THROWS_AS(results.run(claimed, std::int64_t{1} << 60, std::span<float>()), ShapeError);
+  CHECK_THROWS_AS(results.run(claimed, std::int64_t{1} << 60), ShapeError);
   CHECK_THROWS_AS(infer::Session::load("/nonexistent.tern"), IoError);
 }
