@@ -147,6 +147,26 @@ TEST_CASE("kpacked: the largest sums do not overflow any counter") {
   }
 }
 
+TEST_CASE("kpacked: sums that fit come out right where a part of them would not") {
+  // 3449 channels times 7 x 7 taps of -100 times -127: a bit less than 2^31. The correction alone is beyond it.
+  ConvShape d;
+  d.channels = 3449;
+  d.height = d.width = d.kernel_h = d.kernel_w = 7;
+  d.outputs = 2;
+  const PlaneLayout layout{{-100, 28}, d.channels, d.height, d.width, 0, 0};
+  for (const int x : {-100, 28}) {
+    for (const int weight : {-127, 127}) {
+      const std::vector<std::int8_t> codes(static_cast<std::size_t>(d.channels * 49), static_cast<std::int8_t>(x));
+      const std::vector<std::int8_t> w(static_cast<std::size_t>(d.outputs * d.k()), static_cast<std::int8_t>(weight));
+      for (const Isa isa : available_isas()) {
+        for (const std::int32_t v : convolve(kpacked::micro_for(isa), d, layout, codes, w)) {
+          REQUIRE(v == static_cast<std::int32_t>(d.k()) * x * weight);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("kpacked: thresholds write the codes that the definition gives") {
   Rng rng(4);
   constexpr auto kMin = std::numeric_limits<std::int32_t>::min(), kMax = std::numeric_limits<std::int32_t>::max();

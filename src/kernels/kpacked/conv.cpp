@@ -77,7 +77,7 @@ Conv::Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* 
   for (i64 block = 0; block < blocks_; ++block) {
     for (i64 lane = 0; lane < outputs(block); ++lane) {
       const std::int8_t* filter = w + (first_output(block) + lane) * k;
-      std::int32_t& correction = correction_[static_cast<std::size_t>(block * kBlock + lane)];
+      std::uint32_t correction = 0;  // modulo 2^32, as all sums: only those of a whole filter are known to fit
       i64 chunk = 0;
       for (const Segment& s : parts) {
         for (i64 byte = 0; byte < s.bytes; ++byte) {
@@ -86,7 +86,7 @@ Conv::Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* 
             const i64 tap = s.tap + byte / pixel, c = byte % pixel * 8 + bit;
             if (c >= channels) continue;
             const int code = filter[c * taps + tap];
-            correction += input.code.lo * code;
+            correction += static_cast<std::uint32_t>(input.code.lo * code);
             for (int d = 0; d < digits_; ++d) {
               if ((std::abs(code) >> d & 1) == 0) continue;
               std::uint64_t* to =
@@ -94,12 +94,13 @@ Conv::Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* 
               const std::uint64_t mask = std::uint64_t{1} << (byte % 8 * 8 + bit);
               to[8] |= mask;
               if (code > 0) to[0] |= mask;
-              else correction -= (1 << d) * plane_weights;
+              else correction -= static_cast<std::uint32_t>((1 << d) * plane_weights);
             }
           }
         }
         chunk += (s.bytes + 7) / 8;
       }
+      correction_[static_cast<std::size_t>(block * kBlock + lane)] = static_cast<std::int32_t>(correction);
     }
   }
 }

@@ -5,7 +5,7 @@
 //   count        population count, per byte if kBytes, else per word
 //   widen        per-word sums of bytes
 //   add8         byte-wise sum
-//   add_low      to[lane] += (low 32 bits of word) << shift
+//   add_low      to[lane] += (low 32 bits of word) << shift, modulo 2^32
 // kTile: output pixels a pass. No templates of the standard library here: their instances would be shared across objects.
 #include <cstdint>
 #include <cstring>

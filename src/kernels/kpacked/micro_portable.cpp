@@ -27,7 +27,9 @@ struct Ops {
     const V pairs = (v & 0x00ff00ff00ff00ffu) + (v >> 8 & 0x00ff00ff00ff00ffu);
     return pairs * 0x0001000100010001u >> 48;
   }
-  static void add_low(V v, int shift, std::int32_t* to) { *to += static_cast<std::int32_t>(v) << shift; }
+  static void add_low(V v, int shift, std::int32_t* to) {
+    *to = static_cast<std::int32_t>(static_cast<std::uint32_t>(*to) + (static_cast<std::uint32_t>(v) << shift));
+  }
 };
 
 }  // namespace
