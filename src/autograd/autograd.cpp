@@ -143,18 +143,26 @@ void backward(const Tensor& loss, const Tensor& seed, BackwardOptions options) {
 
   const NoGrad no_grad;
   const auto later_first = [](const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) { return a->order < b->order; };
-  std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, decltype(later_first)> queue(later_first);
+  using Queue = std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, decltype(later_first)>;
+  Queue queue(later_first);
+  // A walk that fails takes its gradients along: the next one would not queue the nodes that have some.
+  const struct Sweep {
+    Queue& queue;
+    ~Sweep() {
+      for (; !queue.empty(); queue.pop()) queue.top()->dy = Tensor();
+    }
+  } sweep{queue};
+  queue.push(root);
   root->dy = seed.defined() ? seed : Tensor::full(loss.shape(), 1.0, loss.dtype());
   root->dy_is_ours = false;
-  queue.push(root);
 
   while (!queue.empty()) {
     const std::shared_ptr<Node> node = queue.top();
     queue.pop();
+    const Tensor dy = std::exchange(node->dy, Tensor());
     if (node->released) {
       throw ValueError("[backward] the graph of \"" + node->op + "\" was already used; ask the first call to retain it");
     }
-    const Tensor dy = std::exchange(node->dy, Tensor());
     if (node->retain_result_grad) {
       if (const auto result = node->result.lock()) {
         result->grad = result->grad.defined() ? add_gradients(result->grad, dy, false) : dy.clone();
@@ -173,9 +181,9 @@ void backward(const Tensor& loss, const Tensor& seed, BackwardOptions options) {
         Node& producer = *edge.node;
         check_gradient(node->op, dx, producer.shape);
         if (!producer.dy.defined()) {
+          queue.push(edge.node);
           producer.dy = std::move(dx);
           producer.dy_is_ours = false;
-          queue.push(edge.node);
         } else {
           producer.dy = add_gradients(producer.dy, dx, producer.dy_is_ours);
           producer.dy_is_ours = true;

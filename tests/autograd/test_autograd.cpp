@@ -1,3 +1,5 @@
+#include <stdexcept>
+
 #include "catch.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
@@ -90,6 +92,28 @@ TEST_CASE("backward: misuse is an error", "[autograd]") {
   CHECK_THROWS_WITH(tern::backward(y, seed), ContainsSubstring("already used"));
   const Tensor bad = tern::record("bad", x.clone(), {x}, [](const Tensor&) { return std::vector<Tensor>{Tensor::scalar(1.0)}; });
   CHECK_THROWS_WITH(tern::backward(bad, seed), ContainsSubstring("[bad, backward] expected a gradient of shape 2"));
+}
+
+TEST_CASE("backward: one that failed leaves nothing behind for the next", "[autograd]") {
+  const Tensor x = leaf({1.0});
+  bool fails = true;
+  const Tensor h = scale(x, 2.0);
+  const Tensor p = tern::record("fragile", h.clone(), {h}, [&fails](const Tensor& dy) {
+    if (fails) throw std::runtime_error("no");
+    return std::vector<Tensor>{dy};
+  });
+  const Tensor y = sum2(p, scale(h, 3.0));  // the walk gives h a gradient before it comes to p
+  CHECK_THROWS_WITH(tern::backward(y, {}, {.retain_graph = true}), "no");
+  fails = false;
+  tern::backward(y, {}, {.retain_graph = true});
+  CHECK(x.grad().item() == 8.0);
+
+  const Tensor early = scale(x, 5.0), used = scale(x, 7.0);
+  tern::backward(used);
+  x.zero_grad();
+  CHECK_THROWS_WITH(tern::backward(sum2(used, early)), ContainsSubstring("already used"));
+  tern::backward(scale(early, 1.0));
+  CHECK(x.grad().item() == 5.0);
 }
 
 TEST_CASE("no_grad, retain_grad, dot", "[autograd]") {
