@@ -159,7 +159,7 @@ void backward(const Tensor& loss, const Tensor& seed, BackwardOptions options) {
   while (!queue.empty()) {
     const std::shared_ptr<Node> node = queue.top();
     queue.pop();
-    const Tensor dy = std::exchange(node->dy, Tensor());
+    Tensor dy = std::exchange(node->dy, Tensor());
     if (node->released) {
       throw ValueError("[backward] the graph of \"" + node->op + "\" was already used; ask the first call to retain it");
     }
@@ -169,6 +169,7 @@ void backward(const Tensor& loss, const Tensor& seed, BackwardOptions options) {
       }
     }
     std::vector<Tensor> gradients = node->backward(dy);
+    dy = Tensor();  // one that was passed on, or written over, belongs to who gets it now
     if (gradients.size() != node->edges.size()) {
       throw ValueError("[" + node->op + ", backward] expected " + std::to_string(node->edges.size()) +
                        " gradients; got " + std::to_string(gradients.size()));

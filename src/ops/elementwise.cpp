@@ -32,8 +32,7 @@ Tensor unary(std::string_view op, const Tensor& x, Save save, F f, Df df) {
   if (!will_record({x})) return y;
   const Tensor saved = save == Save::kInput ? input : save == Save::kOutput ? y.detach() : Tensor();
   return record(op, std::move(y), {x}, [saved, df](const Tensor& dy) {
-    const Tensor g = dy.contiguous();
-    Tensor dx = ops::reuse_or_empty(dy);
+    const Tensor dx = ops::reuse_or_empty(dy), g = dy.contiguous();
     dispatch(dy.dtype(), "backward", [&](auto zero) {
       using T = decltype(zero);
       const T* p = g.data<T>();

@@ -188,9 +188,10 @@ void input_gradient(const Extents& e, const Channel<T>& ch, const BatchNormOptio
 template <class T>
 std::vector<Tensor> backward_of(const Extents& e, const Channel<T>& ch, const BatchNormOptions& o, const Tensor& x,
                                 const Tensor& dy, bool affine, bool need_x) {
+  std::vector<Tensor> out(affine ? 3 : 1);
+  if (need_x) out[0] = ops::reuse_or_empty(dy);
   const Tensor g = dy.contiguous();
   const std::vector<double> sums = gradient_sums(e, ch, o.fuse_relu, x.data<T>(), g.data<T>());
-  std::vector<Tensor> out(affine ? 3 : 1);
   if (affine) {
     out[1] = Tensor::empty(Shape{e.c}, dy.dtype());
     out[2] = Tensor::empty(Shape{e.c}, dy.dtype());
@@ -199,10 +200,7 @@ std::vector<Tensor> backward_of(const Extents& e, const Channel<T>& ch, const Ba
       out[2].data<T>()[c] = static_cast<T>(sums[2 * c]);
     }
   }
-  if (need_x) {
-    out[0] = ops::reuse_or_empty(dy);
-    input_gradient(e, ch, o, sums, x.data<T>(), g.data<T>(), out[0].data<T>());
-  }
+  if (need_x) input_gradient(e, ch, o, sums, x.data<T>(), g.data<T>(), out[0].data<T>());
   return out;
 }
 

@@ -26,7 +26,7 @@ void check_shape(std::string_view op, std::string_view what, const Tensor& x, co
 int checked_dim(std::string_view op, const Tensor& x, int dim);
 
 /// The gradient's own storage if nobody else sees it and it is contiguous, else a new tensor of its shape: where an
-/// elementwise backward writes its result.
+/// elementwise backward writes its result. To be asked first: dy.contiguous() is somebody else who sees it.
 Tensor reuse_or_empty(const Tensor& dy);
 
 /// `count` bytes of recycled memory, for masks and small indices that only backward reads.

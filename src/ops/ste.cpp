@@ -25,8 +25,7 @@ Tensor straight_through(std::string_view op, const Tensor& x, Step step, Window 
     });
   });
   return record(op, std::move(y), {x}, [input, window](const Tensor& dy) {
-    const Tensor g = dy.contiguous();
-    Tensor dx = ops::reuse_or_empty(dy);
+    const Tensor dx = ops::reuse_or_empty(dy), g = dy.contiguous();
     dispatch(dy.dtype(), "backward", [&](auto zero) {
       using T = decltype(zero);
       const T *p = input.data<T>(), *q = g.data<T>();

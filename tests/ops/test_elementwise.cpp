@@ -71,6 +71,66 @@ TEST_CASE("elementwise: rules at the kinks, and NaN stays visible", "[ops]") {
   CHECK(std::isnan(hardtanh(nan).item()));
 }
 
+namespace {
+
+// f's gradient at x in float32 for the seed dy: dense and seen by the caller too, in a strided layout, handed on by an
+// operation that gives it to another one as well, and alone, where it may be overwritten.
+void check_any_gradient(const std::function<Tensor(const Tensor&)>& f, const Tensor& at) {
+  const Tensor dy = random(at.shape(), 31).to(DType::kF32), kept = dy.clone();
+  const auto gradient = [&](const std::function<void(const Tensor&)>& go) {
+    const Tensor x = at.to(DType::kF32).clone().set_requires_grad(true);
+    go(f(x));
+    return testing::bits(x.grad());
+  };
+  const std::vector<float> expected = gradient([&](const Tensor& y) { backward(y, dy); });
+  CHECK(gradient([&](const Tensor& y) { backward(y, testing::strided_copy(dy)); }) == expected);
+  CHECK(gradient([&](const Tensor& y) { backward(scale(y, 2.0), scale(dy, 0.5)); }) == expected);
+  for (const bool first : {true, false}) {
+    const Tensor other = Tensor::zeros(at.shape()).set_requires_grad(true);
+    CHECK(gradient([&](const Tensor& y) {
+      backward(scale(first ? add(y, neg(other)) : add(neg(other), y), 2.0), scale(dy, 0.5));
+    }) == expected);
+    CHECK(testing::bits(other.grad()) == testing::bits(neg(dy)));
+  }
+  CHECK(testing::bits(dy) == testing::bits(kept));
+}
+
+}  // namespace
+
+TEST_CASE("elementwise: a gradient that nobody else sees is overwritten, any other is not", "[ops]") {
+  for (const Row& row : rows()) {
+    INFO(row.name);
+    check_any_gradient(row.op, random_around(Shape{3, 5, 4}, 30, row.kinks, row.low));
+  }
+  check_any_gradient(heaviside_ste, random(Shape{3, 5, 4}, 32));
+  check_any_gradient(sign_ste, random(Shape{3, 5, 4}, 33));
+  for (const bool fuse_relu : {false, true}) {
+    check_any_gradient([&](const Tensor& x) {
+      BatchNormState state{Tensor::zeros(Shape{5}), Tensor::full(Shape{5}, 1.0)};
+      return batch_norm(x, {}, {}, state, {.fuse_relu = fuse_relu});
+    }, random(Shape{6, 5, 7, 3}, 34));
+  }
+
+  // Backward through a chain holds one gradient at a time.
+  const std::int64_t bytes = std::int64_t{1} << 20;
+  const std::function<Tensor(const Tensor&)> links[] = {
+      neg, relu, heaviside_ste, [](const Tensor& x) {
+        BatchNormState state{Tensor::zeros(Shape{64}), Tensor::full(Shape{64}, 1.0)};
+        return batch_norm(x, {}, {}, state, {});
+      }};
+  for (const auto& link : links) {
+    const Tensor x = random(Shape{64, 64, 8, 8}, 35).to(DType::kF32).set_requires_grad(true);
+    Tensor y = x;
+    for (int i = 0; i < 6; ++i) y = link(y);
+    const Tensor dy = Tensor::full(x.shape(), 1.0);
+    const std::int64_t before = memory_stats().live_bytes;
+    reset_peak_memory();
+    backward(y, dy, {.retain_graph = true});
+    CHECK(memory_stats().peak_bytes - before < bytes + bytes / 8);
+    CHECK(x.grad().defined());
+  }
+}
+
 TEST_CASE("binary operations broadcast and sum their gradients back", "[ops]") {
   struct Pair {
     Shape a, b, result;
