@@ -26,6 +26,7 @@ struct Matrix {
 Tensor product(const Matrix& a, const Matrix& b) {
   const i64 m = a.rows(), n = b.columns(), k = a.columns(), lda = a.data.size(1), ldb = b.data.size(1);
   Tensor c = Tensor::empty(Shape{m, n}, a.data.dtype());
+  if (c.numel() == 0) return c;
   if (c.dtype() == DType::kF32) {
     kernels::conv::product(a.transposed, b.transposed, m, n, k, a.data.data<float>(), lda, b.data.data<float>(), ldb,
                            c.data<float>(), n);

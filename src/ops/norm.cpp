@@ -28,7 +28,7 @@ struct Extents {
   i64 n, c, pixels, chunks;
   explicit Extents(const Tensor& x)
       : n(x.size(0)), c(x.size(1)), pixels(x.shape().rank() == 4 ? x.size(2) * x.size(3) : 1),
-        chunks(std::clamp<i64>(n * c * pixels / ops::kGrain, 1, std::min<i64>(n, 32))) {}
+        chunks(std::clamp<i64>(n * c * pixels / ops::kGrain, 1, std::clamp<i64>(n, 1, 32))) {}
   i64 count() const { return n * pixels; }
   i64 first(i64 chunk) const { return n * chunk / chunks; }
 };

@@ -4,6 +4,7 @@
 // Accuracy and Stability, 3.1), plus one rounding for the bias. The reference sums in double, and keeps sum |a b|
 // beside.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -18,6 +19,7 @@
 #include "kernels/conv/implicit.hpp"
 #include "kernels/conv/select.hpp"
 #include "kernels/conv/winograd.hpp"
+#include "kernels/conv_im2col.hpp"
 #include "tern/cpu.hpp"
 #include "tern/parallel.hpp"
 
@@ -350,4 +352,34 @@ TEST_CASE("conv kernels: an empty batch gives a zero filter gradient", "[ops]") 
   conv::implicit::backward_data(s, nullptr, df.data(), nullptr);
   conv::implicit::backward_filters(s, nullptr, nullptr, df.data());
   for (const float v : df) CHECK(v == 0.0f);
+}
+
+TEST_CASE("conv kernels: images without pixels", "[ops]") {
+  for (const auto& [h, w, groups] : {std::array<i64, 3>{0, 8, 1}, {8, 0, 1}, {0, 0, 1}, {0, 8, 2}, {8, 0, 4}}) {
+    for (const i64 stride : {1, 2}) {
+      ConvShape s{1, 4, h, w, groups == 4 ? 4 : 16, 3, 3, 0, 0, stride, stride, 2, 2, 1, 1, groups};
+      REQUIRE(settle(s));
+      INFO(describe(s));
+      const auto outputs = static_cast<std::size_t>(s.o * s.p * s.q);
+      std::vector<float> filters(static_cast<std::size_t>(s.o * s.c / groups * 9), 1.0f), bias(static_cast<std::size_t>(s.o));
+      for (std::size_t i = 0; i < bias.size(); ++i) bias[i] = static_cast<float>(i);
+      const float junk = std::numeric_limits<float>::quiet_NaN();
+      std::vector<float> y(outputs, junk), want(outputs, junk), dy(outputs, 1.0f), df(filters.size(), junk);
+      float none = 0;
+      conv::forward(s, &none, filters.data(), bias.data(), y.data());
+      tern::kernels::im2col::forward(s, &none, filters.data(), bias.data(), want.data());
+      CHECK(same_bits(y, want));
+      CHECK(y.back() == bias.back());
+      conv::backward_data(s, dy.data(), filters.data(), &none);
+      CHECK(none == 0.0f);
+      conv::backward_filters(s, &none, dy.data(), df.data());
+      for (const float v : df) CHECK(v == 0.0f);
+    }
+  }
+}
+
+TEST_CASE("conv kernels: transformed tiles of so many channels that offsets would overflow", "[ops]") {
+  // Offsets reach channels * tiles of an image.
+  CHECK(conv::winograd::suits_backward_filters(square(1, i64{1} << 16, 96, 256, 3, 1, 1)));
+  CHECK_FALSE(conv::winograd::suits_backward_filters(square(1, i64{1} << 17, 96, 256, 3, 1, 1)));
 }

@@ -33,7 +33,8 @@ void check_close(const Tensor& got, const std::vector<double>& expected, double 
 
 TEST_CASE("matmul and linear: values, also of products that are cut into blocks", "[ops][matmul]") {
   for (const auto& [m, k, n] : std::vector<std::array<std::int64_t, 3>>{
-           {1, 1, 1}, {3, 4, 5}, {130, 70, 300}, {300, 200, 10}, {1, 500, 700}, {700, 300, 1}, {5, 0, 3}, {0, 4, 3}}) {
+           {1, 1, 1}, {3, 4, 5}, {130, 70, 300}, {300, 200, 10}, {1, 500, 700}, {700, 300, 1}, {5, 0, 3}, {0, 4, 3},
+           {5, 3, 0}, {0, 4, 0}, {0, 0, 0}}) {
     INFO(m << " " << k << " " << n);
     const Tensor a = random(Shape{m, k}, 1), b = random(Shape{k, n}, 2), bias = random(Shape{n}, 3);
     std::vector<double> expected = reference(a, b);
@@ -52,6 +53,14 @@ TEST_CASE("matmul and linear: gradients", "[ops][matmul]") {
             {random(Shape{3, 4}, 6), random(Shape{5, 4}, 7), random(Shape{5}, 8)});
   gradcheck([](const std::vector<Tensor>& v) { return linear(v[0], v[1]); },
             {random(Shape{3, 4}, 9), random(Shape{5, 4}, 10)});
+  // The gradients of a sum over nothing are empty, those of no results zero.
+  for (const auto& [m, k, n] : std::vector<std::array<std::int64_t, 3>>{{5, 0, 4}, {5, 3, 0}, {0, 3, 4}}) {
+    INFO(m << " " << k << " " << n);
+    gradcheck([](const std::vector<Tensor>& v) { return matmul(v[0], v[1]); },
+              {random(Shape{m, k}, 11), random(Shape{k, n}, 12)});
+    gradcheck([](const std::vector<Tensor>& v) { return linear(v[0], v[1], v[2]); },
+              {random(Shape{m, k}, 13), random(Shape{n, k}, 14), random(Shape{n}, 15)});
+  }
 }
 
 TEST_CASE("gemm: beta 0 never reads the result, k = 0 scales it", "[kernels]") {

@@ -117,6 +117,20 @@ TEST_CASE("batch_norm: gradients", "[ops][norm]") {
   }
 }
 
+TEST_CASE("batch_norm: evaluation of no images", "[ops][norm]") {
+  for (const Shape& shape : {Shape{0, 3}, Shape{0, 3, 2, 2}}) {
+    BatchNormState state = fresh(3);
+    const Tensor x = Tensor::zeros(shape).set_requires_grad(true), gamma = Tensor::full(Shape{3}, 2.0).set_requires_grad(true),
+                 beta = Tensor::zeros(Shape{3}).set_requires_grad(true);
+    const Tensor y = batch_norm(x, gamma, beta, state, {.training = false});
+    CHECK(y.shape() == shape);
+    backward(y, Tensor::zeros(shape));
+    CHECK(x.grad().shape() == shape);
+    CHECK(gamma.grad().to_vector() == std::vector<double>(3));
+    CHECK(beta.grad().to_vector() == std::vector<double>(3));
+  }
+}
+
 TEST_CASE("batch_norm: fused with relu it equals the two operations", "[ops][norm]") {
   const Tensor x = random(Shape{4, 3, 5, 5}, 12).to(DType::kF32), gamma = random(Shape{3}, 13).to(DType::kF32),
                beta = random(Shape{3}, 14).to(DType::kF32), seed = random(Shape{4, 3, 5, 5}, 15).to(DType::kF32);

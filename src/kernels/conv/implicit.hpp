@@ -17,7 +17,7 @@ void backward_data(const ConvShape& shape, const float* dy, const float* filters
 void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters);
 
 /// False where lanes or tiles would mostly idle (few channels, tiny images) or offsets would overflow: im2col is
-/// better.
+/// better. False for images without pixels, which the functions above do not take.
 bool suits_forward(const ConvShape& shape);
 bool suits_backward_data(const ConvShape& shape);
 bool suits_backward_filters(const ConvShape& shape);

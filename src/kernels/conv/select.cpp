@@ -34,7 +34,7 @@ ConvShape collapse(const ConvShape& shape) {
 namespace implicit {
 namespace {
 
-// Half-filled vectors and rows of a few pixels still win over an im2col matrix; less does not.
+// Half-filled vectors and rows of a few pixels still win over an im2col matrix; less does not. An image may be all padding.
 bool suits(const ConvShape& given, i64 lanes, i64 columns, i64 k) {
   const ConvShape s = collapse(given);
   const i64 c = s.c / s.groups, o = s.o / s.groups;
@@ -43,7 +43,7 @@ bool suits(const ConvShape& given, i64 lanes, i64 columns, i64 k) {
   const double plane =
       static_cast<double>(s.h + 2 * s.pad_h + margin_h) * static_cast<double>(s.w + 2 * s.pad_w + margin_w);
   const bool countable = plane * static_cast<double>(c > o ? c : o) < 0.25 * std::numeric_limits<i32>::max();
-  return countable && 2 * lanes >= current_micro().width && columns >= 3 && k >= 4;
+  return s.h * s.w > 0 && countable && 2 * lanes >= current_micro().width && columns >= 3 && k >= 4;
 }
 
 }  // namespace

@@ -275,7 +275,8 @@ bool suits_forward(const ConvShape& s) { return runs(s) && pays(s.c, s.o, s.p, s
 // The transformed images of a group travel between the cores here, which many products a value must pay for.
 bool suits_backward_filters(const ConvShape& s) {
   const bool whole_tiles = s.p % 2 == 0 && s.q % 2 == 0;
-  return runs(s) && pays(s.c, s.o, s.p, s.q) && s.c >= 96 && s.o >= 96 && whole_tiles;
+  const bool offsets = s.c * (std::max(kGradientTiles, s.p / 2 * (s.q / 2)) + 64) < (i64{1} << 31);  // they are 32 bits wide
+  return runs(s) && pays(s.c, s.o, s.p, s.q) && s.c >= 96 && s.o >= 96 && whole_tiles && offsets;
 }
 bool suits_backward_data(const ConvShape& s) { return runs(s) && pays(s.o, s.c, s.h, s.w); }
 
