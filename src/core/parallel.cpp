@@ -4,7 +4,7 @@
 // chunks are done: a worker that the system gave no core meanwhile joins no longer, and nobody waits for it.
 #include "tern/parallel.hpp"
 
-#include <unistd.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -147,6 +147,9 @@ class Team {
   std::atomic<bool> stop_{false};
 };
 
+// How many forks lie between this process and the one that used threads first.
+std::atomic<std::uint64_t> forks{0};
+
 class TeamHolder {
  public:
   std::shared_ptr<Team> get() {
@@ -174,23 +177,24 @@ class TeamHolder {
  private:
   // The workers of a process are not in one forked from it: whoever asks them to stop there waits for ever.
   void leave_behind() {
-    const pid_t here = getpid();
-    if (here == process_) return;
+    if (forks == forks_seen_) return;
     if (team_) left_behind_.push_back(team_);
     team_.reset();
-    process_ = here;
+    forks_seen_ = forks;
   }
 
   std::mutex mutex_;
   std::shared_ptr<Team> team_;
   int threads_ = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  pid_t process_ = getpid();
+  std::uint64_t forks_seen_ = 0;
   std::vector<std::shared_ptr<Team>> left_behind_;
 };
 
 // Never destroyed: static objects may use threads when they are destroyed themselves.
 TeamHolder& holder() {
   static TeamHolder* const h = new TeamHolder;
+  static const int told_of_forks = pthread_atfork(nullptr, nullptr, [] { ++forks; });
+  static_cast<void>(told_of_forks);
   static const struct AtExit {
     ~AtExit() { h->close(); }
   } at_exit;
