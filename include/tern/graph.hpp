@@ -10,7 +10,7 @@
 //   fc    = linear(flat) out=10
 //
 // Grammar of a line:  name = op(input, input, ...) key=value key=value ...
-//   name   [A-Za-z_][A-Za-z0-9_.]*           op, key   [a-z_][a-z0-9_.]*          value   no white space, no '#'
+//   name   [A-Za-z_][A-Za-z0-9_.]*           op, key   [a-z_][a-z0-9_.]*          value   no white space, control character or '#'
 // Inputs name earlier lines. The last node is the network's output. What an op means and which keys it takes is the
 // business of whoever runs the graph (nn for training, infer for packed networks).
 #pragma once
@@ -50,6 +50,7 @@ class Graph {
  public:
   static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
   static constexpr std::size_t kMaxNodes = 100'000;
+  static constexpr std::size_t kMaxKeys = 64;  ///< of a node
 
   /// Errors: FormatError with line number on bad syntax, duplicate names, unknown inputs, or over the limits above.
   static Graph parse(std::string_view text);

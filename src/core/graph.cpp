@@ -12,6 +12,7 @@ namespace tern {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
 }
@@ -48,12 +49,14 @@ class LineReader {
   }
   std::string value() {
     const std::size_t begin = i_;
-    while (i_ < s_.size() && !is_space(s_[i_])) ++i_;
+    for (; i_ < s_.size() && !is_space(s_[i_]); ++i_) {
+      if (is_control(s_[i_])) fail("a control character in a value");
+    }
     return std::string(s_.substr(begin, i_ - begin));
   }
   [[noreturn]] void fail(const std::string& why) const {
     throw FormatError("[graph] line " + std::to_string(line_) + ", column " + std::to_string(i_ + 1) + ": " + why +
-                      "; got \"" + std::string(s_.substr(0, 120)) + "\"");
+                      "; got \"" + printable(s_, 120) + "\"");
   }
 
  private:
@@ -77,7 +80,8 @@ GraphNode parse_node(LineReader& in) {
   while (!in.at_end()) {
     std::string key = in.name("key=value");
     in.expect('=');
-    if (node.has(key)) in.fail("key \"" + key + "\" appears twice");
+    if (node.attrs.size() == Graph::kMaxKeys) in.fail("more than " + std::to_string(Graph::kMaxKeys) + " keys");
+    if (node.has(key)) in.fail("key \"" + printable(key) + "\" appears twice");
     std::string value = in.value();
     node.attrs.emplace_back(std::move(key), std::move(value));
   }
@@ -137,7 +141,7 @@ bool GraphNode::flag(std::string_view key, bool fallback) const {
   if (*v == "1" || *v == "true") return true;
   if (*v == "0" || *v == "false") return false;
   throw ValueError("[" + op + "] node \"" + name + "\": expected 0, 1, false or true for \"" + std::string(key) +
-                   "\"; got \"" + *v + "\"");
+                   "\"; got \"" + printable(*v) + "\"");
 }
 
 std::vector<float> GraphNode::numbers(std::string_view key) const {
@@ -192,9 +196,9 @@ Graph Graph::parse(std::string_view text) {
     }
     GraphNode node = parse_node(in);
     for (const std::string& i : node.inputs) {
-      if (!known.contains(i)) in.fail("input \"" + i + "\" is not the name of an earlier line");
+      if (!known.contains(i)) in.fail("input \"" + printable(i) + "\" is not the name of an earlier line");
     }
-    if (!known.emplace(node.name, true).second) in.fail("the name \"" + node.name + "\" is used twice");
+    if (!known.emplace(node.name, true).second) in.fail("the name \"" + printable(node.name) + "\" is used twice");
     if (g.nodes_.size() == kMaxNodes) in.fail("more than " + std::to_string(kMaxNodes) + " nodes");
     g.nodes_.push_back(std::move(node));
   }

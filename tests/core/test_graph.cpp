@@ -36,8 +36,14 @@ TEST_CASE("graph: errors name line and reason", "[core]") {
   fails("tern-graph 1\na = input()\na = input()", "used twice");
   fails("tern-graph 1\na = input() k=1 k=2", "appears twice");
   fails("tern-graph 1\na input()", "expected '='");
+  fails("tern-graph 1\na = input() k=\x1b[31m", "line 2, column 15: a control character in a value; got \"a = input() k=\\x1b[31m\"");
+  fails("tern-graph 1\n\x1b]0;title\x07", "got \"\\x1b]0;title\\x07\"");
   fails("tern-graph 1\na = input(", "input name");
   fails("tern-graph 1\na = input() key", "expected '='");
+  std::string keys = "tern-graph 1\na = input()";
+  for (std::size_t i = 0; i < Graph::kMaxKeys; ++i) keys += " k" + std::to_string(i) + "=1";
+  CHECK(Graph::parse(keys).nodes()[0].attrs.size() == Graph::kMaxKeys);
+  fails((keys + " more=1").c_str(), "more than 64 keys");
   const Graph g = Graph::parse("tern-graph 1\na = input() k=zz");
   CHECK_THROWS_WITH(g.nodes()[0].integer("k"), ContainsSubstring("\"zz\""));
   CHECK_THROWS_WITH(g.nodes()[0].integer("missing"), ContainsSubstring("missing"));

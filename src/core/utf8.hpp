@@ -1,0 +1,26 @@
+// Whether text from outside is UTF-8, as TOML and JSON want it.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace tern {
+
+/// RFC 3629: no bytes out of place, no overlong forms, no surrogates, nothing above U+10FFFF.
+inline bool is_utf8(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  for (std::size_t i = 0; i < text.size();) {
+    const unsigned first = byte(i), second = byte(i + 1);
+    const std::size_t n = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    if (n == 0) return false;
+    for (std::size_t k = 1; k < n; ++k) {
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    }
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90)) return false;  // overlong
+    if ((first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f)) return false;  // surrogates; too large
+    i += n;
+  }
+  return true;
+}
+
+}  // namespace tern
