@@ -46,7 +46,8 @@ struct CompareCallbacks {
 
 /// Trains what is missing, resumes what was interrupted, skips what is finished, and writes the tables. Rows are in the
 /// order of the pairs; if stop() ended it early, they hold what is there.
-/// Errors: ValueError if the plan is empty, or the directory holds runs of another recipe; those of train().
+/// Errors: ValueError if the plan is empty, or the directory holds runs of another recipe; FormatError with path and line
+/// if the metrics or the result of a run are damaged; those of train().
 std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks& callbacks = {});
 
 /// The table as JSON (an array, everything above), as Markdown, and as a picture: a bar a pair with its spread, and the fp32 line.

@@ -93,7 +93,7 @@ struct Curve {
 std::string curves_svg(const std::vector<Curve>& curves, const std::string& title, const std::string& x_label,
                        const std::string& y_label);
 /// Accuracy in percent over epochs from the metrics.jsonl of a training run (test) or a search (search validation).
-/// Errors: IoError, FormatError.
+/// Errors: IoError; FormatError with path and line, also if an epoch is outside of 0 .. 2^24 or an accuracy of 0 .. 1.
 Curve accuracy_curve(const std::string& run_dir, const std::string& label);
 
 }  // namespace tern

@@ -37,10 +37,11 @@ struct TrainConfig {
   /// As these, but what the file does not say is as in `base`.
   static TrainConfig load(const std::string& path, const TrainConfig& base);
   static TrainConfig parse(const std::string& toml, const std::string& path_for_messages, const TrainConfig& base);
+  /// Errors: ValueError naming a setting whose text is not UTF-8, which TOML cannot hold.
   std::string toml() const;
   /// Sets one field from text. Errors: ValueError on an unknown name (lists the known ones) or text of the wrong type.
   void set(std::string_view name, const std::string& text);
-  /// Errors: ValueError on a value outside its range.
+  /// Errors: ValueError on a value outside its range, or as toml().
   void check() const;
 
   struct Field {

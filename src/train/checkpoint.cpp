@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "core/printable.hpp"
 #include "tern/error.hpp"
@@ -25,6 +26,15 @@ void for_each_field(RunPosition& p, F&& f) {
   f("rng_position", p.rng_position);
   f("best_validation", p.best_validation);
   f("metrics_bytes", p.metrics_bytes);
+}
+
+template <class T>
+void check_finite(std::span<const T> values, const std::string& tensor, bool is_variance) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i]) && !(is_variance && values[i] < 0)) continue;
+    throw FormatError(tensor + " holds " + std::to_string(values[i]) + " at " + std::to_string(i) + "; expected " +
+                      (is_variance ? "finite variances >= 0" : "finite values"));
+  }
 }
 
 }  // namespace
@@ -127,11 +137,18 @@ void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor
   for (const NamedTensor& t : to) {
     const auto it = source.find(t.name);
     if (it == source.end()) throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\" is missing");
-    if (!(it->second.shape() == t.value.shape()) || it->second.dtype() != t.value.dtype()) {
-      throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\" has shape " + it->second.shape().str() +
-                        "; expected " + t.value.shape().str());
+    const Tensor& found = it->second;
+    const std::string tensor = "[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\"";
+    if (!(found.shape() == t.value.shape())) {
+      throw FormatError(tensor + " has shape " + found.shape().str() + "; expected " + t.value.shape().str());
     }
-    t.value.copy_from(it->second);
+    if (found.dtype() != t.value.dtype()) {
+      throw FormatError(tensor + " holds " + std::string(name_of(found.dtype())) + "; expected " + std::string(name_of(t.value.dtype())));
+    }
+    const bool is_variance = t.name.ends_with(".running_var");
+    if (found.dtype() == DType::kF32) check_finite<float>(found.span<float>(), tensor, is_variance);
+    if (found.dtype() == DType::kF64) check_finite<double>(found.span<double>(), tensor, is_variance);
+    t.value.copy_from(found);
     source.erase(it);
   }
   if (!source.empty()) {

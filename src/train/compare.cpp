@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 
 #include "core/file.hpp"
 #include "tern/convert.hpp"
@@ -33,19 +36,56 @@ struct RunResult {
   std::int64_t packed_bytes = 0;
 };
 
+// One line of a file of results. Anybody may have edited it: `where` begins the errors.
+class ResultLine {
+ public:
+  ResultLine(const std::string& text, const std::string& path, int line)
+      : where_("[compare] " + path + ", line " + std::to_string(line) + ": ") {
+    try {
+      root_ = ordered_json::parse(text);
+    } catch (const ordered_json::exception&) {
+      fail("not JSON");
+    }
+  }
+
+  const ordered_json& at(const ordered_json& object, const char* key) const {
+    const auto it = object.find(key);
+    if (it == object.end()) fail(std::string("expected the key \"") + key + "\"");
+    return *it;
+  }
+  const ordered_json& at(const char* key) const { return at(root_, key); }
+  double number(const ordered_json& value, const char* key, double high) const {
+    const double v = value.is_number() ? value.get<double>() : -1;
+    if (!(v >= 0 && v <= high)) fail(fmt::format("expected a number in 0 .. {:g} for \"{}\"", high, key));
+    return v;
+  }
+  double seconds() const { return number(at("seconds"), "seconds", 1e10); }
+  double accuracy(const ordered_json& object) const { return number(at(object, "accuracy"), "accuracy", 1); }
+  /// JSON has no number for a loss that is not finite: it is null.
+  double loss(const ordered_json& object) const {
+    const ordered_json& value = at(object, "loss");
+    if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
+    return number(value, "loss", static_cast<double>(std::numeric_limits<float>::max()));
+  }
+  const ordered_json& root() const { return root_; }
+  [[noreturn]] void fail(const std::string& why) const { throw FormatError(where_ + why); }
+
+ private:
+  std::string where_;
+  ordered_json root_;
+};
+
 RunResult measure(const std::string& dir, const TrainConfig& config) {
   RunResult r;
-  std::string last;
-  const std::string text = read_text_file(dir + "/metrics.jsonl");
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t eol = text.find('\n', at);
-    last = text.substr(at, eol - at);
-    r.seconds += ordered_json::parse(last).at("seconds").get<double>();
-    at = eol == std::string::npos ? text.size() : eol + 1;
-  }
-  const ordered_json test = ordered_json::parse(last).at("test");
-  r.accuracy = test.at("accuracy").get<double>();
-  r.loss = test.at("loss").get<double>();
+  const std::string path = dir + "/metrics.jsonl";
+  std::istringstream lines(read_text_file(path));
+  std::optional<ResultLine> last;
+  std::string text;
+  for (int number = 1; std::getline(lines, text); ++number) r.seconds += last.emplace(text, path, number).seconds();
+  if (!last) throw FormatError("[compare] " + path + ": expected a line an epoch; it is empty");
+  const ordered_json& test = last->at("test");
+  r.accuracy = last->accuracy(test);
+  r.loss = last->loss(test);
   TrainedRun run = load_run(dir, "last");
   for (const LayerHealth& h : network_health(run.network, {})) {
     if (!h.shares.empty()) r.zero_shares.push_back(h.shares[h.shares.size() / 2]);
@@ -57,19 +97,25 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
 }
 
 RunResult read_result(const std::string& dir) {
+  const std::string path = dir + "/result.json";
   try {
-    const ordered_json j = ordered_json::parse(read_text_file(dir + "/result.json", 1 << 20));
-    return {j.at("accuracy").get<double>(), j.at("loss").get<double>(), j.at("seconds").get<double>(), j.at("zero_shares").get<std::vector<double>>(),
-            j.at("packed_bytes").get<std::int64_t>()};
-  } catch (const ordered_json::exception&) {
-    throw FormatError("[compare] " + dir + "/result.json is damaged; remove it to measure the run again");
+    const ResultLine line(read_text_file(path, 1 << 20), path, 1);
+    RunResult r{line.accuracy(line.root()), line.loss(line.root()), line.seconds(), {}, 0};
+    const ordered_json& shares = line.at("zero_shares");
+    if (!shares.is_array()) line.fail("expected a list for \"zero_shares\"");
+    for (const ordered_json& share : shares) r.zero_shares.push_back(line.number(share, "zero_shares", 1));
+    r.packed_bytes = static_cast<std::int64_t>(line.number(line.at("packed_bytes"), "packed_bytes", 1e12));
+    return r;
+  } catch (const FormatError& e) {
+    throw FormatError(std::string(e.what()) + "; remove the file to measure the run again");
   }
 }
 
 // Runs one cell of the table, or picks up its result. False if it was stopped.
 bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& dir, const CompareCallbacks& callbacks, RunResult& result) {
   const std::string path = dir + "/config.toml";
-  const bool started = fs::exists(path);
+  std::error_code ec;
+  const bool started = fs::exists(path, ec);
   if (started) {
     const std::string text = read_text_file(path);
     const TrainConfig saved = TrainConfig::parse(text, path);
@@ -81,7 +127,7 @@ bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& di
       throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " + plan.directory);
     }
   }
-  if (fs::exists(dir + "/result.json")) {
+  if (fs::exists(dir + "/result.json", ec)) {
     result = read_result(dir);
     return true;
   }

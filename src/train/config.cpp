@@ -35,6 +35,7 @@ void TrainConfig::set(std::string_view wanted, const std::string& text) { config
 
 void TrainConfig::check() const {
   using config::require;
+  config::check_texts(*this, kVisit);
   require(width >= 0, "width", ">= 0");
   require(validation >= 0 && validation < 1, "validation", "in [0, 1)");
   require(limit_train >= 0 && limit_test >= 0, "limit_train and limit_test", ">= 0");

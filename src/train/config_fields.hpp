@@ -3,6 +3,7 @@
 // fields are std::string, std::int64_t, double or bool.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "core/printable.hpp"
+#include "core/utf8.hpp"
 #include "tern/error.hpp"
 #include "tern/train.hpp"
 
@@ -73,15 +75,47 @@ bool from_node(const toml::node& node, T& out) {
 
 inline void append(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
 
+// The parser makes a table of each part of a dotted key, and takes and frees them by recursion: deep keys are refused
+// before it sees them. Dots are counted wherever a key can stand, which is outside of strings and comments.
+inline void check_keys(const std::string& text, const std::string& path) {
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+  constexpr int kMaxDots = 8;
+  if (text.size() > kMaxBytes) {
+    throw FormatError("[config] " + path + ": expected at most " + std::to_string(kMaxBytes) + " bytes; got " + std::to_string(text.size()));
+  }
+  int dots = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' || c == '\'') {
+      const std::string three(3, c);
+      const std::size_t n = text.compare(i, 3, three) == 0 ? 3 : 1;
+      const auto ends_at = [&](std::size_t at) { return at < text.size() && text.compare(at, n, three, 0, n) == 0; };
+      for (i += n; i < text.size() && !ends_at(i) && (n == 3 || text[i] != '\n'); ++i) {
+        if (c == '"' && text[i] == '\\') ++i;
+      }
+      for (int own = 0; n == 3 && own < 2 && ends_at(i + 1); ++own) ++i;  // two quotes of the text before the three that end it
+      i += n - 1;
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    } else if (std::string_view("\n=,{}[]").find(c) != std::string_view::npos) {
+      dots = 0;
+    } else if (c == '.' && ++dots > kMaxDots) {
+      const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
+      bad(path, {static_cast<toml::source_index>(line), 1}, "expected keys of at most " + std::to_string(kMaxDots + 1) + " parts");
+    }
+  }
+}
+
 /// What the text does not say stays as in `config`.
-/// Errors: FormatError with path and line on bad TOML, unknown sections or keys, or wrong types.
+/// Errors: FormatError with path and line on bad TOML, unknown sections or keys, or wrong types; with path over 1 MiB.
 template <class Config, class Visit>
 Config parse(const std::string& text, const std::string& path, Visit visit, Config config = {}) {
+  check_keys(text, path);
   toml::table table;
   try {
     table = toml::parse(text, path);
   } catch (const toml::parse_error& e) {
-    bad(path, e.source().begin, std::string(e.description()));
+    bad(path, e.source().begin, printable(e.description(), 200));
   }
   for (const auto& [section_key, node] : table) {
     const std::string section{section_key.str()};
@@ -113,8 +147,24 @@ Config parse(const std::string& text, const std::string& path, Visit visit, Conf
   return config;
 }
 
+// TOML is UTF-8; its writer would alter any other text without a word.
+inline void check_text(const std::string& name, const std::string& v) {
+  if (!is_utf8(v)) throw ValueError("[config] expected UTF-8 for \"" + name + "\"; got \"" + printable(v) + "\"");
+}
+inline void check_text(const std::string&, std::int64_t) {}
+inline void check_text(const std::string&, double) {}
+inline void check_text(const std::string&, bool) {}
+
+/// Errors: ValueError naming a setting whose text is not UTF-8.
+template <class Config, class Visit>
+void check_texts(const Config& config, Visit visit) {
+  visit(config, [](const std::string&, const std::string& name, const char*, const auto& field) { check_text(name, field); });
+}
+
+/// Errors: as check_texts.
 template <class Config, class Visit>
 std::string toml_of(const Config& config, Visit visit) {
+  check_texts(config, visit);
   std::string out, open;
   visit(config, [&](const std::string& section, const std::string& name, const char*, const auto& field) {
     if (open != section) {

@@ -72,8 +72,13 @@ std::string curves_svg(const std::vector<Curve>& curves, const std::string& titl
       << "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"" << kWidth / 2
       << "\" y=\"20\" text-anchor=\"middle\" font-weight=\"bold\">" << escaped(title) << "</text>\n";
   const auto ticks = [&](const Range& r, auto&& draw) {
-    const double step = tick_step(r.high - r.low, 7);
-    for (double t = std::ceil(r.low / step) * step; t <= r.high + 1e-9 * step; t += step) draw(std::abs(t) < 1e-9 * step ? 0.0 : t);
+    constexpr int kMost = 16;  // 8 at most, unless t is so large that t + step is no other number
+    const double step = tick_step(r.high - r.low, 7), first = std::ceil(r.low / step);
+    for (int i = 0; i < kMost; ++i) {
+      const double t = (first + i) * step;
+      if (!(t <= r.high + 1e-9 * step)) break;
+      draw(std::abs(t) < 1e-9 * step ? 0.0 : t);
+    }
   };
   ticks(ys, [&](double t) {
     out << "<line x1=\"" << kLeft << "\" x2=\"" << kWidth - kRight << "\" y1=\"" << at_y(t) << "\" y2=\"" << at_y(t)
@@ -104,17 +109,25 @@ Curve accuracy_curve(const std::string& run_dir, const std::string& label) {
   std::istringstream lines(read_text_file(path));
   Curve out{.label = label, .x = {}, .y = {}};
   std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
+  int number = 1;
+  const auto fail = [&](const std::string& why) {
+    throw FormatError("[curves] " + path + ", line " + std::to_string(number) + ": " + why);
+  };
+  constexpr double kMaxEpoch = 1 << 24;
+  for (; std::getline(lines, line); ++number) {
     try {
       const nlohmann::json j = nlohmann::json::parse(line);
       const nlohmann::json* accuracy = nullptr;
       if (j.contains("search_validation_accuracy")) accuracy = &j.at("search_validation_accuracy");
       else if (j.contains("test")) accuracy = &j.at("test").at("accuracy");
       if (!accuracy) continue;
-      out.x.push_back(j.at("epoch").get<double>() + 1);
-      out.y.push_back(100 * accuracy->get<double>());
+      const double epoch = j.at("epoch").get<double>(), share = accuracy->get<double>();
+      if (!(epoch >= 0 && epoch <= kMaxEpoch)) fail("expected an epoch in 0 .. 2^24");
+      if (!(share >= 0 && share <= 1)) fail("expected an accuracy in 0 .. 1");
+      out.x.push_back(epoch + 1);
+      out.y.push_back(100 * share);
     } catch (const nlohmann::json::exception&) {
-      throw FormatError("[curves] " + path + ", line " + std::to_string(number) + ": not a line of a run's metrics");
+      fail("not a line of a run's metrics");
     }
   }
   return out;

@@ -65,7 +65,7 @@ class Searcher {
     check_directory(resume);
     load_halves();
     build();
-    if (resume && fs::exists(path("last.safetensors"))) {
+    if (std::error_code ec; resume && fs::exists(path("last.safetensors"), ec)) {
       load_checkpoint_into_run();
     } else {
       network().set_training(true);

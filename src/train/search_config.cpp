@@ -31,6 +31,7 @@ void SearchConfig::set(std::string_view wanted, const std::string& text) { confi
 
 void SearchConfig::check() const {
   using config::require;
+  config::check_texts(*this, kVisit);
   require(validation > 0 && validation < 1, "validation", "in (0, 1)");
   require(limit_train >= 0 && eval_limit >= 0, "limit_train and eval_limit", ">= 0");
   require(image_size >= 0 && image_size <= 4096, "image_size", "in [0, 4096]");

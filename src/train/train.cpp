@@ -203,7 +203,7 @@ class Trainer {
   // The file that the network's values will come from, if any, is asked about their shapes before they take storage.
   ShapeCheck stored_shapes(const Graph& graph, bool resume) const {
     const std::string file = path("last.safetensors");
-    if (resume && fs::exists(file)) {
+    if (std::error_code ec; resume && fs::exists(file, ec)) {
       const Checkpoint c = load_checkpoint(file);
       if (c.graph_text != graph.format()) {
         throw FormatError("[train] " + file + ": its topology differs from the one of config.toml");

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <filesystem>
 
 #include "catch.hpp"
@@ -92,4 +93,76 @@ TEST_CASE("compare: warm starts come from the fp32 run of the seed", "[train]") 
   CHECK_THROWS_WITH(tern::compare(plan), ContainsSubstring("none/none as the first pair"));
   plan.pairs.clear();
   CHECK_THROWS_AS(tern::compare(plan), tern::ValueError);
+}
+
+TEST_CASE("compare: results are read with suspicion", "[train]") {
+  const TempDir dir;
+  ComparePlan plan = tiny(dir / "runs");
+  plan.pairs = {{"none", "none"}};
+  plan.seeds = {1};
+  tern::TrainConfig config = plan.recipe;
+  config.weights = config.acts = "none";
+  config.seed = 1;
+  const std::string run = plan.directory + "/none_none_seed1";
+  std::filesystem::create_directories(run);
+  tern::write_file_atomically(run + "/config.toml", config.toml());
+  const auto result = [&](const std::string& accuracy, const std::string& loss, const std::string& seconds, const std::string& shares,
+                          const std::string& bytes) {
+    tern::write_file_atomically(run + "/result.json", "{\"accuracy\":" + accuracy + ",\"loss\":" + loss + ",\"seconds\":" + seconds +
+                                                          ",\"zero_shares\":" + shares + ",\"packed_bytes\":" + bytes + "}\n");
+  };
+  result("0.5", "null", "3", "[0.25]", "1000");
+  const auto rows = tern::compare(plan);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].mean == 0.5);
+  CHECK(std::isnan(rows[0].loss));
+  CHECK(rows[0].packed_bytes == 1000);
+  const auto refused = [&](const std::string& why) {
+    CHECK_THROWS_AS(tern::compare(plan), tern::FormatError);
+    CHECK_THROWS_WITH(tern::compare(plan), ContainsSubstring(run + "/result.json, line 1: " + why) && ContainsSubstring("remove the file"));
+  };
+  for (const char* accuracy : {"1e300", "1.5", "-0.5", "null", "\"1\"", "true"}) {
+    INFO(accuracy);
+    result(accuracy, "1", "3", "[]", "1000");
+    refused("expected a number in 0 .. 1 for \"accuracy\"");
+  }
+  result("0.5", "1e300", "3", "[]", "1000");
+  refused("expected a number in 0 .. 3.40282e+38 for \"loss\"");
+  result("0.5", "1", "1e300", "[]", "1000");
+  refused("expected a number in 0 .. 1e+10 for \"seconds\"");
+  result("0.5", "1", "3", "[0.5,1e300]", "1000");
+  refused("expected a number in 0 .. 1 for \"zero_shares\"");
+  result("0.5", "1", "3", "{\"a\":1}", "1000");
+  refused("expected a list for \"zero_shares\"");
+  result("0.5", "1", "3", "[]", "1e300");
+  refused("expected a number in 0 .. 1e+12 for \"packed_bytes\"");
+  for (const char* text : {"", "[", "{\"accuracy\":1e999}"}) {
+    tern::write_file_atomically(run + "/result.json", std::string_view(text));
+    refused("not JSON");
+  }
+  for (const char* text : {"{}", "[]", "7", "null"}) {
+    tern::write_file_atomically(run + "/result.json", std::string_view(text));
+    refused("expected the key \"accuracy\"");
+  }
+}
+
+TEST_CASE("compare: metrics that are damaged are named with their line", "[train]") {
+  const TempDir dir;
+  ComparePlan plan = tiny(dir / "runs");
+  plan.pairs = {{"none", "none"}};
+  plan.seeds = {1};
+  tern::compare(plan);
+  const std::string run = plan.directory + "/none_none_seed1", metrics = run + "/metrics.jsonl", good = tern::read_text_file(metrics);
+  const auto refused = [&](const std::string& from, const std::string& to, const std::string& why) {
+    INFO(why);
+    std::string text = good;
+    REQUIRE(text.find(from) != std::string::npos);
+    tern::write_file_atomically(metrics, text.replace(text.find(from), from.size(), to));
+    std::filesystem::remove(run + "/result.json");
+    CHECK_THROWS_AS(tern::compare(plan), tern::FormatError);
+    CHECK_THROWS_WITH(tern::compare(plan), ContainsSubstring(metrics + ", line 1: " + why));
+  };
+  refused("\"seconds\"", "\"secondz\"", "expected the key \"seconds\"");
+  refused("{", "(", "not JSON");
+  refused("\"test\"", "\"tost\"", "expected the key \"test\"");
 }

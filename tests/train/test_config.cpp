@@ -48,3 +48,51 @@ TEST_CASE("config: bad files and values name line, key and the known ones", "[tr
   CHECK_THROWS_WITH(c.check(), ContainsSubstring("epochs"));
   CHECK_THROWS_AS(TrainConfig::load("/nonexistent.toml"), tern::IoError);
 }
+
+TEST_CASE("config: keys of many parts are refused before they are parsed", "[train]") {
+  const auto dotted = [](std::size_t parts) {
+    std::string key = "a";
+    for (std::size_t i = 1; i < parts; ++i) key += ".a";
+    return key;
+  };
+  const auto refused = [](const std::string& text, const char* where) {
+    INFO(text.substr(0, 60));
+    CHECK_THROWS_AS(TrainConfig::parse(text, "c.toml"), tern::FormatError);
+    CHECK_THROWS_WITH(TrainConfig::parse(text, "c.toml"), ContainsSubstring(where) && ContainsSubstring("keys of at most 9 parts"));
+  };
+  const std::string deep = dotted(100'000);
+  refused(deep + " = 1\n", "c.toml, line 1:");
+  refused("[data]\n\n[" + deep + "]\n", "c.toml, line 3:");
+  refused("[data]\ndata = {" + deep + " = 1}\n", "line 2");
+  refused("x = [\n# a 'comment'\n{b = 1, " + deep + " = 1}]\n", "line 3");
+  // Strings do not hide what follows them, and an '=' or '#' in a quoted part ends no key.
+  refused("'=#'." + deep + " = 1\n", "line 1");
+  refused("x = {a = \"\\\"\", " + deep + " = 1}\n", "line 1");
+  for (const std::string end : {"\"\"\"", "\"\"\"\"", "\"\"\"\"\""}) refused("x = {a = \"\"\"\n'" + end + ", " + deep + " = 1}\n", "line 2");
+  CHECK_THROWS_WITH(TrainConfig::parse(dotted(10) + " = 1", "c"), ContainsSubstring("9 parts"));
+  CHECK_THROWS_WITH(TrainConfig::parse(dotted(9) + " = 1", "c"), ContainsSubstring("unknown section \"a\""));
+  for (const std::string quote : {"'", "\"", "'''\n", "\"\"\"\n"}) {
+    const std::string back(quote.rbegin(), quote.rend());
+    CHECK(TrainConfig::parse("[data]\ndata = " + quote + dotted(50) + "=[" + back + " # " + dotted(50) + "\n", "c").data.starts_with(dotted(50)));
+  }
+  CHECK_THROWS_WITH(TrainConfig::parse(std::string((1 << 20) + 1, '\n'), "c"), ContainsSubstring("expected at most 1048576 bytes"));
+  for (const char* cut : {"'", "\"", "'''", "\"\\", "\"\"\"\\", "a.", "a = '''x''", "a = \"\"\"x\"\""}) {
+    CHECK_THROWS_AS(TrainConfig::parse(std::string("[data]\n") + cut, "c"), tern::FormatError);
+  }
+}
+
+TEST_CASE("config: text that is not UTF-8 is refused by name, and what is UTF-8 comes back", "[train]") {
+  TrainConfig c;
+  for (const char* good : {"folder:/tmp/caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa6"}) {
+    c.data = good;
+    c.check();
+    CHECK(TrainConfig::parse(c.toml(), "c").data == good);
+  }
+  for (const char* bad : {"folder:/tmp/caf\xe9", "\xed\xa0\x80", "\xe2\x82"}) {
+    c.data = bad;
+    CHECK_THROWS_AS(c.toml(), tern::ValueError);
+    CHECK_THROWS_WITH(c.check(), ContainsSubstring("expected UTF-8 for \"data\"; got \""));
+  }
+  c.data = "caf\xe9";
+  CHECK_THROWS_WITH(c.check(), ContainsSubstring("got \"caf\\xe9\""));
+}

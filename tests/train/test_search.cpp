@@ -223,6 +223,7 @@ TEST_CASE("search: configuration", "[train]") {
   bad("entropy_weight", "-0.5");
   bad("zero_gamma", "0");
   bad("allow_zero", "perhaps");
+  bad("data", "folder:/tmp/caf\xe9");
   const TempDir dir;
   CHECK_THROWS_AS(tern::search(tiny(), dir / "nothing", true), tern::IoError);
 }
@@ -241,4 +242,18 @@ TEST_CASE("curves: read from metrics, drawn; damaged lines are named", "[train]"
   CHECK_THROWS_AS(tern::curves_svg({}, "t", "x", "y"), tern::ValueError);
   write("{\"epoch\":0,\"test\":{\"accuracy\":0.5}}\nnonsense\n");
   CHECK_THROWS_WITH(tern::accuracy_curve(dir.str(), "x"), ContainsSubstring("line 2"));
+  const auto refused = [&](const std::string& epoch, const std::string& accuracy, const char* why) {
+    INFO(epoch << " " << accuracy);
+    write("{\"epoch\":" + epoch + ",\"test\":{\"accuracy\":" + accuracy + "}}\n");
+    CHECK_THROWS_AS(tern::accuracy_curve(dir.str(), "x"), tern::FormatError);
+    CHECK_THROWS_WITH(tern::accuracy_curve(dir.str(), "x"), ContainsSubstring("line 1: ") && ContainsSubstring(why));
+  };
+  refused("100000000000000000", "0.5", "expected an epoch in 0 .. 2^24");
+  refused("-1", "0.5", "expected an epoch");
+  refused("0", "1e300", "expected an accuracy in 0 .. 1");
+  refused("0", "-0.1", "expected an accuracy");
+  refused("0", "null", "not a line of a run's metrics");
+  // However large the numbers are, the ticks end.
+  CHECK_NOTHROW(tern::curves_svg({{"far", {1e17, 1e17 + 64}, {-1e308, 1e308}}}, "t", "x", "y"));
+  CHECK_NOTHROW(tern::curves_svg({{"flat", {1e17}, {1e300}}}, "t", "x", "y"));
 }
