@@ -84,7 +84,8 @@ struct Conv2dOptions {
 /// y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride - pad + r*dilation, ...]
 /// x [N C H W], w [O C/groups R S], bias [O] or undefined.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias = {}, const Conv2dOptions& options = {});
-/// Output extent of one spatial dimension. Errors: ShapeError if the kernel does not fit.
+/// Output extent of one spatial dimension. Errors: ShapeError if the kernel does not fit; ValueError if stride, pad or
+/// dilation is too small, or anything above 2^24.
 std::int64_t conv_out_extent(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
                              std::int64_t dilation, bool ceil = false);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/op_util.hpp"
 #include "tern/parallel.hpp"
 
 namespace tern {
@@ -31,6 +32,16 @@ const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank) {
                      " dimensions without the batch; got " + s.str());
   }
   return s;
+}
+
+std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest) {
+  const std::int64_t v = node.integer(key);
+  if (v >= lowest && v <= ops::kMaxAttribute) return v;
+  throw ValueError(at_node(node) + "expected " + std::string(key) + " in " + std::to_string(lowest) + " .. " +
+                   std::to_string(ops::kMaxAttribute) + "; got " + std::to_string(v));
+}
+std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest, std::int64_t fallback) {
+  return node.has(key) ? bounded(node, key, lowest) : fallback;
 }
 
 Tensor new_tensor(const LayerPlace& place, const std::string& local_name, const Shape& shape, double value) {

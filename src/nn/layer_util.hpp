@@ -22,6 +22,11 @@ void expect_inputs(const LayerPlace& place, std::size_t count);
 /// Errors: ShapeError if input `i` does not have `rank` dimensions (without the batch).
 const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank);
 
+/// The integer of a key, so bounded that what is computed from a few of them fits 64 bits.
+/// Errors: ValueError if it is below `lowest` or above 2^24.
+std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest);
+std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest, std::int64_t fallback);
+
 /// A parameter or buffer "<node>.<local_name>", announced and then filled with `value`.
 Tensor new_tensor(const LayerPlace& place, const std::string& local_name, const Shape& shape, double value);
 

@@ -1,6 +1,7 @@
 // conv2d: y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride + r*dilation - pad, ...]
 //   dx = dy correlated back through w,  dw[o,c,r,s] = sum_{n,p,q} dy[n,o,p,q] x[n, c, ...],  dbias[o] = sum_{n,p,q} dy
 // This file checks and records; the arithmetic is in kernels/conv (fast float shapes) and kernels/conv_im2col (the rest).
+#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -47,6 +48,11 @@ ConvShape checked_geometry(const Tensor& x, const Tensor& w, const Tensor& bias,
 
 std::int64_t conv_out_extent(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
                              std::int64_t dilation, bool ceil) {
+  if (stride < 1 || dilation < 1 || pad < 0 || std::max({kernel, stride, pad, dilation}) > ops::kMaxAttribute) {
+    ops::throw_value("conv_out_extent", "stride and dilation >= 1, pad >= 0, and all of them and the kernel at most " + std::to_string(ops::kMaxAttribute),
+                     "stride " + std::to_string(stride) + ", dilation " + std::to_string(dilation) + ", pad " + std::to_string(pad) +
+                         ", kernel " + std::to_string(kernel));
+  }
   const std::int64_t reach = dilation * (kernel - 1) + 1;
   const std::int64_t room = in + 2 * pad - reach;
   if (kernel < 1 || room < 0) {

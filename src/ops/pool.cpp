@@ -24,8 +24,8 @@ struct Geometry {
   Geometry(std::string_view op, const Tensor& x, const Pool2dOptions& options) : o(options) {
     ops::check_floating(op, x);
     ops::check_rank(op, "x", x, 4);
-    if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || 2 * o.pad > o.kernel) {
-      ops::throw_value(op, "kernel >= 1, stride >= 1 and 0 <= pad <= kernel / 2",
+    if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || o.pad > o.kernel / 2 || std::max(o.kernel, o.stride) > ops::kMaxAttribute) {
+      ops::throw_value(op, "kernel and stride in 1 .. " + std::to_string(ops::kMaxAttribute) + " and 0 <= pad <= kernel / 2",
                        "kernel " + std::to_string(o.kernel) + ", stride " + std::to_string(o.stride) + ", pad " +
                            std::to_string(o.pad));
     }

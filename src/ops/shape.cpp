@@ -177,8 +177,8 @@ void for_each_shortcut_row(const Shape& small, const Shape& large, i64 stride, i
 Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, std::int64_t back) {
   ops::check_floating("shortcut_pad", x);
   ops::check_rank("shortcut_pad", "x", x, 4);
-  if (stride < 1 || front < 0 || back < 0) {
-    ops::throw_value("shortcut_pad", "stride >= 1, front and back >= 0",
+  if (stride < 1 || front < 0 || back < 0 || std::max({stride, front, back}) > ops::kMaxAttribute) {
+    ops::throw_value("shortcut_pad", "stride >= 1, front and back >= 0, none above " + std::to_string(ops::kMaxAttribute),
                      std::to_string(stride) + ", " + std::to_string(front) + " and " + std::to_string(back));
   }
   const Shape large = x.shape();

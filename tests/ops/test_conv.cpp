@@ -195,6 +195,12 @@ TEST_CASE("conv2d: errors", "[ops][conv]") {
   CHECK_THROWS_AS(conv2d(x, w.to(DType::kF64)), ValueError);
   CHECK_THROWS_WITH(conv2d(x, w, {}, Conv2dOptions::square(0, 0)), ContainsSubstring("[conv2d] expected stride"));
   CHECK_THROWS_AS(conv2d(x, w, {}, Conv2dOptions::square(1, 0, 3)), ShapeError);
+  constexpr std::int64_t kHuge = std::int64_t{1} << 62;
+  CHECK_THROWS_AS(conv_out_extent(5, 3, 1, kHuge, 1), ValueError);
+  CHECK_THROWS_AS(conv_out_extent(5, 3, 1, 1, kHuge), ValueError);
+  CHECK_THROWS_AS(conv_out_extent(5, 3, kHuge, 1, 1, true), ValueError);
+  CHECK_THROWS_WITH(conv_out_extent(5, kHuge, 1, 1, 1), ContainsSubstring("at most 16777216"));
+  CHECK_THROWS_AS(conv2d(x, w, {}, Conv2dOptions::square(1, kHuge)), ValueError);
   CHECK(conv_out_extent(112, 3, 2, 0, 1, true) == 56);
   CHECK(conv_out_extent(32, 3, 2, 1, 1) == 16);
   CHECK(conv_out_extent(5, 2, 2, 1, 1, true) == 3);  // a fourth window would start behind the image

@@ -151,6 +151,9 @@ TEST_CASE("pooling: errors", "[ops][pool]") {
                     ContainsSubstring("[max_pool2d] expected a window that fits"));
   CHECK_THROWS_AS(max_pool2d(x, {.kernel = 2, .stride = 1, .pad = 2}), ValueError);
   CHECK_THROWS_AS(avg_pool2d(x, {.kernel = 2, .stride = 0}), ValueError);
+  constexpr std::int64_t kHuge = std::int64_t{1} << 62;
+  CHECK_THROWS_AS(max_pool2d(x, {.kernel = 2 * (kHuge - 1), .stride = 1, .pad = kHuge - 1}), ValueError);
+  CHECK_THROWS_AS(avg_pool2d(x, {.kernel = 2, .stride = kHuge, .ceil = true}), ValueError);
   CHECK_THROWS_AS(avg_pool2d(Tensor::zeros(Shape{4, 4}), {}), ShapeError);
   CHECK_THROWS_AS(global_avg_pool(Tensor::zeros(Shape{4, 4})), ShapeError);
 }

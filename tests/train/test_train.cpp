@@ -306,8 +306,7 @@ TEST_CASE("train: a network is not built before the shapes in its checkpoint agr
     graph.replace(graph.find(from), from.size(), to);
     tern::write_safetensors(dir / "lie.safetensors", good.tensors, metadata);
   };
-  for (const auto& [from, to, wanted] : {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"out=4 ", "out=1000000000 ", "1000000000x1x3x3"},
-                                        {"kernel=3", "kernel=30000", "4x1x30000x30000"}}) {
+  for (const auto& [from, to, wanted] : {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"kernel=3", "kernel=30000", "4x1x30000x30000"}}) {
     INFO(to);
     with_graph(from, to);
     const std::string shape = wanted;  // clang 14 cannot capture a structured binding
@@ -318,7 +317,8 @@ TEST_CASE("train: a network is not built before the shapes in its checkpoint agr
   }
   for (const auto& [from, to, why] : {std::tuple{"shape=1x28x28", "shape=1x2800000x2800000", "node \"image\": expected results of at most"},
                                       {"pad=1", "pad=1000000", "node \"conv1\": expected results of at most"},
-                                      {"kernel=3", "kernel=0", "node \"conv1\": expected out, kernel >= 1"},
+                                      {"kernel=3", "kernel=0", "node \"conv1\": expected kernel in 1 .. 16777216"},
+                                      {"out=4 ", "out=1000000000 ", "node \"conv1\": expected out in 1 .. 16777216"},
                                       {"conv1 = ", "conv1 = = ", "line "}}) {
     INFO(to);
     with_graph(from, to);

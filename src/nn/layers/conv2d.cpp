@@ -10,21 +10,17 @@ namespace tern {
 namespace {
 
 Conv2dOptions options_of(const GraphNode& node) {
-  const std::int64_t stride = node.integer("stride", 1), pad = node.integer("pad", 0);
-  const std::int64_t dilation = node.integer("dilation", 1), groups = node.integer("groups", 1);
-  if (stride < 1 || pad < 0 || dilation < 1 || groups < 1) {
-    throw ValueError(at_node(node) + "expected stride, dilation, groups >= 1 and pad >= 0");
-  }
-  return Conv2dOptions::square(stride, pad, dilation, groups);
+  return Conv2dOptions::square(bounded(node, "stride", 1, 1), bounded(node, "pad", 0, 0), bounded(node, "dilation", 1, 1),
+                               bounded(node, "groups", 1, 1));
 }
 
 Shape weight_shape(const LayerPlace& place) {
   const GraphNode& node = place.node;
-  const std::int64_t out = node.integer("out"), kernel = node.integer("kernel"), groups = node.integer("groups", 1);
+  const std::int64_t out = bounded(node, "out", 1), kernel = bounded(node, "kernel", 1), groups = bounded(node, "groups", 1, 1);
   const std::int64_t in = expect_rank(place, 0, 3)[0];
-  if (out < 1 || kernel < 1 || groups < 1 || in % groups != 0 || out % groups != 0) {
-    throw ValueError(at_node(node) + "expected out, kernel >= 1 and groups that divide " + std::to_string(in) +
-                     " inputs and " + std::to_string(out) + " outputs");
+  if (in % groups != 0 || out % groups != 0) {
+    throw ValueError(at_node(node) + "expected groups that divide " + std::to_string(in) + " inputs and " + std::to_string(out) +
+                     " outputs");
   }
   return {out, in / groups, kernel, kernel};
 }

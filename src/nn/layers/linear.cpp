@@ -6,9 +6,7 @@ namespace tern {
 namespace {
 
 Shape weight_shape(const LayerPlace& place) {
-  const std::int64_t out = place.node.integer("out");
-  if (out < 1) throw ValueError(at_node(place.node) + "expected out >= 1; got " + std::to_string(out));
-  return {out, expect_rank(place, 0, 1)[0]};
+  return {bounded(place.node, "out", 1), expect_rank(place, 0, 1)[0]};
 }
 
 class LinearLayer final : public Layer {

@@ -42,7 +42,8 @@ class MixLayer final : public Layer {
   explicit MixLayer(const LayerPlace& place) : row_(place.node.integer("row")) {
     const GraphNode& node = place.node;
     allow_keys(node, {"row", "columns", "normed"});
-    for (const float c : node.numbers("columns")) columns_.push_back(static_cast<std::int64_t>(c));
+    const auto index = [](float c) { return c >= 0 && c < 1e6f ? static_cast<std::int64_t>(c) : -1; };
+    for (const float c : node.numbers("columns")) columns_.push_back(index(c));
     if (columns_.empty()) throw ValueError(at_node(node) + "expected at least one column");
     expect_inputs(place, columns_.size() + 1);
     const Shape& weights = expect_rank(place, 0, 2);
@@ -55,10 +56,10 @@ class MixLayer final : public Layer {
     if (node.has("normed")) normed = node.numbers("normed");
     states_.resize(columns_.size());
     for (const float c : normed) {
-      const auto at = std::find(columns_.begin(), columns_.end(), static_cast<std::int64_t>(c));
+      const auto at = std::find(columns_.begin(), columns_.end(), index(c));
       if (at == columns_.end()) throw ValueError(at_node(node) + "expected normed to be among the columns");
       const Shape channels{expect_rank(place, 1, 3)[0]};
-      const std::string name = state_name(static_cast<std::int64_t>(c));
+      const std::string name = state_name(*at);
       states_[static_cast<std::size_t>(at - columns_.begin())] = {new_tensor(place, name + "running_mean", channels, 0),
                                                                   new_tensor(place, name + "running_var", channels, 1)};
     }

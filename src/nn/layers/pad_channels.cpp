@@ -11,12 +11,9 @@ class PadChannelsLayer final : public Layer {
     allow_keys(node, {"front", "back", "stride"});
     expect_inputs(place, 1);
     const Shape& in = expect_rank(place, 0, 3);
-    front_ = node.integer("front");
-    back_ = node.integer("back");
-    stride_ = node.integer("stride", 1);
-    if (front_ < 0 || back_ < 0 || stride_ < 1) {
-      throw ValueError(at_node(node) + "expected front, back >= 0 and stride >= 1");
-    }
+    front_ = bounded(node, "front", 0);
+    back_ = bounded(node, "back", 0);
+    stride_ = bounded(node, "stride", 1, 1);
     shape_ = {in[0] + front_ + back_, (in[1] + stride_ - 1) / stride_, (in[2] + stride_ - 1) / stride_};
   }
   Value forward(const std::vector<Value>& in, const ForwardContext&) override {

@@ -14,14 +14,12 @@ class Pool2dLayer final : public Layer {
     else allow_keys(node, {"kernel", "stride", "pad", "ceil", "count_pad"});
     expect_inputs(place, 1);
     const Shape& in = expect_rank(place, 0, 3);
-    options_.kernel = node.integer("kernel");
-    options_.stride = node.integer("stride", options_.kernel);
-    options_.pad = node.integer("pad", 0);
+    options_.kernel = bounded(node, "kernel", 1);
+    options_.stride = bounded(node, "stride", 1, options_.kernel);
+    options_.pad = bounded(node, "pad", 0, 0);
     options_.ceil = node.flag("ceil", false);
     options_.count_padding = node.flag("count_pad", false);
-    if (options_.kernel < 1 || options_.stride < 1 || options_.pad < 0 || 2 * options_.pad > options_.kernel) {
-      throw ValueError(at_node(node) + "expected kernel, stride >= 1 and 0 <= pad <= kernel / 2");
-    }
+    if (2 * options_.pad > options_.kernel) throw ValueError(at_node(node) + "expected pad <= kernel / 2");
     const auto extent = [&](std::int64_t x) {
       return conv_out_extent(x, options_.kernel, options_.stride, options_.pad, 1, options_.ceil);
     };
