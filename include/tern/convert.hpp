@@ -18,7 +18,8 @@ namespace tern {
 /// Every layer that can stay in integers does: convolution or dense layer with a single scale on codes, batch norm,
 /// optional ReLU and the next quantizer become one node with integer thresholds. Each packed node carries
 /// value_of=<node of the network>. The network must be in evaluation mode.
-/// Errors: ValueError naming the node if an op has no packed form.
+/// Errors: ValueError naming the node if an op has no packed form, or if the result could not be loaded, as with weights
+/// that are not finite.
 packed::Model pack(const Network& network, const std::map<std::string, std::string>& meta = {});
 
 /// What a verification found. `values` are numbers compared (codes, floats, logits).
@@ -39,7 +40,7 @@ struct VerifyResult {
 
 /// Runs the network in evaluation and the packed model on the same images and compares every value that both have, bit
 /// for bit, and the predictions.
-/// Errors: ShapeError if the model does not take such images; those of infer::Session.
+/// Errors: ShapeError if the model does not take such images, or has another number of classes; those of infer::Session.
 VerifyResult verify(Network& network, const packed::Model& model, const infer::Options& how, const Images& images,
                     std::int64_t batch, const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 

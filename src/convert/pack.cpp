@@ -10,6 +10,7 @@
 #include <cmath>
 #include <optional>
 
+#include "infer/node.hpp"
 #include "kernels/exact.hpp"
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
@@ -300,7 +301,13 @@ class Packer {
 
 packed::Model pack(const Network& network, const std::map<std::string, std::string>& meta) {
   if (network.training()) throw ValueError("[pack] expected a network in evaluation mode");
-  return Packer(network).run(meta);
+  packed::Model model = Packer(network).run(meta);
+  try {
+    infer::check_model(model);
+  } catch (const FormatError& e) {
+    throw ValueError(std::string("[pack] no session would load the result: ") + e.what());
+  }
+  return model;
 }
 
 }  // namespace tern

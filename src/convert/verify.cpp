@@ -9,6 +9,12 @@
 namespace tern {
 namespace {
 
+// The network is left without a tap, which refers to what ends with verify(), also if an image is refused.
+struct Untapped {
+  Network& network;
+  ~Untapped() { network.set_tap({}); }
+};
+
 // What one node of the network produced for the current batch.
 struct Seen {
   Tensor values;
@@ -37,11 +43,17 @@ VerifyResult verify(Network& network, const packed::Model& model, const infer::O
     throw ShapeError("[verify] expected one shape; the network takes " + has.str() + ", the packed file " + want.str() +
                      ", the images are " + Shape{images.channels, images.height, images.width}.str());
   }
+  const std::int64_t classes = session.classes();
+  if (classes != network.output_shape().numel()) {
+    throw ShapeError("[verify] expected one number of classes; the network has " + std::to_string(network.output_shape().numel()) +
+                     ", the packed file " + std::to_string(classes));
+  }
   VerifyResult r;
   r.isa = name_of(session.isa());
   r.kernel = how.kernel;
   std::map<std::string, Seen> seen;
   std::map<std::string, std::size_t> row;
+  const Untapped untapped{network};
   network.set_tap([&](const GraphNode& node, const Value& v) { seen[node.name] = {v.t.contiguous(), v.is_codes()}; });
   session.set_tap([&](const infer::TapValue& v) {
     const std::string name = v.node.text("value_of", "");
@@ -74,17 +86,19 @@ VerifyResult verify(Network& network, const packed::Model& model, const infer::O
     const auto bytes = std::span(images.pixels).subspan(static_cast<std::size_t>(done) * per_image,
                                                         static_cast<std::size_t>(b.size()) * per_image);
     const std::vector<float> packed_logits = session.run(bytes, b.size());
-    const auto classes = static_cast<std::size_t>(session.classes());
     const auto dense = logits.contiguous();
+    const auto n = static_cast<std::size_t>(classes);
+    if (dense.numel() != b.size() * classes) {
+      throw ShapeError("[verify] expected logits of " + std::to_string(b.size()) + " x " + std::to_string(classes) + "; got " + dense.shape().str());
+    }
     for (std::size_t i = 0; i < static_cast<std::size_t>(b.size()); ++i) {
-      const auto a = dense.span<float>().subspan(i * classes, classes);
-      const auto p = std::span(packed_logits).subspan(i * classes, classes);
+      const auto a = dense.span<float>().subspan(i * n, n);
+      const auto p = std::span(packed_logits).subspan(i * n, n);
       r.same_predictions += infer::arg_max(a) == infer::arg_max(p);
     }
     done += b.size();
     if (progress) progress(done, images.count());
   }
-  network.set_tap({});
   r.images = done;
   for (const VerifyResult::Node& n : r.nodes) {
     if (!n.codes) continue;

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "catch.hpp"
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
@@ -165,6 +167,29 @@ TEST_CASE("pack: one changed threshold is found", "[convert]") {
   const auto r = tern::verify(net, model, {}, images, 20);
   CHECK_FALSE(r.identical());
   CHECK(r.different_codes > 0);
+}
+
+TEST_CASE("verify: a packed file with another number of classes is refused", "[convert]") {
+  for (const auto& [ours, theirs] : {std::pair{2, 5}, {5, 2}}) {
+    const auto text = [](int classes) { return kHead + "f = flatten(image)\nfc = linear(f) out=" + std::to_string(classes) + "\n"; };
+    Network net(Graph::parse(text(ours)), 1), other(Graph::parse(text(theirs)), 1);
+    other.set_training(false);
+    const auto model = tern::pack(other);
+    const tern::Images images = random_bytes(3, 10, 4, 6);
+    const std::string why = "the network has " + std::to_string(ours) + ", the packed file " + std::to_string(theirs);
+    CHECK_THROWS_AS(tern::verify(net, model, {}, images, 4), tern::ShapeError);
+    CHECK_THROWS_WITH(tern::verify(net, model, {}, images, 4), ContainsSubstring(why));
+  }
+}
+
+TEST_CASE("pack: a network that is not finite is refused before it is a file", "[convert]") {
+  Network net = shaken(kHead + "c1 = conv2d(image) out=8 kernel=3\nb1 = batch_norm(c1)\nf = flatten(b1)\nfc = linear(f) out=5\n", 3);
+  CHECK_NOTHROW(tern::pack(net));
+  for (const auto& t : net.state()) {
+    if (t.name == "b1.running_mean") t.value.span<float>()[2] = std::numeric_limits<float>::quiet_NaN();
+  }
+  CHECK_THROWS_AS(tern::pack(net), tern::ValueError);
+  CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("[pack] no session would load the result: ") && ContainsSubstring("node \"b1\""));
 }
 
 TEST_CASE("pack: refuses what it cannot carry", "[convert]") {
