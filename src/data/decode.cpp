@@ -1,7 +1,7 @@
 // The one home of stb_image. It was not written for hostile files, so it is fenced in: three formats only; allocations
 // within a budget that follows from the checked image size, so that a small PNG cannot inflate without end; memory
-// given out as zeros, because a JPEG may use a table that it never defined; no aborting asserts; Huffman tables looked
-// at first.
+// given out as zeros, because a JPEG may use a table that it never defined; no aborting asserts; Huffman tables and
+// scans looked at first.
 #include "data/decode.hpp"
 
 #include <cstdlib>
@@ -68,9 +68,7 @@ struct StbFree {
 ImageShape image_header(ByteView file, const std::string& path, std::uint64_t offset) {
   ImageShape shape;
   const int length = stb_length(file, path, offset);
-  if (const auto at = oversized_huffman_table(file)) {
-    bad_format(kOp, path, offset + *at, "Huffman table", "expected at most 256 codes; got more");
-  }
+  if (const auto flaw = jpeg_flaw(file)) bad_format(kOp, path, offset + flaw->offset, flaw->field, flaw->detail);
   allocation_budget = std::size_t{1} << 20;
   if (length == 0 || stbi_info_from_memory(file.data(), length, &shape.width, &shape.height, &shape.channels) == 0) {
     bad_format(

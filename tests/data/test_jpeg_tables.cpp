@@ -3,7 +3,6 @@
 #include "files.hpp"
 
 using files::Bytes;
-using tern::data::oversized_huffman_table;
 
 namespace {
 
@@ -22,6 +21,14 @@ Bytes join(const std::vector<Bytes>& parts) {
   Bytes all;
   for (const Bytes& p : parts) files::append(all, p);
   return all;
+}
+
+/// Where the first flaw is, which has to be a table.
+std::optional<std::size_t> oversized_huffman_table(files::ByteView file) {
+  const auto flaw = tern::data::jpeg_flaw(file);
+  if (!flaw) return std::nullopt;
+  CHECK(std::string(flaw->field) == "Huffman table");
+  return flaw->offset;
 }
 
 const Bytes kSoi{0xff, 0xd8};
@@ -51,6 +58,23 @@ TEST_CASE("oversized_huffman_table: wherever a decoder meets one", "[data]") {
   CHECK_FALSE(oversized_huffman_table(Bytes{}));
   CHECK_FALSE(oversized_huffman_table(Bytes{0xff}));
   for (std::size_t n = 0; n < bad.size() + 2; ++n) oversized_huffman_table(files::first(join({kSoi, bad}), n));
+}
+
+TEST_CASE("jpeg_flaw: more than 100 scans", "[data]") {
+  const auto scans = [](std::size_t n) {
+    Bytes all = kSoi;
+    for (std::size_t i = 0; i < n; ++i) files::append(all, kScan);
+    files::append(all, kEoi);
+    return all;
+  };
+  CHECK_FALSE(tern::data::jpeg_flaw(scans(100)));
+  const auto flaw = tern::data::jpeg_flaw(scans(101));
+  REQUIRE(flaw);
+  CHECK(flaw->offset == kSoi.size() + 100 * kScan.size());
+  CHECK(std::string(flaw->field) == "scan");
+  const files::TempDir dir;
+  files::write(dir / "x.jpg", scans(250));
+  CHECK_THROWS_WITH(tern::read_image_file(dir / "x.jpg"), ContainsSubstring("scan: expected at most 100 scans"));
 }
 
 TEST_CASE("read_image_file: an oversized Huffman table is refused before it is decoded", "[data]") {
