@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "console.hpp"
+#include "core/printable.hpp"
 #include "packed/file_layout.hpp"
 #include "run_options.hpp"
 #include "tern/packed.hpp"
@@ -27,7 +28,7 @@ void show_size(const Options& o) {
     const double bits = n > 0 ? 8.0 * static_cast<double>(b.bytes) / static_cast<double>(n) : 0;
     sum += b.bytes;
     blobs.push_back({{"name", b.name}, {"shape", b.shape.str()}, {"encoding", b.encoding}, {"bytes", b.bytes}, {"bits_a_value", bits}});
-    rows.push_back({b.name, b.shape.str(), b.encoding, std::to_string(b.bytes), fmt::format("{:.2f}", bits)});
+    rows.push_back({printable(b.name), b.shape.str(), b.encoding, std::to_string(b.bytes), fmt::format("{:.2f}", bits)});
   }
   const std::uint64_t padding = info.total_bytes - sum;
   for (const auto& [name, n] : {std::pair{"graph", info.graph_bytes}, {"texts", info.meta_bytes}, {"header, table, checksum", info.table_bytes},

@@ -8,6 +8,7 @@
 #include "convert/half.hpp"
 #include "convert/zip.hpp"
 #include "core/file.hpp"
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -34,7 +35,7 @@ class DictionaryReader {
       const std::string key = quoted();
       expect(':');
       bool& seen = key == "descr" ? has_descr : key == "fortran_order" ? has_order : has_shape;
-      if (key != "descr" && key != "fortran_order" && key != "shape") fail("unknown key \"" + key.substr(0, 40) + "\"");
+      if (key != "descr" && key != "fortran_order" && key != "shape") fail("unknown key \"" + printable(key, 40) + "\"");
       if (seen) fail("the key \"" + key + "\" appears twice");
       seen = true;
       if (key == "descr") h.descr = peek() == '[' ? fields() : quoted();
@@ -179,7 +180,7 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
     if (out.type) fail(begin, "shape", "too many dimensions or elements");
   }
   if (!out.type) {
-    out.error = located(begin, "descr", "unknown dtype \"" + h.descr.substr(0, 20) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
+    out.error = located(begin, "descr", "unknown dtype \"" + printable(h.descr, 40) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
     return out;
   }
   int long_dimensions = 0;
@@ -229,13 +230,13 @@ SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& p
   SafetensorsFile out;
   for (const ZipMember& m : zip_members(view, path)) {
     if (!m.name.ends_with(".npy")) {
-      throw FormatError("[npz] " + path + ", byte " + std::to_string(m.offset) + ", member \"" + m.name.substr(0, 100) +
+      throw FormatError("[npz] " + path + ", byte " + std::to_string(m.offset) + ", member \"" + printable(m.name) +
                         "\": expected names that end in .npy");
     }
     const data::Bytes content = zip_content(view, m, path);
     const auto array = std::as_bytes(std::span(content));
     const std::string name = m.name.substr(0, m.name.size() - 4);
-    const Layout layout = read_layout(array, array.size(), path + " (" + m.name + ")");
+    const Layout layout = read_layout(array, array.size(), path + " (" + printable(m.name) + ")");
     if (layout.type) out.tensors.push_back({name, load(array, layout)});
     else out.unread.push_back({name, layout.descr, layout.shape, layout.error});
   }

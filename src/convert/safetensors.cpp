@@ -9,6 +9,7 @@
 #include "convert/half.hpp"
 #include "convert/safetensors_header.hpp"
 #include "core/file.hpp"
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -114,7 +115,7 @@ SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std
       out.tensors.push_back({e.name, load(e, data + e.begin)});
       continue;
     }
-    const std::string why = "unknown dtype \"" + e.dtype.substr(0, 20) + "\"; known: F32, F64, I64, F16, BF16";
+    const std::string why = "unknown dtype \"" + printable(e.dtype, 20) + "\"; known: F32, F64, I64, F16, BF16";
     out.unread.push_back({e.name, e.dtype, e.shape, located(path, 8, "tensor " + quoted_name(e.name), why)});
   }
   return out;

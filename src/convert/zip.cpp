@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "core/printable.hpp"
 #include "data/gzip.hpp"
 #include "packed/crc32.hpp"
 
@@ -61,7 +62,7 @@ class Directory {
     const std::size_t name = u16(at + 28), rest = u16(at + 30) + u16(at + 32), local = u32(at + 42);
     if (end - at - kEntryBytes < name + rest) fail(path_, at, "directory", "a member's entry ends outside");
     m.name.assign(reinterpret_cast<const char*>(bytes_.data()) + at + kEntryBytes, name);
-    const std::string field = "member \"" + m.name.substr(0, 100) + "\"";
+    const std::string field = "member \"" + printable(m.name) + "\"";
     if (flags & 1) fail(path_, at, field, "it is encrypted");
     if (method != 0 && method != 8) fail(path_, at, field, "compression " + std::to_string(method) + " is not supported");
     if (m.packed == 0xffffffff || m.size == 0xffffffff || local == 0xffffffff) fail(path_, at, field, "zip64 is not supported");
@@ -108,10 +109,10 @@ std::vector<ZipMember> zip_members(ByteView bytes, const std::string& path) { re
 
 data::Bytes zip_content(ByteView bytes, const ZipMember& m, const std::string& path) {
   const ByteView packed = bytes.subspan(m.offset, m.packed);
-  data::Bytes out = m.deflated ? data::inflate_exact(packed, m.size, path + " (" + m.name + ")")
+  data::Bytes out = m.deflated ? data::inflate_exact(packed, m.size, path + " (" + printable(m.name) + ")")
                                : data::Bytes(packed.begin(), packed.end());
   if (packed::crc32(std::as_bytes(std::span(out))) != m.crc) {
-    fail(path, m.offset, "member \"" + m.name.substr(0, 100) + "\"", "its checksum is wrong");
+    fail(path, m.offset, "member \"" + printable(m.name) + "\"", "its checksum is wrong");
   }
   return out;
 }

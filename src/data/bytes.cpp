@@ -10,11 +10,15 @@
 #include <cstring>
 #include <new>
 
+#include "core/printable.hpp"
+
 namespace tern::data {
 namespace {
 
+constexpr std::size_t kMaxPath = 4096;  // in messages, where it may go on with the name of a member
+
 [[noreturn]] void bad_io(const char* op, const std::string& path, const std::string& what) {
-  throw IoError(std::string("[") + op + "] " + path + ": " + what);
+  throw IoError(std::string("[") + op + "] " + printable(path, kMaxPath) + ": " + what);
 }
 
 /// A file descriptor that closes itself.
@@ -91,7 +95,7 @@ void write_file_atomic(const std::string& path, ByteView bytes) {
 
 void bad_format(const char* op, const std::string& path, std::uint64_t offset, const std::string& field,
                 const std::string& detail) {
-  throw FormatError(std::string("[") + op + "] " + path + ": byte " + std::to_string(offset) + ": " + field + ": " +
+  throw FormatError(std::string("[") + op + "] " + printable(path, kMaxPath) + ": byte " + std::to_string(offset) + ": " + field + ": " +
                     detail);
 }
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/printable.hpp"
+
 namespace tern::data {
 namespace {
 
@@ -127,7 +129,7 @@ class TarReader {
       }
       default:
         fail(156, "type",
-             std::string("expected regular files and folders; got type '") + type + "' for " + text(header, 0, 100));
+             "expected regular files and folders; got type '" + printable(std::string(1, type)) + "' for " + printable(text(header, 0, 100)));
     }
   }
 

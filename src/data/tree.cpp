@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "core/printable.hpp"
 #include "data/decode.hpp"
 #include "data/images.hpp"
 #include "data/resample.hpp"
@@ -69,9 +70,9 @@ struct Classes {
 
 Classes find_classes(const Tree& tree, const std::vector<TreeFile>& train) {
   Classes classes;
-  const auto add = [&](const std::string& folder, std::string name) {
+  const auto add = [&](const std::string& folder, const std::string& name) {
     if (classes.index.emplace(folder, static_cast<std::int32_t>(classes.names.size())).second) {
-      classes.names.push_back(std::move(name));
+      classes.names.push_back(printable(name, 255));  // shown in tables; told apart by their folders
     }
   };
   std::string line;
@@ -104,7 +105,7 @@ std::vector<std::int32_t> label_files(const Tree& tree, const Classes& classes, 
     if (found == classes.index.end()) {
       bad_format(
           kOp, tree.path, f.offset, "class",
-          "expected a folder of classes.txt or of the training images; got \"" + f.folder + "\" (" + f.path + ")");
+          "expected a folder of classes.txt or of the training images; got \"" + printable(f.folder) + "\" (" + printable(f.path, 4096) + ")");
     }
     labels.push_back(found->second);
   }
@@ -153,8 +154,8 @@ ImageShape common_shape(const Tree& tree, const std::vector<TreeFile>& files, co
     } else if (shapes[i].height != to.height || shapes[i].width != to.width) {
       bad_format(kOp, tree.path, files[i].offset, "size",
                  "expected images of one size, or a size to bring them to; got " + std::to_string(to.width) + "x" +
-                     std::to_string(to.height) + " in " + files[0].path + " and " + std::to_string(shapes[i].width) +
-                     "x" + std::to_string(shapes[i].height) + " in " + files[i].path);
+                     std::to_string(to.height) + " in " + printable(files[0].path, 4096) + " and " + std::to_string(shapes[i].width) +
+                     "x" + std::to_string(shapes[i].height) + " in " + printable(files[i].path, 4096));
     }
   }
   if (files.size() > kMaxFileBytes / to.numel()) {

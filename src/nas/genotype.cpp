@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/file.hpp"
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 #include "tern/nas.hpp"
 
@@ -27,7 +28,7 @@ class Reader {
     try {
       root_ = json::parse(text);
     } catch (const json::exception& e) {
-      fail(std::string("not JSON: ") + e.what());
+      fail("not JSON: " + printable(e.what(), 200));
     }
     if (!root_.is_object()) fail("expected an object with the keys normal and reduce");
   }
@@ -36,7 +37,7 @@ class Reader {
     static const std::vector<std::string> known{"space", "template", "normal", "normal_concat", "reduce", "reduce_concat"};
     for (const auto& [key, value] : root_.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        fail("unknown key \"" + key.substr(0, 40) + "\"; known: space, template, normal, normal_concat, reduce, reduce_concat");
+        fail("unknown key \"" + printable(key, 40) + "\"; known: space, template, normal, normal_concat, reduce, reduce_concat");
       }
     }
     Genotype g;
@@ -44,7 +45,7 @@ class Reader {
     const SearchSpace& s = checked([&]() -> const SearchSpace& { return space(g.space); });
     g.cell_template = text("template", s.cell_template);
     if (std::find(cell_templates().begin(), cell_templates().end(), g.cell_template) == cell_templates().end()) {
-      fail("unknown template \"" + g.cell_template.substr(0, 40) + "\"");
+      fail("unknown template \"" + printable(g.cell_template, 40) + "\"");
     }
     g.normal = cell("normal", s);
     g.reduce = cell("reduce", s);
@@ -84,7 +85,7 @@ class Reader {
       }
       out[i].op = pair[0].get<std::string>();
       if (std::find(s.ops.begin(), s.ops.end(), out[i].op) == s.ops.end()) {
-        fail(at + "unknown operation \"" + out[i].op.substr(0, 40) + "\" in the space " + s.key);
+        fail(at + "unknown operation \"" + printable(out[i].op, 40) + "\" in the space " + s.key);
       }
       const auto node = kInputs + i / 2;
       const json& from = pair[1];

@@ -1,4 +1,5 @@
 // The lists of candidate operations and search spaces.
+#include "core/printable.hpp"
 #include "tern/error.hpp"
 #include "tern/nas.hpp"
 
@@ -38,7 +39,7 @@ auto& find(const Rows& rows, std::string_view key, const char* what) {
     if (row.key == key) return row;
     known += (known.empty() ? "" : ", ") + row.key;
   }
-  throw ValueError("[nas] unknown " + std::string(what) + " \"" + std::string(key) + "\"; known: " + known);
+  throw ValueError("[nas] unknown " + std::string(what) + " \"" + printable(key, 40) + "\"; known: " + known);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ TEST_CASE("npy: files that lie", "[convert]") {
   fails(npy(dictionary("<f4", "(1,)"), four, 9), "version");
   fails(npy(dictionary(">f4", "(1,)"), four), "unknown dtype");
   fails(npy(dictionary("|O", "(1,)"), four), "unknown dtype");
+  fails(npy(dictionary("\x1b[31m\n", "(1,)"), four), "unknown dtype \"\\x1b[31m\\x0a\"");
   const std::string fields = "{'fortran_order': False, 'shape': (1,), 'descr': [('x', '<f4'), ('y]', '<i4', (2,))";
   fails(npy(fields + "]}", four), "unknown dtype \"[('x', '<f4'), ('y]'");
   fails(npy(fields, four), "a list without an end");
@@ -55,6 +56,7 @@ TEST_CASE("npy: files that lie", "[convert]") {
   fails(npy("{'descr': '<f4', 'shape': (1,)}", four), "expected descr");
   fails(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", four), "twice");
   fails(npy("{'descr': '<f4', 'evil': 1}", four), "unknown key");
+  fails(npy("{'\x1b]0;evil\x07': 1}", four), "unknown key \"\\x1b]0;evil\\x07\"");
   fails(npy("__import__('os')", four), "expected '{'");
   fails(npy("{'descr: 1}", four), "quoted word");
   fails(npy("{evil}", four, 1), "byte 11, header: expected a quoted word");
@@ -124,6 +126,8 @@ TEST_CASE("npz: archives that lie", "[convert]") {
   fails(one, "end record");
   fails(zip({member("a.npy", one), member("a.npy", one)}), "twice");
   fails(zip({member("a.txt", one)}), "end in .npy");
+  fails(zip({member("a\x1b[31m\n.txt", one)}), "member \"a\\x1b[31m\\x0a.txt\"");
+  fails(zip({member("\x1b.npy", npy(dictionary("<f4", "(2,)"), raw<float>({1})))}), "lie (\\x1b.npy), byte");
   Member m = member("a.npy", one);
   m.flags = 1;
   fails(zip({m}), "encrypted");

@@ -76,6 +76,11 @@ TEST_CASE("safetensors: a dtype that is not read matters to who asks for the ten
   }
 }
 
+TEST_CASE("safetensors: an unknown dtype makes one printable line", "[convert]") {
+  const tern::SafetensorsFile f = tern::parse_safetensors(file_of(R"({"t":{"dtype":"\u001b[31m\n","shape":[4],"data_offsets":[0,4]}})", 4), "some");
+  CHECK_THROWS_WITH(f.find("t"), ContainsSubstring("unknown dtype \"\\x1b[31m\\x0a\""));
+}
+
 TEST_CASE("safetensors: files that lie", "[convert]") {
   const auto fails = [](const std::vector<std::byte>& bytes, const char* reason) {
     INFO(reason);

@@ -56,6 +56,7 @@ TEST_CASE("list_tar: hostile archives", "[data]") {
   refuses(files::tar_member("a", bytes_of("x"), {.size_in_header = 1600}), "size: expected at most");
   refuses(files::tar_member("a", bytes_of("x"), {.good_checksum = false}), "checksum");
   refuses(files::tar_member("a", {}, {.type = '2'}), "type");
+  refuses(files::tar_member("a\x1b[31m\n", {}, {.type = '\x1b'}), "got type '\\x1b' for a\\x1b[31m\\x0a");
   refuses(files::tar_member("a", bytes_of("99 path=x\n"), {.type = 'x'}), "pax record");
   refuses(files::tar_member("a", bytes_of("0 path=x\n"), {.type = 'x'}), "pax record");
   refuses(files::tar_member("a", bytes_of("11 size=99\n"), {.type = 'x'}), "size record");

@@ -101,6 +101,12 @@ TEST_CASE("tree: hostile and empty trees", "[data]") {
   CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("expected train/<class>/<image>"));
   files::write(path, files::tar({{"train/a/0.jpg", jpeg({1})}, {"test/z/0.jpg", jpeg({1})}}));
   CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("\"z\""));
+  files::write(path, files::tar({{"train/a/0.jpg", jpeg({1})}, {"test/\x1b[31m/\n.jpg", jpeg({1})}}));
+  CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("got \"\\x1b[31m\" (") && ContainsSubstring("test/\\x1b[31m/\\x0a.jpg)"));
+  files::write(path, files::tar({{"train/\x1b[31m/0.jpg", jpeg({1})}}));
+  CHECK(tern::load_dataset("tar:" + path).class_names == std::vector<std::string>{"\\x1b[31m"});
+  files::write(path, files::tar({{"train/a/\n.jpg", files::bytes_of("no image")}}));
+  CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("train/a/\\x0a.jpg: byte"));
   files::write(path, files::tar({{"train/a/0.jpg", jpeg({1})}, {"test/a/0.png", files::png(2, 2, 0, Bytes(4))}}));
   CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("size of the training images"));
   CHECK_THROWS_AS(tern::load_dataset("tar:" + (dir / "absent.tar")), tern::IoError);

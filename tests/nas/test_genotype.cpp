@@ -61,6 +61,9 @@ TEST_CASE("genotype: hostile text is refused with a reason", "[nas]") {
   refused(std::string(1 << 17, ' '), "bytes");
   refused(std::string(60000, '['), "");
   refused(replaced(good, "\"space\":\"tas\"", "\"space\":\"lego\""), "search space");
+  refused(replaced(good, "\"space\":\"tas\"", "\"space\":\"\\u001b[31m\\n\""), "search space \"\\x1b[31m\\x0a\"; known");
+  refused(replaced(good, "\"template\":\"tas\"", "\"template\":\"\\u001b\""), "unknown template \"\\x1b\"");
+  refused(replaced(good, "\"normal\":", "\"nor\\u001bmal\":"), "unknown key \"nor\\x1bmal\"");
   refused(replaced(good, "\"space\":\"tas\"", "\"space\":7"), "text");
   refused(replaced(good, "\"template\":\"tas\"", "\"template\":\"x\""), "template");
   refused(replaced(good, "\"normal\":", "\"normul\":"), "unknown key");
