@@ -18,8 +18,7 @@ void append_metrics(const std::string& path, const std::string& line, std::uint6
 /// What was written behind the checkpoint, which knows of `bytes`, is cut off. If there is less, the whole lines stay, `bytes`
 /// tells how much that is, and a note says so. Errors: IoError.
 void cut_metrics(const std::string& path, std::uint64_t& bytes, const std::function<void(const std::string&)>& note);
-/// Losses, accuracies and times of the last line; none if the file is missing or empty.
-/// Errors: FormatError if it is not a line of a run's metrics.
+/// Losses, accuracies and times of the last line; none if the file is missing or empty, or that is no line of a run's metrics.
 std::optional<EpochResult> last_epoch(const std::string& path);
 
 }  // namespace tern

@@ -84,6 +84,7 @@ class Searcher {
     steps_at_start_ = global_step();
     while (position_.epoch < config_.epochs) {
       if (!run_epoch(result.last)) return result;
+      if (stopping_ && position_.epoch < config_.epochs) return result;
     }
     result.finished = true;
     result.best = nas::Genotype::load(path("genotype-best.json"));
@@ -293,7 +294,9 @@ class Searcher {
       position_.seconds += seconds_since(last);
       last = Clock::now();
       report_step(lr);
-      if (callbacks_.stop && callbacks_.stop()) {
+      stopping_ = callbacks_.stop && callbacks_.stop();
+      // Behind its last step an epoch is finished first.
+      if (stopping_ && position_.step < loader_->batches_per_epoch()) {
         save();
         return false;
       }
@@ -391,6 +394,7 @@ class Searcher {
   RunPosition position_;
   Clock::time_point started_;
   std::int64_t steps_at_start_ = 0;
+  bool stopping_ = false;
 };
 
 }  // namespace

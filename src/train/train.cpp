@@ -80,7 +80,9 @@ class Trainer {
     images_at_start_ = images_seen();
     if (position_.epoch == epochs()) {  // it was finished already
       note("the run is finished");
-      result.last = last_epoch(path("metrics.jsonl")).value_or(EpochResult{});
+      const std::optional<EpochResult> last = last_epoch(path("metrics.jsonl"));
+      if (last) result.last = *last;
+      else note(path("metrics.jsonl") + " does not tell how its last epoch went");
       result.last.epoch = epochs() - 1;
       result.last.epochs = epochs();
       if (freezing_) result.last.freeze = freezing_->describe(result.last.epoch);
