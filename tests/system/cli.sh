@@ -37,16 +37,18 @@ refused() {
 }
 
 # hammer RUN KILLS TERN VERB...: starts it, kills it hard at moments that the clock picks, resumes it, until it has ended.
+# A start that was killed before it had written anything gives the next one half a second more.
 hammer() {
   run=$1
   want=$2
   verb=$4
   shift 2
   kills=0
+  early=0
   "$@" --run "$run" &
   while :; do
     pid=$!
-    sleep 0.$(date +%N | cut -c 1-2 | sed 's/^0*//; s/^$/1/' | awk '{print 20 + $1 % 30}')
+    sleep "$(date +%N | cut -c 1-2 | awk -v early="$early" '{print (20 + $1 % 30) / 100 + early / 2}')"
     kill -9 "$pid" 2>/dev/null || true
     status=0
     wait "$pid" 2>/dev/null || status=$?
@@ -54,7 +56,7 @@ hammer() {
     [ "$status" = 137 ] || fail "exit $status of a run that was killed $kills times: $*"
     [ "$status" = 137 ] || break
     kills=$((kills + 1))
-    [ -e "$run/config.toml" ] || { "$@" --run "$run" & continue; }  # before there was anything to resume
+    [ -e "$run/config.toml" ] || { early=$((early + 1)); "$@" --run "$run" & continue; }  # there is nothing to resume
     if [ "$kills" -ge "$want" ]; then
       $tern "$verb" --run "$run" --resume --quiet
       break
