@@ -1,5 +1,7 @@
 #include "config_options.hpp"
 
+#include <filesystem>
+
 namespace tern::cli {
 namespace {
 
@@ -26,6 +28,12 @@ void add_config_options(App& verb, const std::vector<TrainConfig::Field>& fields
         ->group(group)
         ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : "NUM");
   }
+}
+
+std::string settings_of(const std::string& run) {
+  const std::filesystem::path file = std::filesystem::path(run) / "config.toml";
+  std::error_code ec;  // of a name that no file can have, for one
+  return std::filesystem::exists(file, ec) ? file.string() : "";
 }
 
 }  // namespace tern::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "tern/error.hpp"
 #include "tern/train.hpp"
 
 namespace tern::cli {
@@ -14,5 +15,18 @@ namespace tern::cli {
 using Overrides = std::map<std::string, std::string>;
 /// `overrides` must outlive `verb`.
 void add_config_options(App& verb, const std::vector<TrainConfig::Field>& fields, Overrides& overrides);
+
+/// The file with the settings of a run or search; "" if the directory has none.
+std::string settings_of(const std::string& run);
+/// Whether a file holds settings of this kind, TrainConfig or SearchConfig.
+template <class Config>
+bool reads_as(const std::string& file) {
+  try {
+    Config::load(file);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 }  // namespace tern::cli

@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "config_options.hpp"
 #include "console.hpp"
@@ -19,15 +18,6 @@ struct Options {
   Overrides overrides;
 };
 
-bool is_training(const std::string& saved) {
-  try {
-    TrainConfig::load(saved);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 // What decides between the operations of a mixture that is there already.
 bool is_rule(const std::string& name) { return name == "max_weightless" || name == "zero_gamma" || name == "allow_zero"; }
 
@@ -40,9 +30,9 @@ SearchConfig config_of(const Options& o) {
       throw o.again ? ValidationError("--choose-again", "takes max-weightless, zero-gamma and allow-zero; the search keeps its other settings")
                     : ValidationError("--resume", "the search keeps the settings of its config.toml; give no others");
     }
-    const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
-    if (!std::filesystem::exists(saved)) throw IoError("[search] \"" + o.run + "\" holds no search to resume");
-    if (is_training(saved)) {
+    const std::string saved = settings_of(o.run);
+    if (saved.empty()) throw IoError("[search] \"" + o.run + "\" holds no search to resume");
+    if (reads_as<TrainConfig>(saved)) {
       throw Error("[search] \"" + o.run + "\" holds a training run, not a search; continue it with tern train --run " + o.run + " --resume");
     }
     config = SearchConfig::load(saved);

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <filesystem>
 
 #include "tern/error.hpp"
 #include "tern/search.hpp"
@@ -17,15 +16,6 @@ std::string accuracy_text(const EpochResult& r) {
   out += fmt::format("  test {}", percent_text(r.test.accuracy()));
   if (r.freeze && r.freeze->relaxed > 0) out += fmt::format(" (relaxed {})", percent_text(r.freeze->test.accuracy()));
   return out;
-}
-
-bool is_search(const std::string& saved) {
-  try {
-    SearchConfig::load(saved);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
 }
 
 std::string freeze_text(const EpochResult& r) {
@@ -49,9 +39,9 @@ TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
     if (!o.config.empty() || !o.overrides.empty()) {
       throw ValidationError("--resume", "the run keeps the settings of its config.toml; give no others");
     }
-    const std::string saved = (std::filesystem::path(o.run) / "config.toml").string();
-    if (!std::filesystem::exists(saved)) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
-    if (is_search(saved)) {
+    const std::string saved = settings_of(o.run);
+    if (saved.empty()) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
+    if (reads_as<SearchConfig>(saved)) {
       throw Error("[train] \"" + o.run + "\" holds a search; continue it with tern search --run " + o.run + " --resume");
     }
     return TrainConfig::load(saved);

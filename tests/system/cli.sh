@@ -235,6 +235,7 @@ expect 2 "ending in .svg" $tern draw --curves "$dir/whole" --out "$dir/y.dot"
 expect 2 "fixed levels" $tern bench rescale resnet20 --input 3x32x32 --weights twn
 expect 2 "on one thread" $tern bench layers --threads 2
 expect 1 "holds a training run" $tern search --run "$dir/whole" --resume
+expect 1 "holds no run to resume" $tern train --run "$(printf '%300s' x | tr ' ' x)" --resume
 expect 1 "holds a search" $tern train --run "$dir/search" --resume
 expect 1 "is a packed file" $tern eval "$dir/net.tern"
 expect 1 "tern pack" $tern run "$dir/whole"
