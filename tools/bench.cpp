@@ -27,21 +27,33 @@ void bench_train(TrainOptions& o) {
   // A backward pass multiplies twice what the forward pass does.
   const double forward = s.gmacs_forward / s.forward_seconds, backward = 2 * s.gmacs_forward / s.backward_seconds;
   if (o.common.json) {
-    print_json({{"model", o.model}, {"weights", o.build.weights}, {"acts", o.build.acts}, {"batch", s.batch}, {"threads", s.threads},
-                {"steps", s.steps}, {"images_per_second", s.images_per_second()}, {"step_seconds", s.step_seconds},
-                {"data_seconds", s.data_seconds}, {"forward_seconds", s.forward_seconds}, {"backward_seconds", s.backward_seconds},
-                {"update_seconds", s.update_seconds}, {"forward_gmacs_per_second", forward}, {"backward_gmacs_per_second", backward},
+    print_json({{"model", o.model},
+                {"weights", o.build.weights},
+                {"acts", o.build.acts},
+                {"batch", s.batch},
+                {"threads", s.threads},
+                {"steps", s.steps},
+                {"images_per_second", s.images_per_second()},
+                {"step_seconds", s.step_seconds},
+                {"data_seconds", s.data_seconds},
+                {"forward_seconds", s.forward_seconds},
+                {"backward_seconds", s.backward_seconds},
+                {"update_seconds", s.update_seconds},
+                {"forward_gmacs_per_second", forward},
+                {"backward_gmacs_per_second", backward},
                 {"peak_mib", s.peak_mib}});
     return;
   }
   const auto row = [](const char* name, double seconds, double rate) {
-    return std::vector<std::string>{name, fmt::format("{:.2f}", 1e3 * seconds), rate > 0 ? fmt::format("{:.1f}", rate) : ""};
+    return std::vector<std::string>{name, fmt::format("{:.2f}", 1e3 * seconds),
+                                    rate > 0 ? fmt::format("{:.1f}", rate) : ""};
   };
-  fmt::print("{} batch {}, {} threads: {:.0f} img/s, peak {:.0f} MiB, medians of {} steps\n{}", o.model, s.batch, s.threads,
-             s.images_per_second(), s.peak_mib, s.steps,
-             table({"phase", "ms", "GMAC/s"}, {row("data", s.data_seconds, 0), row("forward", s.forward_seconds, forward),
-                                               row("backward", s.backward_seconds, backward), row("update", s.update_seconds, 0),
-                                               row("step", s.step_seconds, 3 * s.gmacs_forward / s.step_seconds)}));
+  fmt::print("{} batch {}, {} threads: {:.0f} img/s, peak {:.0f} MiB, medians of {} steps\n{}", o.model, s.batch,
+             s.threads, s.images_per_second(), s.peak_mib, s.steps,
+             table({"phase", "ms", "GMAC/s"},
+                   {row("data", s.data_seconds, 0), row("forward", s.forward_seconds, forward),
+                    row("backward", s.backward_seconds, backward), row("update", s.update_seconds, 0),
+                    row("step", s.step_seconds, 3 * s.gmacs_forward / s.step_seconds)}));
 }
 
 struct RescaleOptions {
@@ -60,8 +72,13 @@ void bench_rescale(RescaleOptions& o) {
                                            " has them with " + o.build.weights);
   }
   if (o.common.json) {
-    print_json({{"model", o.model}, {"weights", o.build.weights}, {"layers", r.rows.size()}, {"groups", r.groups},
-                {"numbers", r.weights}, {"threads", num_threads()}, {"seconds", r.seconds}});
+    print_json({{"model", o.model},
+                {"weights", o.build.weights},
+                {"layers", r.rows.size()},
+                {"groups", r.groups},
+                {"numbers", r.weights},
+                {"threads", num_threads()},
+                {"seconds", r.seconds}});
     return;
   }
   fmt::print("{}, {}: {} layers, {} groups, {} weights rescaled in {:.2f} s on {} threads\n", o.model, o.build.weights,

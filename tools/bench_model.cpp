@@ -1,5 +1,5 @@
-// tern bench model: images/s of a packed network, and where one image's time goes, layer by layer, beside what floats and int8
-// take for the same layers. The network is a packed file, or a topology with random weights.
+// tern bench model: images/s of a packed network, and where one image's time goes, layer by layer, beside what floats
+// and int8 take for the same layers. The network is a packed file, or a topology with random weights.
 #include "bench_model.hpp"
 
 #include <fmt/core.h>
@@ -40,7 +40,8 @@ struct Subject {
 
 Subject subject(Options& o) {
   if (o.file.empty() && o.topology.empty()) throw ValidationError("FILE", "expected a packed file, or --topology");
-  if (!o.file.empty() && !o.topology.empty()) throw ValidationError("--topology", "expected a packed file or a topology, not both");
+  if (!o.file.empty() && !o.topology.empty())
+    throw ValidationError("--topology", "expected a packed file or a topology, not both");
   if (!o.topology.empty()) {
     if (!o.run.empty()) throw ValidationError("--run", "expected a packed file with it");
     o.build.input = Shape::parse(o.input);
@@ -60,7 +61,9 @@ Subject subject(Options& o) {
   return s;
 }
 
-std::string number(double value, const char* format = "{:.1f}") { return value > 0 ? fmt::format(fmt::runtime(format), value) : ""; }
+std::string number(double value, const char* format = "{:.1f}") {
+  return value > 0 ? fmt::format(fmt::runtime(format), value) : "";
+}
 
 struct Layer {
   infer::StepInfo step;
@@ -74,8 +77,8 @@ std::vector<Layer> profile(const Options& o, infer::Session& session, const Imag
   Progress progress(o.common);
   progress.show("measuring steps", true);
   const std::vector<infer::StepInfo> plan = session.plan();
-  const std::vector<infer::StepTime> times =
-      session.profile(std::span(images.pixels).first(static_cast<std::size_t>(session.input_shape().numel())), 5, o.seconds);
+  const std::vector<infer::StepTime> times = session.profile(
+      std::span(images.pixels).first(static_cast<std::size_t>(session.input_shape().numel())), 5, o.seconds);
   std::map<std::string, std::map<std::string, double>> known;
   std::vector<Layer> out;
   for (std::size_t i = 0; i < plan.size(); ++i) {
@@ -87,7 +90,8 @@ std::vector<Layer> profile(const Options& o, infer::Session& session, const Imag
         const infer::LayerProblem p = infer::parse_layer(shape);
         std::vector<infer::Contender> rivals = float_rivals(p);
         for (auto& c : onednn_rivals(p)) rivals.push_back(std::move(c));
-        for (const infer::LayerTiming& t : infer::race(rivals, 5, o.layer_seconds)) known[shape][t.kernel] = t.median_us;
+        for (const infer::LayerTiming& t : infer::race(rivals, 5, o.layer_seconds))
+          known[shape][t.kernel] = t.median_us;
       }
       layer.rivals = known[shape];
     }
@@ -118,9 +122,13 @@ void bench_model(Options& o) {
       speed_rows.push_back({std::to_string(m.batch), std::to_string(m.threads), number(m.float_images_per_second),
                             number(m.packed_images_per_second), s.floats ? number(m.ratio(), "{:.2f}") : "",
                             number(m.best_float_images_per_second), number(m.best_packed_images_per_second)});
-      nlohmann::ordered_json row{{"batch", m.batch}, {"threads", m.threads}, {"packed_images_per_second", m.packed_images_per_second},
+      nlohmann::ordered_json row{{"batch", m.batch},
+                                 {"threads", m.threads},
+                                 {"packed_images_per_second", m.packed_images_per_second},
                                  {"best_packed_images_per_second", m.best_packed_images_per_second}};
-      if (s.floats) row["float_images_per_second"] = m.float_images_per_second, row["best_float_images_per_second"] = m.best_float_images_per_second, row["ratio"] = m.ratio();
+      if (s.floats)
+        row["float_images_per_second"] = m.float_images_per_second,
+        row["best_float_images_per_second"] = m.best_float_images_per_second, row["ratio"] = m.ratio();
       speed.push_back(std::move(row));
     }
   }
@@ -135,10 +143,18 @@ void bench_model(Options& o) {
   }
   layers.push_back(std::move(total));
   for (const Layer& layer : layers) {
-    nlohmann::ordered_json row{{"nodes", layer.step.nodes}, {"shape", layer.step.shape}, {"kernel", layer.step.kernel},
-                               {"layout", layer.step.layout}, {"predicted_us", layer.step.predicted_seconds * 1e6}, {"median_us", layer.us}};
-    std::vector<std::string> cells{layer.step.nodes, layer.step.shape, layer.step.kernel, layer.step.layout,
-                                   number(layer.step.predicted_seconds * 1e6), number(layer.us)};
+    nlohmann::ordered_json row{{"nodes", layer.step.nodes},
+                               {"shape", layer.step.shape},
+                               {"kernel", layer.step.kernel},
+                               {"layout", layer.step.layout},
+                               {"predicted_us", layer.step.predicted_seconds * 1e6},
+                               {"median_us", layer.us}};
+    std::vector<std::string> cells{layer.step.nodes,
+                                   layer.step.shape,
+                                   layer.step.kernel,
+                                   layer.step.layout,
+                                   number(layer.step.predicted_seconds * 1e6),
+                                   number(layer.us)};
     for (const char* rival : kRivals) {
       const auto it = layer.rivals.find(rival);
       const double us = it == layer.rivals.end() ? 0 : it->second;
@@ -150,12 +166,19 @@ void bench_model(Options& o) {
   }
   set_num_threads(threads_before);
   if (o.common.json) {
-    print_json({{"model", s.name}, {"isa", name_of(session.isa())}, {"input", session.input_shape().str()}, {"speed", speed}, {"steps", steps}});
+    print_json({{"model", s.name},
+                {"isa", name_of(session.isa())},
+                {"input", session.input_shape().str()},
+                {"speed", speed},
+                {"steps", steps}});
     return;
   }
-  fmt::print("{} on {} images, {}; images/s, medians and best\n{}\nbatch 1, one thread, microseconds\n{}", s.name, session.input_shape().str(),
-             name_of(session.isa()), table({"batch", "threads", "float path", "packed path", "ratio", "best float", "best packed"}, speed_rows),
-             table({"layers", "shape", "kernel", "layout", "predicted", "median", "tern/fp32", "onednn/fp32", "onednn/int8"}, layer_rows));
+  fmt::print(
+      "{} on {} images, {}; images/s, medians and best\n{}\nbatch 1, one thread, microseconds\n{}", s.name,
+      session.input_shape().str(), name_of(session.isa()),
+      table({"batch", "threads", "float path", "packed path", "ratio", "best float", "best packed"}, speed_rows),
+      table({"layers", "shape", "kernel", "layout", "predicted", "median", "tern/fp32", "onednn/fp32", "onednn/int8"},
+            layer_rows));
 }
 
 }  // namespace
@@ -164,24 +187,37 @@ void add_bench_model(App& bench) {
   auto o = std::make_shared<Options>();
   o->build.weights = "twn";
   o->build.acts = "ternary";
-  App* verb = bench.add_subcommand("model", "A whole packed network: images/s, and time by layer beside floats and int8");
+  App* verb =
+      bench.add_subcommand("model", "A whole packed network: images/s, and time by layer beside floats and int8");
   verb->add_option("FILE", o->file, "Packed file");
   verb->add_option("--run", o->run, "Run that the file came from: its float evaluation is measured too");
-  verb->add_option("--topology", o->topology, "Instead of a file: a topology by name, with random weights; its fp32 twin is measured too");
+  verb->add_option("--topology", o->topology,
+                   "Instead of a file: a topology by name, with random weights; its fp32 twin is measured too");
   verb->add_option("--input", o->input, "Shape of its images, CxHxW")->capture_default_str();
   verb->add_option("--classes", o->build.classes, "Its classes")->capture_default_str();
   verb->add_option("--width", o->build.width, "Its base width in channels; 0: the topology's own");
-  verb->add_flag("--quantize-first-last", o->build.quantize_first_last, "Quantize its first and last layer too, the first on an 8-bit image");
+  verb->add_flag("--quantize-first-last", o->build.quantize_first_last,
+                 "Quantize its first and last layer too, the first on an 8-bit image");
   verb->add_option("--weights", o->build.weights, "Its weight quantizer")->capture_default_str();
   verb->add_option("--acts", o->build.acts, "Its activation quantizer")->capture_default_str();
   verb->add_option("--options", o->options, "Its own options: key=value,..");
   verb->add_option("--save", o->save, "Write its packed file here");
   verb->add_option("--kernel", o->kernel, "Only this kernel family where it can run: reference, kpacked, bitsliced");
   verb->add_flag("--calibrate", o->calibrate, "Plan by kernels measured here instead of by the built-in table");
-  verb->add_option("--batches", o->batches, "Batch sizes to measure")->delimiter(',')->check(Range(1, 100000))->capture_default_str();
-  verb->add_option("--at", o->threads, "Numbers of threads to measure with")->delimiter(',')->check(Range(1, 1024))->capture_default_str();
-  verb->add_option("--seconds", o->seconds, "Time for each batch size and for the profile")->check(PositiveNumber)->capture_default_str();
-  verb->add_option("--layer-seconds", o->layer_seconds, "Time for each shape's rivals; 0: do not measure them")->check(NonNegativeNumber)->capture_default_str();
+  verb->add_option("--batches", o->batches, "Batch sizes to measure")
+      ->delimiter(',')
+      ->check(Range(1, 100000))
+      ->capture_default_str();
+  verb->add_option("--at", o->threads, "Numbers of threads to measure with")
+      ->delimiter(',')
+      ->check(Range(1, 1024))
+      ->capture_default_str();
+  verb->add_option("--seconds", o->seconds, "Time for each batch size and for the profile")
+      ->check(PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--layer-seconds", o->layer_seconds, "Time for each shape's rivals; 0: do not measure them")
+      ->check(NonNegativeNumber)
+      ->capture_default_str();
   add_common(*verb, o->common);
   verb->callback([o] { bench_model(*o); });
 }

@@ -17,7 +17,8 @@ std::string number_text(double x) {
 }
 
 // A check of numbers: `range` is for the help, `expected` for the message.
-void check_number(CLI::Option* option, const std::string& range, const std::string& expected, const std::function<bool(double)>& good) {
+void check_number(CLI::Option* option, const std::string& range, const std::string& expected,
+                  const std::function<bool(double)>& good) {
   option->check(
       [=](const std::string& text) {
         double x = 0;
@@ -36,13 +37,16 @@ std::size_t distance(const std::string& a, const std::string& b) {
         continue;
       }
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];
 }
 
-std::string undashed(const std::string& name) { return name.substr(std::min(name.find_first_not_of('-'), name.size())); }
+std::string undashed(const std::string& name) {
+  return name.substr(std::min(name.find_first_not_of('-'), name.size()));
+}
 
 // "; did you mean X?" for the known name that is most like `word`, or "".
 std::string near(const std::string& word, const std::vector<std::string>& known) {
@@ -52,7 +56,8 @@ std::string near(const std::string& word, const std::vector<std::string>& known)
   for (const std::string& name : known) {
     const std::string k = undashed(name);
     const std::size_t d = distance(w, k);
-    const bool alike = d <= std::max<std::size_t>(1, (w.size() + 1) / 3) || (w.size() > 2 && (k.starts_with(w) || w.starts_with(k)));
+    const bool alike =
+        d <= std::max<std::size_t>(1, (w.size() + 1) / 3) || (w.size() > 2 && (k.starts_with(w) || w.starts_with(k)));
     if (alike && (!best || d < nearest)) best = &name, nearest = d;
   }
   return best ? "; did you mean " + *best + "?" : "";
@@ -68,7 +73,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 std::vector<std::string> verb_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(sub->get_name());
   return names;
 }
 
@@ -76,8 +82,8 @@ struct BadName : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Goes through the verbs and options of a command line without a look at values. `app` becomes the last verb, `path` all of
-// them. Throws BadName.
+// Goes through the verbs and options of a command line without a look at values. `app` becomes the last verb, `path`
+// all of them. Throws BadName.
 void check_names(const CLI::App*& app, std::string& path, int argc, const char* const* argv) {
   for (int i = 1; i < argc && std::string(argv[i]) != "--"; ++i) {
     const std::string word = argv[i];
@@ -86,7 +92,8 @@ void check_names(const CLI::App*& app, std::string& path, int argc, const char* 
       const CLI::Option* option = app->get_option_no_throw(name);
       if (!option) {
         const std::string meant = near(name, option_names(*app));
-        throw BadName("unknown option " + name + (meant.empty() ? "; " + path + " --help lists the known ones" : meant));
+        throw BadName("unknown option " + name +
+                      (meant.empty() ? "; " + path + " --help lists the known ones" : meant));
       }
       if (option == app->get_help_ptr() || option == app->get_version_ptr()) return;
       if (option->get_items_expected_min() > 0 && name == word) ++i;  // its value
@@ -95,13 +102,15 @@ void check_names(const CLI::App*& app, std::string& path, int argc, const char* 
       if (std::find(verbs.begin(), verbs.end(), word) == verbs.end()) {
         std::vector<std::string> known = option_names(*app);
         known.insert(known.begin(), verbs.begin(), verbs.end());
-        throw BadName("unknown verb \"" + word + "\"" + near(word, known) + " (verbs: " + CLI::detail::join(verbs, ", ") + ")");
+        throw BadName("unknown verb \"" + word + "\"" + near(word, known) +
+                      " (verbs: " + CLI::detail::join(verbs, ", ") + ")");
       }
       app = app->get_subcommand(word);
       path += " " + word;
     }
   }
-  if (app->get_require_subcommand_min() > 0) throw BadName("expected a verb: " + CLI::detail::join(verb_names(*app), ", "));
+  if (app->get_require_subcommand_min() > 0)
+    throw BadName("expected a verb: " + CLI::detail::join(verb_names(*app), ", "));
 }
 
 // Help without the "{false}" of CLI11 behind the negative names of switches.
@@ -127,12 +136,19 @@ Option Option::each(const std::function<void(std::string)>& f) { return option_-
 
 Option Option::check(const Check& check) {
   switch (check.kind) {
-    case Check::Kind::kExistingFile: option_->check(CLI::ExistingFile); break;
-    case Check::Kind::kPositive: check_number(option_, ">0", "a number > 0", [](double x) { return x > 0; }); break;
-    case Check::Kind::kNonNegative: check_number(option_, ">=0", "a number >= 0", [](double x) { return x >= 0; }); break;
+    case Check::Kind::kExistingFile:
+      option_->check(CLI::ExistingFile);
+      break;
+    case Check::Kind::kPositive:
+      check_number(option_, ">0", "a number > 0", [](double x) { return x > 0; });
+      break;
+    case Check::Kind::kNonNegative:
+      check_number(option_, ">=0", "a number >= 0", [](double x) { return x >= 0; });
+      break;
     case Check::Kind::kRange: {
       const std::string low = number_text(check.low), high = number_text(check.high);
-      check_number(option_, low + ".." + high, low + " to " + high, [check](double x) { return x >= check.low && x <= check.high; });
+      check_number(option_, low + ".." + high, low + " to " + high,
+                   [check](double x) { return x >= check.low && x <= check.high; });
       break;
     }
   }
@@ -151,32 +167,47 @@ App* App::add_subcommand(const std::string& name, const std::string& description
   subcommands_.emplace_back(new App(app_->add_subcommand(name, description)));
   return subcommands_.back().get();
 }
-void App::add_version(const std::string& text) { app_->set_version_flag("--version", text, "Print the version and exit"); }
+void App::add_version(const std::string& text) {
+  app_->set_version_flag("--version", text, "Print the version and exit");
+}
 void App::require_subcommand(int n) { app_->require_subcommand(n); }
 
-Option App::add_option(const std::string& f, std::string& v, const std::string& h) { return Option(app_->add_option(f, v, h)); }
+Option App::add_option(const std::string& f, std::string& v, const std::string& h) {
+  return Option(app_->add_option(f, v, h));
+}
 Option App::add_option(const std::string& f, int& v, const std::string& h) { return Option(app_->add_option(f, v, h)); }
-Option App::add_option(const std::string& f, std::int64_t& v, const std::string& h) { return Option(app_->add_option(f, v, h)); }
-Option App::add_option(const std::string& f, std::uint64_t& v, const std::string& h) { return Option(app_->add_option(f, v, h)); }
-Option App::add_option(const std::string& f, double& v, const std::string& h) { return Option(app_->add_option(f, v, h)); }
+Option App::add_option(const std::string& f, std::int64_t& v, const std::string& h) {
+  return Option(app_->add_option(f, v, h));
+}
+Option App::add_option(const std::string& f, std::uint64_t& v, const std::string& h) {
+  return Option(app_->add_option(f, v, h));
+}
+Option App::add_option(const std::string& f, double& v, const std::string& h) {
+  return Option(app_->add_option(f, v, h));
+}
 Option App::add_option(const std::string& f, std::vector<std::string>& v, const std::string& h) {
   return Option(app_->add_option(f, v, h));
 }
-Option App::add_option(const std::string& f, std::vector<int>& v, const std::string& h) { return Option(app_->add_option(f, v, h)); }
+Option App::add_option(const std::string& f, std::vector<int>& v, const std::string& h) {
+  return Option(app_->add_option(f, v, h));
+}
 Option App::add_option(const std::string& f, std::vector<std::int64_t>& v, const std::string& h) {
   return Option(app_->add_option(f, v, h));
 }
 Option App::add_option(const std::string& f, std::vector<double>& v, const std::string& h) {
   return Option(app_->add_option(f, v, h));
 }
-Option App::add_option_function(const std::string& flags, const std::function<void(const std::string&)>& f, const std::string& help) {
+Option App::add_option_function(const std::string& flags, const std::function<void(const std::string&)>& f,
+                                const std::string& help) {
   return Option(app_->add_option_function<std::string>(flags, f, help));
 }
 Option App::add_flag(const std::string& f, bool& v, const std::string& h) {
   return Option(app_->add_flag(f, v, h)->disable_flag_override());
 }
 Option App::add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help) {
-  return Option(app_->add_flag_function(flags, [f](std::int64_t count) { f(count > 0); }, help)->disable_flag_override());
+  return Option(app_->add_flag_function(
+                        flags, [f](std::int64_t count) { f(count > 0); }, help)
+                    ->disable_flag_override());
 }
 void App::callback(const std::function<void()>& f) { app_->callback(f); }
 

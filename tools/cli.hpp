@@ -1,5 +1,5 @@
-// Command lines: the part of CLI11 that the verbs use. CLI11 itself is read by cli.cpp alone: its header is most of what
-// compiling a verb would cost.
+// Command lines: the part of CLI11 that the verbs use. CLI11 itself is read by cli.cpp alone: its header is most of
+// what compiling a verb would cost.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +39,10 @@ class Option {
   Option* operator->() { return this; }
   Option required();
   Option check(const Check& check);
-  Option capture_default_str();            ///< the help shows the variable's value as the default
-  Option delimiter(char c);                ///< one text holds several values
-  Option take_last();                      ///< of several times the last one counts
-  Option group(const std::string& name);   ///< heading in the help
+  Option capture_default_str();           ///< the help shows the variable's value as the default
+  Option delimiter(char c);               ///< one text holds several values
+  Option take_last();                     ///< of several times the last one counts
+  Option group(const std::string& name);  ///< heading in the help
   Option type_name(const std::string& name);
   Option each(const std::function<void(std::string)>& f);
 
@@ -68,13 +68,15 @@ class App {
   Option add_option(const std::string& flags, std::vector<int>& values, const std::string& help);
   Option add_option(const std::string& flags, std::vector<std::int64_t>& values, const std::string& help);
   Option add_option(const std::string& flags, std::vector<double>& values, const std::string& help);
-  Option add_option_function(const std::string& flags, const std::function<void(const std::string&)>& f, const std::string& help);
+  Option add_option_function(const std::string& flags, const std::function<void(const std::string&)>& f,
+                             const std::string& help);
   Option add_flag(const std::string& flags, bool& value, const std::string& help);
   /// `flags` may end in ",!--no-NAME".
   Option add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help);
   void callback(const std::function<void()>& f);
-  /// Reads the command line, runs the verb and gives the exit code: 0, or 2 with a line on standard error if the command
-  /// line is wrong: names of verbs and options before values. What verbs throw passes through, ValidationError excepted.
+  /// Reads the command line, runs the verb and gives the exit code: 0, or 2 with a line on standard error if the
+  /// command line is wrong: names of verbs and options before values. What verbs throw passes through, ValidationError
+  /// excepted.
   int run(int argc, const char* const* argv);
 
  private:

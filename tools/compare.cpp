@@ -46,8 +46,8 @@ void run_compare(const Options& o) {
     if (!o.common.quiet && !o.common.json && !progress.terminal()) fmt::print(stderr, "{}\n", now);
   };
   callbacks.step = [&](const StepProgress& p) {
-    progress.show(fmt::format("{}  epoch {}/{}  step {}/{}  acc {}  ETA of this run {}", now, p.epoch + 1, p.epochs, p.step, p.steps,
-                              percent_text(p.accuracy), duration_text(p.eta_seconds)));
+    progress.show(fmt::format("{}  epoch {}/{}  step {}/{}  acc {}  ETA of this run {}", now, p.epoch + 1, p.epochs,
+                              p.step, p.steps, percent_text(p.accuracy), duration_text(p.eta_seconds)));
   };
   const std::vector<CompareRow> rows = compare(plan, callbacks);
   progress.clear();
@@ -66,9 +66,11 @@ void add_compare(App& app) {
   App* verb = app.add_subcommand("compare", "Train several quantizer pairs under one recipe and make one table");
   verb->add_option("RECIPE", o->recipe, "Configuration file (TOML)")->required()->check(ExistingFile);
   verb->add_option("--out", o->directory, "Directory for runs and tables; what is finished there is kept")->required();
-  verb->add_option("--pair", o->pairs, "WEIGHTS/ACTS by quantizer spec, none/none is fp32; repeat for more")->required();
+  verb->add_option("--pair", o->pairs, "WEIGHTS/ACTS by quantizer spec, none/none is fp32; repeat for more")
+      ->required();
   verb->add_option("--seeds", o->seeds, "Seeds")->delimiter(',')->capture_default_str();
-  verb->add_flag("--warm-start", o->warm_start, "Start quantized runs from the fp32 run of the same seed (first pair: none/none)");
+  verb->add_flag("--warm-start", o->warm_start,
+                 "Start quantized runs from the fp32 run of the same seed (first pair: none/none)");
   verb->add_option("--epochs", o->epochs, "Override the recipe's epochs")->check(PositiveNumber);
   add_common(*verb, o->common);
   verb->callback([o] { run_compare(*o); });

@@ -18,15 +18,20 @@ void add_config_options(App& verb, const std::vector<TrainConfig::Field>& fields
     if (!f.fallback.empty()) help += " [" + f.fallback + "]";
     const std::string name = dashed(f.name), group = "[" + f.section + "]";
     if (f.type == "true or false") {
-      verb.add_flag_function("--" + name + ",!--no-" + name, [&overrides, key = f.name](bool on) { overrides[key] = on ? "true" : "false"; }, help)
+      verb.add_flag_function(
+              "--" + name + ",!--no-" + name,
+              [&overrides, key = f.name](bool on) { overrides[key] = on ? "true" : "false"; }, help)
           ->take_last()
           ->group(group);
       continue;
     }
-    verb.add_option_function("--" + name, [&overrides, key = f.name](const std::string& text) { overrides[key] = text; }, help)
+    verb.add_option_function(
+            "--" + name, [&overrides, key = f.name](const std::string& text) { overrides[key] = text; }, help)
         ->take_last()
         ->group(group)
-        ->type_name(f.type == "text" ? "TEXT" : f.type == "integer" ? "INT" : "NUM");
+        ->type_name(f.type == "text"      ? "TEXT"
+                    : f.type == "integer" ? "INT"
+                                          : "NUM");
   }
 }
 

@@ -21,7 +21,8 @@ void add_common(App& app, Common& common) {
 }
 
 Progress::Progress(const Common& common)
-    : terminal_(!common.quiet && !common.json && ::isatty(STDERR_FILENO) != 0), start_(std::chrono::steady_clock::now()) {}
+    : terminal_(!common.quiet && !common.json && ::isatty(STDERR_FILENO) != 0),
+      start_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() { clear(); }
 
@@ -84,7 +85,9 @@ std::string table(const std::vector<std::string>& head, const std::vector<std::v
   return out;
 }
 
-void print_json(const nlohmann::ordered_json& j) { fmt::print("{}\n", j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)); }
+void print_json(const nlohmann::ordered_json& j) {
+  fmt::print("{}\n", j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
 
 namespace {
 volatile std::sig_atomic_t signals_seen = 0;

@@ -1,10 +1,11 @@
 // tern data: list, describe and look at data sets.
+#include "tern/data.hpp"
+
 #include <fmt/core.h>
 
 #include <cmath>
 
 #include "console.hpp"
-#include "tern/data.hpp"
 
 namespace tern::cli {
 namespace {
@@ -30,8 +31,10 @@ void list_all(const Options& o) {
     json.push_back({{"name", d.name}, {"summary", d.summary}, {"path", where}});
     rows.push_back({d.name, where.empty() ? "missing: " + d.how_to_get : where});
   }
-  if (o.common.json) print_json(json);
-  else fmt::print("{}", table({"data set", "where"}, rows));
+  if (o.common.json)
+    print_json(json);
+  else
+    fmt::print("{}", table({"data set", "where"}, rows));
 }
 
 std::vector<std::int64_t> class_counts(const Images& images, std::size_t classes) {
@@ -46,9 +49,13 @@ void describe(const Options& o) {
   const auto train = class_counts(d.train, classes), test = class_counts(d.test, classes);
   if (!o.sheet.empty()) contact_sheet(d.train, o.rows, o.columns, o.sheet);
   if (o.common.json) {
-    nlohmann::ordered_json j{{"name", d.name}, {"source", d.source},
+    nlohmann::ordered_json j{{"name", d.name},
+                             {"source", d.source},
                              {"shape", {d.train.channels, d.train.height, d.train.width}},
-                             {"train", d.train.count()}, {"test", d.test.count()}, {"mean", d.mean}, {"std", d.std}};
+                             {"train", d.train.count()},
+                             {"test", d.test.count()},
+                             {"mean", d.mean},
+                             {"std", d.std}};
     for (std::size_t c = 0; c < classes; ++c) {
       j["classes"].push_back({{"name", d.class_names[c]}, {"train", train[c]}, {"test", test[c]}});
     }
@@ -56,9 +63,10 @@ void describe(const Options& o) {
     print_json(j);
     return;
   }
-  fmt::print("{}: {} train, {} test images of {}x{}x{}, {} classes\nread from {}\n", d.name, d.train.count(), d.test.count(),
-             d.train.channels, d.train.height, d.train.width, classes, d.source);
-  for (std::size_t c = 0; c < d.mean.size(); ++c) fmt::print("channel {}: mean {:.4f}, std {:.4f}\n", c, d.mean[c], d.std[c]);
+  fmt::print("{}: {} train, {} test images of {}x{}x{}, {} classes\nread from {}\n", d.name, d.train.count(),
+             d.test.count(), d.train.channels, d.train.height, d.train.width, classes, d.source);
+  for (std::size_t c = 0; c < d.mean.size(); ++c)
+    fmt::print("channel {}: mean {:.4f}, std {:.4f}\n", c, d.mean[c], d.std[c]);
   std::vector<std::vector<std::string>> rows;
   for (std::size_t c = 0; c < classes; ++c) {
     rows.push_back({fmt::format("{} {}", c, d.class_names[c]), std::to_string(train[c]), std::to_string(test[c])});
@@ -76,11 +84,14 @@ void add_data(App& app) {
   verb->add_option("--data-dir", o->data_dir, "Folder to look in first");
   verb->add_option("--sheet", o->sheet, "Write a contact sheet of training images to this PNG file");
   verb->add_option("--rows", o->rows, "Rows of the contact sheet")->check(Range(1, 1000))->capture_default_str();
-  verb->add_option("--columns", o->columns, "Columns of the contact sheet")->check(Range(1, 1000))->capture_default_str();
+  verb->add_option("--columns", o->columns, "Columns of the contact sheet")
+      ->check(Range(1, 1000))
+      ->capture_default_str();
   add_common(*verb, o->common);
   verb->callback([o] {
     if (!o->sheet.empty() && o->name.empty()) throw ValidationError("--sheet", "needs the name of a data set");
-    if (!o->sheet.empty() && !o->sheet.ends_with(".png")) throw ValidationError("--sheet", "expected a name ending in .png");
+    if (!o->sheet.empty() && !o->sheet.ends_with(".png"))
+      throw ValidationError("--sheet", "expected a name ending in .png");
     o->name.empty() ? list_all(*o) : describe(*o);
   });
 }

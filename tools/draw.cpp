@@ -21,8 +21,10 @@ struct Options {
 // `kind`: svg or dot.
 void write_or_print(const Options& o, const char* kind, const std::string& picture) {
   if (!o.out.empty()) write_file_atomically(o.out, picture);
-  if (o.common.json) print_json(o.out.empty() ? nlohmann::ordered_json{{kind, picture}} : nlohmann::ordered_json{{"out", o.out}});
-  else if (o.out.empty()) fmt::print("{}", picture);
+  if (o.common.json)
+    print_json(o.out.empty() ? nlohmann::ordered_json{{kind, picture}} : nlohmann::ordered_json{{"out", o.out}});
+  else if (o.out.empty())
+    fmt::print("{}", picture);
 }
 
 void draw_genotype(const Options& o) {
@@ -30,13 +32,15 @@ void draw_genotype(const Options& o) {
   if (o.inputs.size() != 1) throw ValidationError("GENOTYPE", "one at a time; several runs with --curves");
   const nas::Genotype g = nas::Genotype::load(o.inputs[0]);
   const bool svg = o.out.ends_with(".svg");
-  if (!o.out.empty() && !svg && !o.out.ends_with(".dot")) throw ValidationError("--out", "expected a name ending in .svg or .dot");
+  if (!o.out.empty() && !svg && !o.out.ends_with(".dot"))
+    throw ValidationError("--out", "expected a name ending in .svg or .dot");
   write_or_print(o, svg ? "svg" : "dot", svg ? nas::genotype_svg(g) : nas::genotype_dot(g));
 }
 
 void draw_curves(const Options& o) {
   if (!o.labels.empty() && o.labels.size() != o.inputs.size()) throw ValidationError("--label", "expected one a run");
-  if (!o.out.empty() && !o.out.ends_with(".svg")) throw ValidationError("--out", "expected a name ending in .svg for curves");
+  if (!o.out.empty() && !o.out.ends_with(".svg"))
+    throw ValidationError("--out", "expected a name ending in .svg for curves");
   std::vector<Curve> curves;
   for (std::size_t i = 0; i < o.inputs.size(); ++i) {
     const std::string name = std::filesystem::path(o.inputs[i]).filename().string();
@@ -53,7 +57,8 @@ void add_draw(App& app) {
   verb->add_option("GENOTYPE", o->inputs, "Genotype file; with --curves: run directories")->required();
   verb->add_flag("--curves", o->curves, "Draw accuracy over epochs of the runs");
   verb->add_option("--label", o->labels, "With --curves: a name for each run, in order");
-  verb->add_option("--out", o->out, "File to write, .svg or .dot; default: DOT, or the curves' SVG, to standard output");
+  verb->add_option("--out", o->out,
+                   "File to write, .svg or .dot; default: DOT, or the curves' SVG, to standard output");
   add_common(*verb, o->common);
   verb->callback([o] { o->curves ? draw_curves(*o) : draw_genotype(*o); });
 }

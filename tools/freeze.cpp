@@ -1,17 +1,19 @@
 // tern freeze: train the weights of a pretrained network onto the grid (RPR and its kin).
+#include "tern/freeze.hpp"
+
 #include <fmt/core.h>
 
 #include <filesystem>
 
 #include "tern/error.hpp"
-#include "tern/freeze.hpp"
 #include "tern/safetensors.hpp"
 #include "training.hpp"
 
 namespace tern::cli {
 namespace {
 
-/// Where RPR wants something else than training. The best network on the grid is chosen by the images that are held out.
+/// Where RPR wants something else than training. The best network on the grid is chosen by the images that are held
+/// out.
 constexpr std::pair<const char*, const char*> kDefaults[] = {
     {"policy", "rpr"},     {"phases", "small"}, {"weights", "grid:levels=ternary"}, {"optimizer", "adam"},
     {"weight_decay", "0"}, {"ema", "0"},        {"label_smoothing", "0"},           {"validation", "0.04"}};
@@ -40,7 +42,8 @@ TrainConfig freezing_defaults(const std::string& from) {
     config = TrainConfig::load((fs::path(from) / "config.toml").string());
   } else if (from.ends_with(".safetensors")) {
     const SafetensorsFile file = read_safetensors(from);
-    if (const auto it = file.metadata.find("config"); it != file.metadata.end()) config = TrainConfig::parse(it->second, from);
+    if (const auto it = file.metadata.find("config"); it != file.metadata.end())
+      config = TrainConfig::parse(it->second, from);
   }
   const double validation = config.validation;
   for (const auto& [name, text] : kDefaults) config.set(name, text);
@@ -62,15 +65,17 @@ void add_freeze(App& app) {
     bool plan = false;
   };
   auto o = std::make_shared<Options>();
-  App* verb = app.add_subcommand(
-      "freeze", "Train a pretrained network onto the grid: --policy rpr --from RUN or FILE; topology, data and the rest as in RUN");
+  App* verb = app.add_subcommand("freeze",
+                                 "Train a pretrained network onto the grid: --policy rpr --from RUN or FILE; topology, "
+                                 "data and the rest as in RUN");
   add_training_options(*verb, fields(), *o);
   verb->add_flag("--plan", o->plan, "Print the phases and stop");
   verb->callback([o] {
     if (o->run.empty() && (o->resume || !o->plan)) throw ValidationError("--run", "is required (but not with --plan)");
     TrainConfig config = configured(*o, o->resume ? TrainConfig{} : freezing_defaults(pretrained(*o)));
     if (o->resume && config.policy == "none") {
-      throw ValidationError("--resume", "\"" + o->run + "\" was begun without a freezing policy; continue it with tern train");
+      throw ValidationError("--resume",
+                            "\"" + o->run + "\" was begun without a freezing policy; continue it with tern train");
     }
     if (config.from.empty() && !o->resume) {
       throw ValidationError("--from", "name the pretrained run or file, or a configuration that does");

@@ -22,12 +22,16 @@ void add_info(App& app) {
     if (o->json) {
       nlohmann::ordered_json libraries;
       for (const auto& [name, version] : library_versions()) libraries[name] = version;
-      print_json({{"version", version()}, {"cpu", cpu_description()}, {"isas", isas}, {"isa", name_of(active_isa())},
-                  {"threads", num_threads()}, {"libraries", libraries}});
+      print_json({{"version", version()},
+                  {"cpu", cpu_description()},
+                  {"isas", isas},
+                  {"isa", name_of(active_isa())},
+                  {"threads", num_threads()},
+                  {"libraries", libraries}});
       return;
     }
-    fmt::print("tern {}\ncpu: {}\ninstruction sets: {}; in use: {} (TERN_ISA or --isa forces another)\nthreads: {}\n", version(),
-               cpu_description(), found, name_of(active_isa()), num_threads());
+    fmt::print("tern {}\ncpu: {}\ninstruction sets: {}; in use: {} (TERN_ISA or --isa forces another)\nthreads: {}\n",
+               version(), cpu_description(), found, name_of(active_isa()), num_threads());
     for (const auto& [name, version] : library_versions()) fmt::print("{}: {}\n", name, version);
   });
 }

@@ -60,7 +60,8 @@ void add_list(App& app) {
     std::string what;
   };
   auto o = std::make_shared<Options>();
-  App* verb = app.add_subcommand("list", "Show what the registries hold: models, layers, quantizers, schedules, data sets");
+  App* verb =
+      app.add_subcommand("list", "Show what the registries hold: models, layers, quantizers, schedules, data sets");
   std::string names;
   for (const auto& [name, rows] : lists()) names += (names.empty() ? "" : ", ") + name;
   verb->add_option("what", o->what, "One of: " + names + "; default: all. \"quantizers\" means both kinds");
@@ -74,11 +75,14 @@ void add_list(App& app) {
       found = true;
       if (!o->common.json) fmt::print("{}\n", name);
       for (const auto& [key, help] : rows()) {
-        if (o->common.json) json[name].push_back({{"key", key}, {"help", help}});
-        else fmt::print("  {:<18} {}\n", key, help);
+        if (o->common.json)
+          json[name].push_back({{"key", key}, {"help", help}});
+        else
+          fmt::print("  {:<18} {}\n", key, help);
       }
       if (name == "schedules" && !o->common.json) {
-        fmt::print("  {:<18} {}\n", "A:for=EPOCHS+B", "one after the other, joined by '+': each but the last says for how many epochs");
+        fmt::print("  {:<18} {}\n", "A:for=EPOCHS+B",
+                   "one after the other, joined by '+': each but the last says for how many epochs");
       }
     }
     if (!found) throw ValidationError("what", "unknown list \"" + o->what + "\"; known: " + names);

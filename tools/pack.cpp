@@ -45,7 +45,8 @@ void add_pack(App& app) {
     if (o->common.json) {
       print_json({{"file", o->file}, {"bytes", bytes}, {"parameters", parameters}, {"ratio_to_fp32", ratio}});
     } else if (!o->common.quiet) {
-      fmt::print("{}: {} ({} parameters, {:.1f} times smaller than their fp32 values)\n", o->file, bytes_text(bytes), parameters, ratio);
+      fmt::print("{}: {} ({} parameters, {:.1f} times smaller than their fp32 values)\n", o->file, bytes_text(bytes),
+                 parameters, ratio);
     }
   });
 }

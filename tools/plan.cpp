@@ -50,20 +50,31 @@ void show_plan(const Options& o) {
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const infer::StepInfo& s = plan[i];
     const infer::StepTime& t = times[i];
-    nlohmann::ordered_json row = {{"nodes", s.nodes}, {"kernel", s.kernel}, {"layout", s.layout}, {"macs", s.macs}, {"bytes", s.bytes}, {"predicted_us", s.predicted_seconds * 1e6}};
+    nlohmann::ordered_json row = {{"nodes", s.nodes},   {"kernel", s.kernel},
+                                  {"layout", s.layout}, {"macs", s.macs},
+                                  {"bytes", s.bytes},   {"predicted_us", s.predicted_seconds * 1e6}};
     if (o.seconds > 0) row["median_us"] = t.median_seconds * 1e6, row["best_us"] = t.best_seconds * 1e6;
     json.push_back(std::move(row));
-    rows.push_back({s.nodes, s.kernel, s.layout, std::to_string(s.bytes), s.macs > 0 ? fmt::format("{:.2f}", static_cast<double>(s.macs) / 1e6) : "",
-                    fmt::format("{:.1f}", s.predicted_seconds * 1e6), o.seconds > 0 ? fmt::format("{:.1f}", t.median_seconds * 1e6) : "", total > 0 ? percent_text(t.median_seconds / total) : "",
-                    rate(s.macs, t.median_seconds)});
+    rows.push_back({s.nodes, s.kernel, s.layout, std::to_string(s.bytes),
+                    s.macs > 0 ? fmt::format("{:.2f}", static_cast<double>(s.macs) / 1e6) : "",
+                    fmt::format("{:.1f}", s.predicted_seconds * 1e6),
+                    o.seconds > 0 ? fmt::format("{:.1f}", t.median_seconds * 1e6) : "",
+                    total > 0 ? percent_text(t.median_seconds / total) : "", rate(s.macs, t.median_seconds)});
   }
   if (o.common.json) {
-    print_json({{"file", o.file}, {"isa", name_of(session.isa())}, {"input", session.input_shape().str()}, {"arena_bytes", session.arena_bytes()},
-                {"predicted_us", predicted * 1e6}, {"total_us", total * 1e6}, {"steps", json}, {"rates", rates_json(o, session.isa())}});
+    print_json({{"file", o.file},
+                {"isa", name_of(session.isa())},
+                {"input", session.input_shape().str()},
+                {"arena_bytes", session.arena_bytes()},
+                {"predicted_us", predicted * 1e6},
+                {"total_us", total * 1e6},
+                {"steps", json},
+                {"rates", rates_json(o, session.isa())}});
     return;
   }
-  fmt::print("{}: {} image on {}, one thread; arena {}{}\n{}", o.file, session.input_shape().str(), name_of(session.isa()),
-             bytes_text(session.arena_bytes()), total > 0 ? fmt::format("; {:.1f} us a pass, {:.1f} predicted", total * 1e6, predicted * 1e6) : "",
+  fmt::print("{}: {} image on {}, one thread; arena {}{}\n{}", o.file, session.input_shape().str(),
+             name_of(session.isa()), bytes_text(session.arena_bytes()),
+             total > 0 ? fmt::format("; {:.1f} us a pass, {:.1f} predicted", total * 1e6, predicted * 1e6) : "",
              table({"layers", "kernel", "layout", "bytes", "MMAC", "predicted us", "us", "share", "GMAC/s"}, rows));
   if (!o.calibrate) return;
   std::vector<std::vector<std::string>> rates;
@@ -81,8 +92,11 @@ void add_plan(App& app) {
   verb->add_option("FILE", o->file, "Packed file")->required();
   verb->add_option("--isa", o->isa, "Instruction set; see tern info");
   verb->add_option("--kernel", o->kernel, "Only this kernel family where it can run: reference, kpacked, bitsliced");
-  verb->add_flag("--calibrate", o->calibrate, "Plan by kernels measured here instead of by the built-in table, and show both");
-  verb->add_option("--seconds", o->seconds, "Time for measuring; 0: do not measure")->check(NonNegativeNumber)->capture_default_str();
+  verb->add_flag("--calibrate", o->calibrate,
+                 "Plan by kernels measured here instead of by the built-in table, and show both");
+  verb->add_option("--seconds", o->seconds, "Time for measuring; 0: do not measure")
+      ->check(NonNegativeNumber)
+      ->capture_default_str();
   add_common(*verb, o->common);
   verb->callback([o] { show_plan(*o); });
 }

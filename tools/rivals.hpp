@@ -1,5 +1,5 @@
-// What the layer benchmark measures the packed kernels against: floats by OpenBLAS and by tern itself, floats and int8 by
-// oneDNN where the build found it. All on one thread.
+// What the layer benchmark measures the packed kernels against: floats by OpenBLAS and by tern itself, floats and int8
+// by oneDNN where the build found it. All on one thread.
 #pragma once
 
 #include <vector>

@@ -58,7 +58,8 @@ std::vector<infer::Contender> float_rivals(const LayerProblem& p) {
   state->tw = Tensor::from(state->w, Shape{p.outputs, p.channels, p.kernel, p.kernel});
   return {{"openblas", [state, p] { im2col(p, state->x, state->columns); },
            [state, p, k, n] {
-             kernels::gemm(false, false, p.outputs, n, k, 1.0f, state->w.data(), k, state->columns.data(), n, 0.0f, state->y.data(), n);
+             kernels::gemm(false, false, p.outputs, n, k, 1.0f, state->w.data(), k, state->columns.data(), n, 0.0f,
+                           state->y.data(), n);
            }},
           {"tern/fp32", {}, [state, p] {
              const NoGrad off;

@@ -30,9 +30,10 @@ infer::Contender make(const LayerProblem& p, const char* name, memory::data_type
   const auto any = [](const memory::dims& dims, memory::data_type type) {
     return memory::desc(dims, type, memory::format_tag::any);
   };
-  const auto algorithm = in == memory::data_type::f32 ? dnnl::algorithm::convolution_auto : dnnl::algorithm::convolution_direct;
-  const Conv::primitive_desc plan(Conv::desc(dnnl::prop_kind::forward_inference, algorithm, any(xd, in), any(wd, weights),
-                                             any(yd, out), stride, dilation, pad, pad),
+  const auto algorithm =
+      in == memory::data_type::f32 ? dnnl::algorithm::convolution_auto : dnnl::algorithm::convolution_direct;
+  const Conv::primitive_desc plan(Conv::desc(dnnl::prop_kind::forward_inference, algorithm, any(xd, in),
+                                             any(wd, weights), any(yd, out), stride, dilation, pad, pad),
                                   s->engine);
   s->dense = memory({xd, in, memory::format_tag::nchw}, s->engine);
   s->x = memory(plan.src_desc(), s->engine);

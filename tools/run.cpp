@@ -6,8 +6,8 @@
 
 #include "console.hpp"
 #include "run_options.hpp"
-#include "tern/infer.hpp"
 #include "tern/error.hpp"
+#include "tern/infer.hpp"
 
 namespace tern::cli {
 namespace {
@@ -38,11 +38,14 @@ void run_files(const Options& o) {
   const Shape shape = session.input_shape();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const std::string& path : o.images) {
-    const Images image = read_image_file(path, static_cast<int>(shape[0]), static_cast<int>(shape[1]), static_cast<int>(shape[2]));
+    const Images image =
+        read_image_file(path, static_cast<int>(shape[0]), static_cast<int>(shape[1]), static_cast<int>(shape[2]));
     const std::vector<float> logits = session.run(image.pixels, 1);
     const std::int32_t best = infer::arg_max(logits);
-    if (o.common.json) json.push_back({{"image", path}, {"class", best}, {"name", class_name(session, best)}, {"logits", logits}});
-    else fmt::print("{}: {}\n", path, class_name(session, best));
+    if (o.common.json)
+      json.push_back({{"image", path}, {"class", best}, {"name", class_name(session, best)}, {"logits", logits}});
+    else
+      fmt::print("{}: {}\n", path, class_name(session, best));
   }
   if (o.common.json) print_json(json);
 }
@@ -60,19 +63,27 @@ void run_data(const Options& o) {
   double seconds = 0;
   for (std::int64_t at = 0; at < images.count(); at += o.data.batch) {
     const std::int64_t n = std::min(o.data.batch, images.count() - at);
-    const auto pixels = std::span(images.pixels).subspan(static_cast<std::size_t>(at) * size, static_cast<std::size_t>(n) * size);
+    const auto pixels =
+        std::span(images.pixels).subspan(static_cast<std::size_t>(at) * size, static_cast<std::size_t>(n) * size);
     const auto start = std::chrono::steady_clock::now();
     const std::vector<std::int32_t> classes = session.predict(pixels, n);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    for (std::int64_t i = 0; i < n; ++i) correct += classes[static_cast<std::size_t>(i)] == images.labels[static_cast<std::size_t>(at + i)];
+    for (std::int64_t i = 0; i < n; ++i)
+      correct += classes[static_cast<std::size_t>(i)] == images.labels[static_cast<std::size_t>(at + i)];
     progress.count("running", at + n, images.count());
   }
   progress.clear();
   const double accuracy = static_cast<double>(correct) / static_cast<double>(std::max<std::int64_t>(images.count(), 1));
   const double rate = static_cast<double>(images.count()) / seconds;
   if (o.common.json) {
-    print_json({{"file", o.file}, {"data", data.source}, {"images", images.count()}, {"correct", correct}, {"accuracy", accuracy},
-                {"images_per_second", rate}, {"batch", o.data.batch}, {"isa", name_of(session.isa())}});
+    print_json({{"file", o.file},
+                {"data", data.source},
+                {"images", images.count()},
+                {"correct", correct},
+                {"accuracy", accuracy},
+                {"images_per_second", rate},
+                {"batch", o.data.batch},
+                {"isa", name_of(session.isa())}});
   } else {
     fmt::print("{}: {} of {} correct ({}), {:.0f} images/s at batch {} on {}\n", data.name, correct, images.count(),
                percent_text(accuracy), rate, o.data.batch, name_of(session.isa()));

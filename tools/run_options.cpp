@@ -14,13 +14,15 @@ void expect_run(const std::string& run) {
   std::array<unsigned char, packed::kMagic.size()> head{};
   std::ifstream(run, std::ios::binary).read(reinterpret_cast<char*>(head.data()), head.size());
   if (head == packed::kMagic) {
-    throw IoError("\"" + run + "\" is a packed file; expected the run that it was packed from (tern run evaluates packed files)");
+    throw IoError("\"" + run +
+                  "\" is a packed file; expected the run that it was packed from (tern run evaluates packed files)");
   }
 }
 
 TrainedRun load_trained(const std::string& run, const std::string& checkpoint) {
   if (!checkpoint.empty() && checkpoint != "best" && checkpoint != "last") {
-    throw ValidationError("--checkpoint", "expected best or last; got " + checkpoint + " (another one is named by its file instead of RUN)");
+    throw ValidationError("--checkpoint", "expected best or last; got " + checkpoint +
+                                              " (another one is named by its file instead of RUN)");
   }
   std::error_code ec;
   if (!checkpoint.empty() && std::filesystem::is_regular_file(run, ec)) {
@@ -33,10 +35,12 @@ TrainedRun load_trained(const std::string& run, const std::string& checkpoint) {
 void expect_packed(const std::string& file) {
   std::error_code ec;
   if (std::filesystem::is_directory(file, ec)) {
-    throw IoError("\"" + file + "\" is a folder, not a packed file; a run becomes one with: tern pack " + file + " net.tern");
+    throw IoError("\"" + file + "\" is a folder, not a packed file; a run becomes one with: tern pack " + file +
+                  " net.tern");
   }
   if (file.ends_with(".safetensors")) {
-    throw IoError("\"" + file + "\" is a checkpoint, not a packed file; pack it first: tern pack " + file + " net.tern");
+    throw IoError("\"" + file + "\" is a checkpoint, not a packed file; pack it first: tern pack " + file +
+                  " net.tern");
   }
 }
 

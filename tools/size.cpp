@@ -27,25 +27,48 @@ void show_size(const Options& o) {
     const std::int64_t n = b.shape.numel();
     const double bits = n > 0 ? 8.0 * static_cast<double>(b.bytes) / static_cast<double>(n) : 0;
     sum += b.bytes;
-    blobs.push_back({{"name", b.name}, {"shape", b.shape.str()}, {"encoding", b.encoding}, {"bytes", b.bytes}, {"bits_a_value", bits}});
-    rows.push_back({printable(b.name), b.shape.str(), b.encoding, std::to_string(b.bytes), fmt::format("{:.2f}", bits)});
+    blobs.push_back({{"name", b.name},
+                     {"shape", b.shape.str()},
+                     {"encoding", b.encoding},
+                     {"bytes", b.bytes},
+                     {"bits_a_value", bits}});
+    rows.push_back(
+        {printable(b.name), b.shape.str(), b.encoding, std::to_string(b.bytes), fmt::format("{:.2f}", bits)});
   }
   const std::uint64_t padding = info.total_bytes - sum;
-  for (const auto& [name, n] : {std::pair{"graph", info.graph_bytes}, {"texts", info.meta_bytes}, {"header, table, checksum", info.table_bytes},
-                                {"alignment", padding}, {"file", info.total_bytes}}) {
+  for (const auto& [name, n] : {std::pair{"graph", info.graph_bytes},
+                                {"texts", info.meta_bytes},
+                                {"header, table, checksum", info.table_bytes},
+                                {"alignment", padding},
+                                {"file", info.total_bytes}}) {
     rows.push_back({name, "", "", std::to_string(n), ""});
   }
   if (o.common.json) {
-    print_json({{"file", o.file}, {"bytes", info.total_bytes}, {"blobs", blobs}, {"graph_bytes", info.graph_bytes}, {"meta_bytes", info.meta_bytes},
-                {"table_bytes", info.table_bytes}, {"alignment_bytes", padding}, {"weights", c.weights},
-                {"compression", {{"bits", c.bits}, {"paper", c.paper}, {"strict", c.strict}, {"packed5", c.packed5}, {"file", c.file}, {"own", c.own}}}});
+    print_json({{"file", o.file},
+                {"bytes", info.total_bytes},
+                {"blobs", blobs},
+                {"graph_bytes", info.graph_bytes},
+                {"meta_bytes", info.meta_bytes},
+                {"table_bytes", info.table_bytes},
+                {"alignment_bytes", padding},
+                {"weights", c.weights},
+                {"compression",
+                 {{"bits", c.bits},
+                  {"paper", c.paper},
+                  {"strict", c.strict},
+                  {"packed5", c.packed5},
+                  {"file", c.file},
+                  {"own", c.own}}}});
     return;
   }
   fmt::print("{}", table({"part", "shape", "encoding", "bytes", "bits a value"}, rows));
-  fmt::print("\n{} weights. Against fp32 ResNet-18 for CIFAR (11,164,352 weights): {:.2f} as papers count (all layers at {} bits),\n"
-             "{:.2f} strictly (float layers at 32 bits, scales), {:.2f} with five ternary values a byte, {:.2f} for the file itself.\n"
-             "Against its own weights in fp32, the file is {:.2f} times smaller.\n",
-             c.weights, c.paper, c.bits, c.strict, c.packed5, c.file, c.own);
+  fmt::print(
+      "\n{} weights. Against fp32 ResNet-18 for CIFAR (11,164,352 weights): {:.2f} as papers count (all layers at {} "
+      "bits),\n"
+      "{:.2f} strictly (float layers at 32 bits, scales), {:.2f} with five ternary values a byte, {:.2f} for the file "
+      "itself.\n"
+      "Against its own weights in fp32, the file is {:.2f} times smaller.\n",
+      c.weights, c.paper, c.bits, c.strict, c.packed5, c.file, c.own);
 }
 
 }  // namespace

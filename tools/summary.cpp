@@ -39,8 +39,10 @@ Graph graph_of(Options& o) {
 void print_summary(Options& o) {
   Graph graph = graph_of(o);
   if (o.graph) {
-    if (o.common.json) print_json({{"graph", graph.format()}});
-    else fmt::print("{}", graph.format());
+    if (o.common.json)
+      print_json({{"graph", graph.format()}});
+    else
+      fmt::print("{}", graph.format());
     return;
   }
   const Network network(std::move(graph), 1);
@@ -59,10 +61,17 @@ void print_summary(Options& o) {
       quantized += l.weights;
       quantized_macs += l.macs;
     }
-    rows.push_back({l.name, l.op, l.output.str(), std::to_string(l.parameters), fmt::format("{:.2f}", static_cast<double>(l.macs) / 1e6),
+    rows.push_back({l.name, l.op, l.output.str(), std::to_string(l.parameters),
+                    fmt::format("{:.2f}", static_cast<double>(l.macs) / 1e6),
                     l.weights ? fmt::format("{:g}", l.weight_bits) : "", l.quantizer});
-    json["layers"].push_back({{"name", l.name}, {"op", l.op}, {"output", l.output.str()}, {"parameters", l.parameters},
-                              {"weights", l.weights}, {"macs", l.macs}, {"bits", l.weight_bits}, {"quantizer", l.quantizer}});
+    json["layers"].push_back({{"name", l.name},
+                              {"op", l.op},
+                              {"output", l.output.str()},
+                              {"parameters", l.parameters},
+                              {"weights", l.weights},
+                              {"macs", l.macs},
+                              {"bits", l.weight_bits},
+                              {"quantizer", l.quantizer}});
   }
   if (o.common.json) {
     json["weights"] = total.weights;
@@ -74,8 +83,9 @@ void print_summary(Options& o) {
     return;
   }
   fmt::print("{}", table({"layer", "op", "output", "parameters", "MMAC", "bits", "quantizer"}, rows));
-  fmt::print("weights {} (quantized {}), parameters {}, MMAC {:.1f} (quantized {:.1f}), mean {:.2f} bits a weight\n", total.weights,
-             quantized, total.parameters, static_cast<double>(total.macs) / 1e6, static_cast<double>(quantized_macs) / 1e6,
+  fmt::print("weights {} (quantized {}), parameters {}, MMAC {:.1f} (quantized {:.1f}), mean {:.2f} bits a weight\n",
+             total.weights, quantized, total.parameters, static_cast<double>(total.macs) / 1e6,
+             static_cast<double>(quantized_macs) / 1e6,
              total.weights ? bits / static_cast<double>(total.weights) : 0.0);
 }
 
@@ -84,12 +94,17 @@ void print_summary(Options& o) {
 void add_summary(App& app) {
   auto o = std::make_shared<Options>();
   App* verb = app.add_subcommand("summary", "Print the layers of a topology");
-  verb->add_option("MODEL", o->model, "Topology by name (tern list models), a genotype (.json), or a graph text file")->required();
+  verb->add_option("MODEL", o->model, "Topology by name (tern list models), a genotype (.json), or a graph text file")
+      ->required();
   verb->add_option("--input", o->input, "Shape of an image, CxHxW")->capture_default_str();
   verb->add_option("--classes", o->build.classes, "Number of classes")->capture_default_str();
   verb->add_option("--width", o->build.width, "Base width in channels; 0: the topology's own");
-  verb->add_option("--weights", o->build.weights, "Weight quantizer; none: fp32, with a genotype its space's own (there fp32 is fp32)")->capture_default_str();
-  verb->add_option("--acts", o->build.acts, "Activation quantizer; none: ReLU, with a genotype its space's own (there fp32 is ReLU)")->capture_default_str();
+  verb->add_option("--weights", o->build.weights,
+                   "Weight quantizer; none: fp32, with a genotype its space's own (there fp32 is fp32)")
+      ->capture_default_str();
+  verb->add_option("--acts", o->build.acts,
+                   "Activation quantizer; none: ReLU, with a genotype its space's own (there fp32 is ReLU)")
+      ->capture_default_str();
   verb->add_flag("--quantize-first-last", o->build.quantize_first_last, "Quantize the first and last layer too");
   verb->add_flag("--fp-shortcut", o->build.fp_shortcut, "Keep 1x1 shortcut convolutions in fp32");
   verb->add_option("--options", o->options, "Further options of the topology, key=value joined by ','");

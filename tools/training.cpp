@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-
 #include "tern/error.hpp"
 #include "tern/search.hpp"
 
@@ -42,7 +41,8 @@ TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
     const std::string saved = settings_of(o.run);
     if (saved.empty()) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
     if (reads_as<SearchConfig>(saved)) {
-      throw Error("[train] \"" + o.run + "\" holds a search; continue it with tern search --run " + o.run + " --resume");
+      throw Error("[train] \"" + o.run + "\" holds a search; continue it with tern search --run " + o.run +
+                  " --resume");
     }
     return TrainConfig::load(saved);
   }
@@ -64,23 +64,27 @@ void run_training(const TrainConfig& config, const TrainingOptions& o, const std
     if (talk) fmt::print(stderr, "{}\n", text);
   };
   callbacks.step = [&](const StepProgress& p) {
-    progress.show(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  acc {}  lr {:.3g}  {:.0f} img/s  ETA {}", p.epoch + 1,
-                              p.epochs, p.step, p.steps, p.loss, percent_text(p.accuracy), p.lr, p.images_per_second,
-                              duration_text(p.eta_seconds)));
+    progress.show(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  acc {}  lr {:.3g}  {:.0f} img/s  ETA {}",
+                              p.epoch + 1, p.epochs, p.step, p.steps, p.loss, percent_text(p.accuracy), p.lr,
+                              p.images_per_second, duration_text(p.eta_seconds)));
   };
   callbacks.epoch = [&](const EpochResult& r) {
     progress.clear();
     if (talk) {
-      fmt::print("epoch {}/{}  loss {:.4f}  train {}{}  lr {:.3g}  {:.0f} img/s  {}\n", r.epoch + 1, r.epochs, r.train_loss,
-                 percent_text(r.train_accuracy), accuracy_text(r) + freeze_text(r), r.lr, r.images_per_second, duration_text(r.seconds));
+      fmt::print("epoch {}/{}  loss {:.4f}  train {}{}  lr {:.3g}  {:.0f} img/s  {}\n", r.epoch + 1, r.epochs,
+                 r.train_loss, percent_text(r.train_accuracy), accuracy_text(r) + freeze_text(r), r.lr,
+                 r.images_per_second, duration_text(r.seconds));
       std::fflush(stdout);
     }
   };
   const TrainResult result = train(located, o.run, o.resume, callbacks);
   progress.clear();
   if (o.common.json) {
-    nlohmann::ordered_json j{{"run", o.run}, {"finished", result.finished}, {"epoch", result.last.epoch + 1},
-                             {"train_loss", result.last.train_loss}, {"train_accuracy", result.last.train_accuracy}};
+    nlohmann::ordered_json j{{"run", o.run},
+                             {"finished", result.finished},
+                             {"epoch", result.last.epoch + 1},
+                             {"train_loss", result.last.train_loss},
+                             {"train_accuracy", result.last.train_accuracy}};
     if (result.last.has_validation) j["validation_accuracy"] = result.last.validation.accuracy();
     if (result.last.evaluated) j["test_accuracy"] = result.last.test.accuracy();
     if (const auto& f = result.last.freeze) {

@@ -15,8 +15,8 @@ struct TrainingOptions {
   bool resume = false;
   Overrides overrides;
 };
-/// The configuration file, --run, --resume, a flag for each of `fields`, and the common options. Returns --run. `options` must
-/// outlive `app`.
+/// The configuration file, --run, --resume, a flag for each of `fields`, and the common options. Returns --run.
+/// `options` must outlive `app`.
 Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fields, TrainingOptions& options);
 
 /// With --resume the run's own settings; else `base`, over it the configuration file, over that the flags.

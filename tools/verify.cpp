@@ -16,10 +16,16 @@ struct Options {
 };
 
 nlohmann::ordered_json to_json(const VerifyResult& r) {
-  nlohmann::ordered_json j{{"isa", r.isa}, {"kernel", r.kernel}, {"images", r.images}, {"same_predictions", r.same_predictions},
-                           {"codes", r.codes}, {"different_codes", r.different_codes}, {"identical", r.identical()}};
+  nlohmann::ordered_json j{{"isa", r.isa},
+                           {"kernel", r.kernel},
+                           {"images", r.images},
+                           {"same_predictions", r.same_predictions},
+                           {"codes", r.codes},
+                           {"different_codes", r.different_codes},
+                           {"identical", r.identical()}};
   for (const VerifyResult::Node& n : r.nodes) {
-    j["nodes"].push_back({{"name", n.name}, {"kind", n.codes ? "codes" : "real"}, {"values", n.values}, {"different", n.different}});
+    j["nodes"].push_back(
+        {{"name", n.name}, {"kind", n.codes ? "codes" : "real"}, {"values", n.values}, {"different", n.different}});
   }
   return j;
 }
@@ -37,9 +43,9 @@ void verify_all(const Options& o) {
   for (const infer::Options& how : infer::every_path()) {
     Progress progress(o.common);
     const std::string path = std::string(name_of(*how.isa)) + (how.kernel.empty() ? "" : "/" + how.kernel);
-    const VerifyResult r = verify(run.network, model, how, images, o.run.batch, [&](std::int64_t done, std::int64_t all) {
-      progress.count("verifying " + path, done, all);
-    });
+    const VerifyResult r =
+        verify(run.network, model, how, images, o.run.batch,
+               [&](std::int64_t done, std::int64_t all) { progress.count("verifying " + path, done, all); });
     progress.clear();
     identical = identical && r.identical();
     for (const VerifyResult::Node& n : r.nodes) {
@@ -48,14 +54,16 @@ void verify_all(const Options& o) {
       }
     }
     if (first_difference.empty() && !r.identical()) {
-      first_difference = fmt::format("path {}: {} of {} predictions differ", path, r.images - r.same_predictions, r.images);
+      first_difference =
+          fmt::format("path {}: {} of {} predictions differ", path, r.images - r.same_predictions, r.images);
     }
     json.push_back(to_json(r));
     rows.push_back({path, fmt::format("{} of {}", r.same_predictions, r.images),
                     fmt::format("{} of {}", r.codes - r.different_codes, r.codes), std::to_string(r.nodes.size()),
                     r.identical() ? "yes" : "NO"});
   }
-  if (o.common.json) print_json({{"file", o.file}, {"data", data.source}, {"identical", identical}, {"paths", json}});
+  if (o.common.json)
+    print_json({{"file", o.file}, {"data", data.source}, {"identical", identical}, {"paths", json}});
   else if (!o.common.quiet) {
     fmt::print("{} against {} on {}\n{}", o.file, o.run.run, data.name,
                table({"path", "same predictions", "same codes", "nodes compared", "identical"}, rows));
@@ -67,7 +75,8 @@ void verify_all(const Options& o) {
 
 void add_verify(App& app) {
   auto o = std::make_shared<Options>();
-  App* verb = app.add_subcommand("verify", "Compare a packed file with the run it came from, code by code, on every path");
+  App* verb =
+      app.add_subcommand("verify", "Compare a packed file with the run it came from, code by code, on every path");
   add_run_options(*verb, o->run);
   verb->add_option("FILE", o->file, "Packed file")->required();
   add_common(*verb, o->common);

@@ -1,9 +1,9 @@
-// Reverse-mode differentiation. An operation computes its result and, if any input wants a gradient, record()s a node that
-// knows how to turn the gradient of the result into gradients of the inputs. backward() walks the nodes in reverse order of
-// creation. Walk and destruction are loops, never recursion, so a chain of any length is safe.
+// Reverse-mode differentiation. An operation computes its result and, if any input wants a gradient, record()s a node
+// that knows how to turn the gradient of the result into gradients of the inputs. backward() walks the nodes in reverse
+// order of creation. Walk and destruction are loops, never recursion, so a chain of any length is safe.
 //
-// record() is also the public extension point: a straight-through estimator is a function that computes its forward value
-// and records a backward of its own choice.
+// record() is also the public extension point: a straight-through estimator is a function that computes its forward
+// value and records a backward of its own choice.
 //
 //   Tensor heaviside(const Tensor& x) {                      // y = 1{x > 0},  dx = dy * 1{|x| <= 1}
 //     Tensor y = ...;
@@ -40,7 +40,8 @@ class NoGrad {
 };
 
 /// Makes `y` the result of `op` on `inputs`. Returns y. Does nothing if recording is off or no input wants a gradient.
-/// `backward` may keep inputs alive by capturing them; it must capture `y` only as y.detach(), else the graph never dies.
+/// `backward` may keep inputs alive by capturing them; it must capture `y` only as y.detach(), else the graph never
+/// dies.
 Tensor record(std::string_view op, Tensor y, const std::vector<Tensor>& inputs, BackwardFn backward);
 /// True if record() with these inputs would record: lets an op skip saving what only its backward needs.
 bool will_record(const std::vector<Tensor>& inputs);

@@ -18,11 +18,13 @@ struct Timing {
   int runs = 0;
 };
 
-/// Runs the candidates in turn, at least `min_rounds` rounds and until `seconds` have passed, after one round to warm up.
-std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds, int min_rounds = 5);
+/// Runs the candidates in turn, at least `min_rounds` rounds and until `seconds` have passed, after one round to warm
+/// up.
+std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds,
+                                     int min_rounds = 5);
 
-/// A network that was never trained: random weights, quantizers and batch norms that have seen one batch of random images, in
-/// evaluation mode. For measuring topologies. Errors: those of make_model().
+/// A network that was never trained: random weights, quantizers and batch norms that have seen one batch of random
+/// images, in evaluation mode. For measuring topologies. Errors: those of make_model().
 Network fresh_network(const std::string& model, const ModelOptions& options);
 /// `count` images of random bytes in the shape C H W.
 Images random_images(const Shape& shape, std::int64_t count);
@@ -31,13 +33,15 @@ Images random_images(const Shape& shape, std::int64_t count);
 struct ModelSpeed {
   std::int64_t batch = 0;
   int threads = 0;
-  double float_images_per_second = 0;    ///< medians
+  double float_images_per_second = 0;  ///< medians
   double packed_images_per_second = 0;
-  double best_float_images_per_second = 0, best_packed_images_per_second = 0;  ///< fastest round: what a busy machine lets through
+  double best_float_images_per_second = 0,
+         best_packed_images_per_second = 0;  ///< fastest round: what a busy machine lets through
   double ratio() const { return packed_images_per_second / float_images_per_second; }
 };
 /// `network`: of the session's input shape, or null. Errors: ValueError if there are fewer than `batch` images.
-ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch, double seconds);
+ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch,
+                         double seconds);
 
 /// Time of a training step of a topology on random images, by phase; medians over the steps.
 struct TrainSpeed {
@@ -45,9 +49,9 @@ struct TrainSpeed {
   int threads = 0;
   int steps = 0;
   double data_seconds = 0, forward_seconds = 0, backward_seconds = 0, update_seconds = 0;
-  double step_seconds = 0;          ///< median of the whole step
-  double gmacs_forward = 0;         ///< of one step, in 1e9 multiply-accumulates
-  double peak_mib = 0;              ///< of tensors
+  double step_seconds = 0;   ///< median of the whole step
+  double gmacs_forward = 0;  ///< of one step, in 1e9 multiply-accumulates
+  double peak_mib = 0;       ///< of tensors
   double images_per_second() const { return static_cast<double>(batch) / step_seconds; }
 };
 /// SGD with momentum on batches of random bytes, augmented by `augment`, as a training run does it.

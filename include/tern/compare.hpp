@@ -28,14 +28,14 @@ struct CompareRow {
   MethodPair pair;
   std::vector<double> accuracies;  ///< on the test images, one a seed
   double mean = 0;
-  double spread = 0;               ///< sample standard deviation; 0 with one seed
-  double gap = 0;                  ///< mean of the first fp32 pair minus this mean; 0 without one
-  std::vector<double> losses;      ///< cross entropy on the test images, one a seed
-  double loss = 0;                 ///< its mean
-  double zero_share = 0;           ///< of quantized weights, mean over layers and seeds
+  double spread = 0;                                     ///< sample standard deviation; 0 with one seed
+  double gap = 0;                                        ///< mean of the first fp32 pair minus this mean; 0 without one
+  std::vector<double> losses;                            ///< cross entropy on the test images, one a seed
+  double loss = 0;                                       ///< its mean
+  double zero_share = 0;                                 ///< of quantized weights, mean over layers and seeds
   double lowest_zero_share = 0, highest_zero_share = 0;  ///< over layers and seeds
-  std::int64_t packed_bytes = 0;   ///< of the first seed
-  double seconds = 0;              ///< of training, mean a seed
+  std::int64_t packed_bytes = 0;                         ///< of the first seed
+  double seconds = 0;                                    ///< of training, mean a seed
 };
 
 struct CompareCallbacks {
@@ -46,11 +46,12 @@ struct CompareCallbacks {
 
 /// Trains what is missing, resumes what was interrupted, skips what is finished, and writes the tables. Rows are in the
 /// order of the pairs; if stop() ended it early, they hold what is there.
-/// Errors: ValueError if the plan is empty, or the directory holds runs of another recipe; FormatError with path and line
-/// if the metrics or the result of a run are damaged; those of train().
+/// Errors: ValueError if the plan is empty, or the directory holds runs of another recipe; FormatError with path and
+/// line if the metrics or the result of a run are damaged; those of train().
 std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks& callbacks = {});
 
-/// The table as JSON (an array, everything above), as Markdown, and as a picture: a bar a pair with its spread, and the fp32 line.
+/// The table as JSON (an array, everything above), as Markdown, and as a picture: a bar a pair with its spread, and the
+/// fp32 line.
 std::string compare_json(const std::vector<CompareRow>& rows);
 std::string compare_markdown(const std::vector<CompareRow>& rows);
 std::string compare_svg(const std::vector<CompareRow>& rows);

@@ -18,8 +18,8 @@ namespace tern {
 /// Every layer that can stay in integers does: convolution or dense layer with a single scale on codes, batch norm,
 /// optional ReLU and the next quantizer become one node with integer thresholds. Each packed node carries
 /// value_of=<node of the network>. The network must be in evaluation mode.
-/// Errors: ValueError naming the node if an op has no packed form, or if the result could not be loaded, as with weights
-/// that are not finite.
+/// Errors: ValueError naming the node if an op has no packed form, or if the result could not be loaded, as with
+/// weights that are not finite.
 packed::Model pack(const Network& network, const std::map<std::string, std::string>& meta = {});
 
 /// What a verification found. `values` are numbers compared (codes, floats, logits).
@@ -33,14 +33,15 @@ struct VerifyResult {
   std::string isa, kernel;
   std::int64_t images = 0;
   std::int64_t same_predictions = 0;
-  std::vector<Node> nodes;        ///< in graph order; the last one holds the logits
+  std::vector<Node> nodes;  ///< in graph order; the last one holds the logits
   std::int64_t codes = 0, different_codes = 0;
   bool identical() const;
 };
 
 /// Runs the network in evaluation and the packed model on the same images and compares every value that both have, bit
 /// for bit, and the predictions.
-/// Errors: ShapeError if the model does not take such images, or has another number of classes; those of infer::Session.
+/// Errors: ShapeError if the model does not take such images, or has another number of classes; those of
+/// infer::Session.
 VerifyResult verify(Network& network, const packed::Model& model, const infer::Options& how, const Images& images,
                     std::int64_t batch, const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
@@ -58,13 +59,13 @@ struct ImportReport {
   std::string table() const;
 };
 /// Copies the tensors of a file into the network's by name. Names are matched as torchvision, the common CIFAR
-/// implementations and tern's checkpoints write them ("layer1.0.bn1.weight" is "layer1_0_bn1.gamma"). Of a checkpoint that
-/// holds averaged weights these are taken, as evaluation does; what belongs to its run alone is no row of the report.
-/// Nothing is copied if anything is wrong. `allow_missing`: weights, biases and tensors of batch norms that the file lacks
-/// keep their values, as those of quantizers always do.
-/// Errors: ShapeError naming the first tensor of another shape; FormatError naming one whose dtype is not read; ValueError
-/// if no name matches, a weight, bias or tensor of a batch norm is missing, a source holds integers, a value that is not
-/// finite or a negative running variance.
+/// implementations and tern's checkpoints write them ("layer1.0.bn1.weight" is "layer1_0_bn1.gamma"). Of a checkpoint
+/// that holds averaged weights these are taken, as evaluation does; what belongs to its run alone is no row of the
+/// report. Nothing is copied if anything is wrong. `allow_missing`: weights, biases and tensors of batch norms that the
+/// file lacks keep their values, as those of quantizers always do. Errors: ShapeError naming the first tensor of
+/// another shape; FormatError naming one whose dtype is not read; ValueError if no name matches, a weight, bias or
+/// tensor of a batch norm is missing, a source holds integers, a value that is not finite or a negative running
+/// variance.
 ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name,
                             bool allow_missing = false);
 /// For a network that will import from `file`: refuses a tensor that has another shape there, in the same words.

@@ -1,5 +1,5 @@
-// Which instruction set the integer kernels use. Chosen once from what the CPU has; an environment variable or a program can force
-// another. A forced name that this CPU lacks is an error, never a wrong answer.
+// Which instruction set the integer kernels use. Chosen once from what the CPU has; an environment variable or a
+// program can force another. A forced name that this CPU lacks is an error, never a wrong answer.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@ namespace tern {
 
 /// In ascending order of preference within an architecture.
 enum class Isa {
-  kReference,       ///< plain loops over dense integers: the definition of correct
-  kPortable,        ///< 64-bit words, any CPU
-  kNeon,            ///< aarch64
-  kAvx2,            ///< x86-64 with AVX2, FMA3, BMI, POPCNT
-  kAvx512,          ///< AVX-512 F, BW, DQ, VL
-  kAvx512Vpopcnt,   ///< the same and VPOPCNTDQ, BITALG, VBMI, VBMI2 (Ice Lake, Zen 4 and later)
+  kReference,      ///< plain loops over dense integers: the definition of correct
+  kPortable,       ///< 64-bit words, any CPU
+  kNeon,           ///< aarch64
+  kAvx2,           ///< x86-64 with AVX2, FMA3, BMI, POPCNT
+  kAvx512,         ///< AVX-512 F, BW, DQ, VL
+  kAvx512Vpopcnt,  ///< the same and VPOPCNTDQ, BITALG, VBMI, VBMI2 (Ice Lake, Zen 4 and later)
 };
 
 /// "reference", "portable", "neon", "avx2", "avx512", "avx512vpopcnt".
@@ -38,7 +38,8 @@ void reset_active_isa();
 /// Brand string of the CPU and the features that matter here, in one line, for `tern info`.
 std::string cpu_description();
 
-/// The value of an environment variable, "" if it is not set. The library's only reading of the environment besides TERN_ISA.
+/// The value of an environment variable, "" if it is not set. The library's only reading of the environment besides
+/// TERN_ISA.
 std::string environment(const char* name);
 
 }  // namespace tern

@@ -61,9 +61,9 @@ struct LoadOptions {
   std::string data_dir;                  ///< looked in first (--data-dir); may be the set's own folder, or hold it
   std::vector<std::string> search_path;  ///< folders that hold data sets, looked in next (TERN_DATA)
   std::string system_dir = "/usr/share/datasets";  ///< looked in next; empty: not
-  std::string embedded_dir;     ///< looked in last; empty: the installed datasets/, then the source tree's
-  int channels = 0;             ///< 1, 3 or 4: widen or narrow to that many; 0: as the files are
-  int size = 0;                 ///< side: resize shorter side, then centre crop; 0: as the files are
+  std::string embedded_dir;  ///< looked in last; empty: the installed datasets/, then the source tree's
+  int channels = 0;          ///< 1, 3 or 4: widen or narrow to that many; 0: as the files are
+  int size = 0;              ///< side: resize shorter side, then centre crop; 0: as the files are
   std::int64_t limit_train = 0, limit_test = 0;  ///< keep the first of each class, this many in all; 0: every image
 };
 
@@ -91,7 +91,7 @@ struct DatasetEntry {
   /// Reads it. The caller applies channels, size and limits that the reader left to be done, fills in `name` and
   /// `source` if they are empty, and mean/std from the training images if they are empty.
   std::function<Dataset(const std::string& path, const LoadOptions& options)> load;
-  std::string fallback = {};  ///< name of the set to load when this one is missing; empty: none
+  std::string fallback = {};                  ///< name of the set to load when this one is missing; empty: none
   std::vector<std::string> class_names = {};  ///< where they are known without reading the set; empty: its files tell
 };
 
@@ -206,13 +206,13 @@ struct Batch {
 };
 
 struct LoaderOptions {
-  int batch_size = 128;     ///< images
-  bool shuffle = false;     ///< a new order each epoch; else file order
-  Augment augment = {};     ///< applied to each image
-  std::uint64_t seed = 1;   ///< of order and augmentation
-  int workers = 1;          ///< threads that prepare batches; 0: next() prepares its batch itself
-  int prefetch = 4;         ///< batches prepared ahead at most, >= 1
-  bool drop_last = false;   ///< leave out an incomplete last batch
+  int batch_size = 128;    ///< images
+  bool shuffle = false;    ///< a new order each epoch; else file order
+  Augment augment = {};    ///< applied to each image
+  std::uint64_t seed = 1;  ///< of order and augmentation
+  int workers = 1;         ///< threads that prepare batches; 0: next() prepares its batch itself
+  int prefetch = 4;        ///< batches prepared ahead at most, >= 1
+  bool drop_last = false;  ///< leave out an incomplete last batch
   /// A further step on each normalised image, run on the workers; may throw, and next() then does.
   std::function<void(std::span<float> image, ImageShape shape, Rng& rng)> transform = {};
 };

@@ -1,19 +1,20 @@
 // Freezing: weights that are trained onto the grid by freezing ever more of them, without a straight-through estimator.
 // At any time most weights are constants at a level, the rest ordinary continuous weights.
 //
-//   rescale(network, RescaleGroups::kFilter);                        // once: weights near the levels, batch norm takes s
-//   Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed);
-//   const FreezeSchedule schedule = FreezeSchedule::parse("paper");
-//   for each epoch: freezer.begin_epoch(epoch, schedule.at(epoch));  // a partition; then train with schedule.at(epoch).lr
-//                   before and after each step: freezer.before_step(..), freezer.after_step();   // for options of the policy
+//   rescale(network, RescaleGroups::kFilter);                        // once: weights near the levels, batch norm takes
+//   s Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed); const FreezeSchedule schedule
+//   = FreezeSchedule::parse("paper"); for each epoch: freezer.begin_epoch(epoch, schedule.at(epoch));  // a partition;
+//   then train with schedule.at(epoch).lr
+//                   before and after each step: freezer.before_step(..), freezer.after_step();   // for options of the
+//                   policy
 //   certify(network);                                                // every weight on a level
 //
-// A policy is independent of the quantizer: it decides which weights are relaxed, the layer's quantizer decides what the
-// levels are. `grid` has fixed integer levels; any other weight quantizer may be used too, then nothing is rescaled and its
-// learned steps keep training.
+// A policy is independent of the quantizer: it decides which weights are relaxed, the layer's quantizer decides what
+// the levels are. `grid` has fixed integer levels; any other weight quantizer may be used too, then nothing is rescaled
+// and its learned steps keep training.
 //
-// Paper: Cavigelli, Benini, "RPR: Random partition relaxation for training binary and ternary weight neural networks", 2020.
-// Results depend on values, seed and position in the run alone, never on the number of threads.
+// Paper: Cavigelli, Benini, "RPR: Random partition relaxation for training binary and ternary weight neural networks",
+// 2020. Results depend on values, seed and position in the run alone, never on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@
 
 namespace tern {
 
-// ---- step 1: rescale -----------------------------------------------------------------------------------------------------
+// ---- step 1: rescale
+// -----------------------------------------------------------------------------------------------------
 
 /// s* = argmin_{s > 0} ||w - s Q_s(w)||, Q_s(w) = the level nearest to w / s.
 struct ScaleFit {
@@ -39,10 +41,10 @@ struct ScaleFit {
   double grid_scale = 1, grid_error = 0;  ///< the best of the grid search alone
 };
 /// Joint search (the paper's section 3.1 with Q depending on s): 1000 points, evenly spaced on [1e-6, max|w|] with both
-/// ends, then a one-dimensional downhill simplex from the best (start s and 1.05 s; reflection 1, expansion 2, contraction
-/// and shrink 0.5; until both spreads are below 1e-4, at most 200 iterations). Zeros alone, or nothing: s = 1; no weight above
-/// 1e-6: s = 1e-6.
-/// Costs one sort of w and 1000 look-ups. Errors: ValueError if a weight is not finite.
+/// ends, then a one-dimensional downhill simplex from the best (start s and 1.05 s; reflection 1, expansion 2,
+/// contraction and shrink 0.5; until both spreads are below 1e-4, at most 200 iterations). Zeros alone, or nothing: s =
+/// 1; no weight above 1e-6: s = 1e-6. Costs one sort of w and 1000 look-ups. Errors: ValueError if a weight is not
+/// finite.
 ScaleFit fit_scale(std::span<const float> w, const LevelSet& levels);
 
 /// Which weights share an s: those of one filter (output channel), or all of a layer.
@@ -62,24 +64,25 @@ struct RescaleReport {
   double seconds = 0;
 };
 /// Fits s for every layer whose quantizer has fixed levels, on all threads, and moves it into the network:
-///   w <- w / s,  bias <- bias / s;   batch norm that alone reads the layer: mean <- mean / s,  var + eps <- (var + eps) / s^2
-/// so that evaluation with the unquantized weights stays as it was. (The paper divides var alone, which is the same where
-/// var is far above eps, and not in a channel that is all but dead. var stays >= 0.) A layer that is read by something else
-/// keeps w and gets s as its scale.
-/// Errors: ValueError naming the layer if a weight is not finite.
+///   w <- w / s,  bias <- bias / s;   batch norm that alone reads the layer: mean <- mean / s,  var + eps <- (var +
+///   eps) / s^2
+/// so that evaluation with the unquantized weights stays as it was. (The paper divides var alone, which is the same
+/// where var is far above eps, and not in a channel that is all but dead. var stays >= 0.) A layer that is read by
+/// something else keeps w and gets s as its scale. Errors: ValueError naming the layer if a weight is not finite.
 RescaleReport rescale(Network& network, RescaleGroups groups);
 
-// ---- step 2: partitions --------------------------------------------------------------------------------------------------
+// ---- step 2: partitions
+// --------------------------------------------------------------------------------------------------
 
 /// What a policy gets for one layer when a partition begins.
 struct PartitionRequest {
-  std::string layer;         ///< name of the node
-  Tensor latent;             ///< float32, contiguous
-  double relaxed = 0;        ///< share of relaxed elements: floor(relaxed * numel + 1e-6) of them
+  std::string layer;   ///< name of the node
+  Tensor latent;       ///< float32, contiguous
+  double relaxed = 0;  ///< share of relaxed elements: floor(relaxed * numel + 1e-6) of them
   std::int64_t epoch = 0;
-  bool phase_begins = false; ///< first partition with this share
+  bool phase_begins = false;  ///< first partition with this share
   std::uint64_t seed = 0;
-  std::int64_t part = 0;     ///< of the epoch: 0 .. partitions_per_epoch() - 1
+  std::int64_t part = 0;  ///< of the epoch: 0 .. partitions_per_epoch() - 1
 };
 /// floor(share * numel + 1e-6).
 std::int64_t relaxed_count(double share, std::int64_t numel);
@@ -87,8 +90,8 @@ std::int64_t relaxed_count(double share, std::int64_t numel);
 class FreezePolicy {
  public:
   virtual ~FreezePolicy() = default;
-  /// Writes 1 (relaxed) or 0 (constrained) for every element of `mask`, which holds the previous partition (all 1 before
-  /// the first). Returns true if it drew a new one. A function of its arguments alone.
+  /// Writes 1 (relaxed) or 0 (constrained) for every element of `mask`, which holds the previous partition (all 1
+  /// before the first). Returns true if it drew a new one. A function of its arguments alone.
   virtual bool partition(const PartitionRequest& request, std::span<float> mask) const = 0;
   /// Whether the optimizer forgets a layer's moments when its partition is drawn anew.
   virtual bool clears_optimizer_state() const { return true; }
@@ -97,7 +100,8 @@ class FreezePolicy {
   /// relaxed is then rounded by half the distance of two levels at most, and the others have not learned to rely on one
   /// that is out of the levels' reach.
   virtual bool clips() const { return false; }
-  /// How many partitions an epoch has, 1 .. 2^31 - 1, evenly spaced; the first begins with it. More than steps: one a step.
+  /// How many partitions an epoch has, 1 .. 2^31 - 1, evenly spaced; the first begins with it. More than steps: one a
+  /// step.
   virtual std::int64_t partitions_per_epoch() const { return 1; }
 };
 
@@ -113,7 +117,8 @@ std::vector<FreezePolicyInfo> freeze_policies();
 /// Adds one from outside tern. Errors: ValueError if the key is taken.
 void register_freeze_policy(const std::string& key, const std::string& help, FreezePolicyFactory factory);
 
-// ---- step 3: schedule ----------------------------------------------------------------------------------------------------
+// ---- step 3: schedule
+// ----------------------------------------------------------------------------------------------------
 
 /// Phases of a freezing fraction each, and in them runs of epochs at one learning rate.
 ///
@@ -166,23 +171,24 @@ class FreezeSchedule {
   std::vector<Phase> phases_;
 };
 
-/// True if the metric (larger is better, one value an epoch) has come to rest: none of the last 5 values is more than 0.001
-/// above the best before them.
+/// True if the metric (larger is better, one value an epoch) has come to rest: none of the last 5 values is more than
+/// 0.001 above the best before them.
 bool is_stable(std::span<const double> metric);
 
-// ---- all together --------------------------------------------------------------------------------------------------------
+// ---- all together
+// --------------------------------------------------------------------------------------------------------
 
 /// Whether every quantized weight is on a level.
 struct Certificate {
   std::int64_t layers = 0, weights = 0;
-  std::int64_t off = 0;     ///< weights that are not
-  std::int64_t moved = 0;   ///< weights with another code than they were frozen with (Freezer::certify() alone looks)
-  std::string first;        ///< the first of them: layer, index, value; "" if there is none
+  std::int64_t off = 0;    ///< weights that are not
+  std::int64_t moved = 0;  ///< weights with another code than they were frozen with (Freezer::certify() alone looks)
+  std::string first;       ///< the first of them: layer, index, value; "" if there is none
   bool holds() const { return off == 0 && moved == 0 && weights > 0; }
 };
-/// A weight is on a level if what training multiplies with is code * scale of the packed form, bit for bit, and so is its
-/// latent value: equal to that product where the levels are fixed; where they are learned, equal to the latent value of
-/// every weight of its filter with the same code, and 0 if that is 0.
+/// A weight is on a level if what training multiplies with is code * scale of the packed form, bit for bit, and so is
+/// its latent value: equal to that product where the levels are fixed; where they are learned, equal to the latent
+/// value of every weight of its filter with the same code, and 0 if that is 0.
 Certificate certify(const Network& network);
 
 /// Applies a policy to every layer with a weight quantizer: one mask a layer, shared by the layer (which weights are
@@ -193,26 +199,26 @@ class Freezer {
   /// Errors: ValueError if no layer has a weight quantizer, or the policy's partitions_per_epoch() is out of range.
   Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezePolicy> policy, std::uint64_t seed);
   ~Freezer();
-  /// Draws the epoch's first partition. With relaxed == 0, at the beginning of the phase, all latent weights are replaced by their
-  /// levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote something else than 0 and 1,
-  /// or left a weight relaxed with relaxed == 0; that of check_levels().
+  /// Draws the epoch's first partition. With relaxed == 0, at the beginning of the phase, all latent weights are
+  /// replaced by their levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote
+  /// something else than 0 and 1, or left a weight relaxed with relaxed == 0; that of check_levels().
   void begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at);
   /// Before the forward pass of every step: draws a partition where one begins within the epoch, which is where
   /// floor(step * n / steps_per_epoch) grows, n = partitions_per_epoch(). Does nothing with relaxed == 0.
   void before_step(std::int64_t epoch, std::int64_t step, std::int64_t steps_per_epoch, const FreezeSchedule::At& at);
   /// After every step of the optimizer: clips the relaxed weights if the policy asks for it.
   void after_step();
-  /// Whether the weights could be put on their levels now, which changes nothing. Call it when the quantizers are set up.
-  /// Errors: ValueError naming the layer if its quantizer gives weights on its levels other codes, as sttn does, or derives
-  /// its levels from the weights every epoch, as heq does; or if the policy clips and the levels are not fixed.
+  /// Whether the weights could be put on their levels now, which changes nothing. Call it when the quantizers are set
+  /// up. Errors: ValueError naming the layer if its quantizer gives weights on its levels other codes, as sttn does, or
+  /// derives its levels from the weights every epoch, as heq does; or if the policy clips and the levels are not fixed.
   void check_levels() const;
   /// tern::certify() of the network, and that every weight has the code that it was frozen with.
   Certificate certify() const;
 
   std::int64_t weights() const;  ///< under the policy
   std::int64_t relaxed() const;  ///< of these, now
-  /// What a checkpoint in the middle of an epoch needs: the masks as "<layer>.relaxed", and once weights are on their levels
-  /// the codes as "<layer>.codes". Copy saved values into them.
+  /// What a checkpoint in the middle of an epoch needs: the masks as "<layer>.relaxed", and once weights are on their
+  /// levels the codes as "<layer>.codes". Copy saved values into them.
   std::vector<NamedTensor> state() const;
   /// From now on certify() expects the codes that the weights have now, and state() holds them.
   void keep_codes();
@@ -225,7 +231,8 @@ class Freezer {
     std::string name;
     Tensor latent, mask;
     Tensor codes{};  ///< with which they were frozen, [numel]; undefined before
-    std::vector<float> reach{};  ///< the outermost level of each filter, if the policy clips; empty before the first step
+    std::vector<float>
+        reach{};  ///< the outermost level of each filter, if the policy clips; empty before the first step
   };
   void draw(std::int64_t epoch, std::int64_t part, const FreezeSchedule::At& at);
   WeightCodes codes_of(const Part& part, const Tensor& weights) const;

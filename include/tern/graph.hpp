@@ -10,7 +10,8 @@
 //   fc    = linear(flat) out=10
 //
 // Grammar of a line:  name = op(input, input, ...) key=value key=value ...
-//   name   [A-Za-z_][A-Za-z0-9_.]*           op, key   [a-z_][a-z0-9_.]*          value   no white space, control character or '#'
+//   name   [A-Za-z_][A-Za-z0-9_.]*           op, key   [a-z_][a-z0-9_.]*          value   no white space, control
+//   character or '#'
 // Inputs name earlier lines. The last node is the network's output. What an op means and which keys it takes is the
 // business of whoever runs the graph (nn for training, infer for packed networks).
 #pragma once

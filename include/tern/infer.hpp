@@ -3,9 +3,9 @@
 //   infer::Session net = infer::Session::load("net.tern");
 //   std::vector<std::int32_t> classes = net.predict(images, n);          // n images, bytes, C H W each
 //
-// A session owns its model, its plan (which kernel runs which node, in which layout) and its memory. After the first run
-// of a batch size nothing is allocated. Results do not depend on the instruction set, the batch or the number of threads.
-// Thread safety: one session, one thread at a time; different sessions are independent.
+// A session owns its model, its plan (which kernel runs which node, in which layout) and its memory. After the first
+// run of a batch size nothing is allocated. Results do not depend on the instruction set, the batch or the number of
+// threads. Thread safety: one session, one thread at a time; different sessions are independent.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct Options {
   std::optional<Isa> isa = {};
   /// Threads used at most; 0: num_threads() of tern/parallel.hpp. Never more than that.
   int threads = 0;
-  /// Only kernels of this family where it can run: "reference", "kpacked", "bitsliced"; empty: the planner's choice, by the
-  /// time that it predicts for each step and for the conversions between them.
+  /// Only kernels of this family where it can run: "reference", "kpacked", "bitsliced"; empty: the planner's choice, by
+  /// the time that it predicts for each step and for the conversions between them.
   std::string kernel = {};
   /// Predict by what the kernels take here and now instead of by the built-in table; measured once a process and
   /// instruction set, for about a tenth of a second. Results are the same bits whatever is chosen.
@@ -38,8 +38,8 @@ struct Options {
 /// What Options::kernel may name besides nothing.
 std::vector<std::string> kernel_families();
 
-/// Every way of running a model on this machine: reference, and each other instruction set with the planner's choice and
-/// with each family forced.
+/// Every way of running a model on this machine: reference, and each other instruction set with the planner's choice
+/// and with each family forced.
 std::vector<Options> every_path();
 
 /// What the planner's predictions are made of: nanoseconds for a unit of each kind of work, built in and measured here.
@@ -53,23 +53,23 @@ std::vector<WorkRate> work_rates(Isa isa);
 /// The result of one node, in the same dense layout whatever ran it: [N C H W] or [N K], row-major.
 struct TapValue {
   const GraphNode& node;
-  Shape shape;                            ///< with the batch in front
-  std::span<const std::int8_t> codes;     ///< if the value is codes
-  std::span<const float> floats;          ///< if the value is real
-  float step = 0;                         ///< 0 for real values
+  Shape shape;                         ///< with the batch in front
+  std::span<const std::int8_t> codes;  ///< if the value is codes
+  std::span<const float> floats;       ///< if the value is real
+  float step = 0;                      ///< 0 for real values
   int lo = 0, hi = 0;
 };
 using Tap = std::function<void(const TapValue& value)>;
 
 /// One row of the plan, in order of execution.
 struct StepInfo {
-  std::string nodes;        ///< "conv2+bn2+q2": the nodes that this step computes
-  std::string kernel;       ///< "reference", "kpacked/avx512vpopcnt", ...
-  std::string layout;       ///< of the result: "f32", "i8", "k-packed", "bit-sliced", "prepared" (for the next step only)
-  std::int64_t macs = 0;    ///< for one image
-  std::int64_t bytes = 0;   ///< of the result, for one image
+  std::string nodes;      ///< "conv2+bn2+q2": the nodes that this step computes
+  std::string kernel;     ///< "reference", "kpacked/avx512vpopcnt", ...
+  std::string layout;     ///< of the result: "f32", "i8", "k-packed", "bit-sliced", "prepared" (for the next step only)
+  std::int64_t macs = 0;  ///< for one image
+  std::int64_t bytes = 0;        ///< of the result, for one image
   double predicted_seconds = 0;  ///< for one image on one thread
-  std::string shape;        ///< of a square convolution, as tern/layer_bench.hpp names it: "64x56x128s2"; else empty
+  std::string shape;  ///< of a square convolution, as tern/layer_bench.hpp names it: "64x56x128s2"; else empty
 };
 
 /// Time of one step.
@@ -88,14 +88,14 @@ class Session {
   ~Session();
 
   const packed::Model& model() const;
-  Shape input_shape() const;      ///< C H W
-  std::int64_t classes() const;   ///< numbers in one image's result
+  Shape input_shape() const;     ///< C H W
+  std::int64_t classes() const;  ///< numbers in one image's result
   Isa isa() const;
   /// Of one image, or of each image in a batch of that many for each thread: small images share vectors there.
   std::vector<StepInfo> plan(std::int64_t batch = 1) const;
   std::size_t arena_bytes() const;  ///< working memory of one image
-  /// Runs the image (C x H x W bytes) at least `rounds` >= 1 times, on one thread, and times every step; rows as in plan().
-  /// Errors: ShapeError, ValueError.
+  /// Runs the image (C x H x W bytes) at least `rounds` >= 1 times, on one thread, and times every step; rows as in
+  /// plan(). Errors: ShapeError, ValueError.
   std::vector<StepTime> profile(std::span<const std::uint8_t> image, int rounds, double min_seconds = 0);
 
   /// images: n x C x H x W bytes. logits: n x classes().

@@ -24,8 +24,8 @@ class LevelSet {
   /// What the smallest |x| are mapped to: 0, or the smallest magnitude.
   int base() const { return has_zero_ ? 0 : magnitudes_.front(); }
 
-  /// Beyond thresholds()[j] (strictly) the level grows by jumps()[j]:  |level| = base() + sum of jumps()[j] 1{|x| > t_j}.
-  /// A threshold lies halfway between two neighbours, so a tie goes to the lower magnitude.
+  /// Beyond thresholds()[j] (strictly) the level grows by jumps()[j]:  |level| = base() + sum of jumps()[j] 1{|x| >
+  /// t_j}. A threshold lies halfway between two neighbours, so a tie goes to the lower magnitude.
   const std::vector<double>& thresholds() const { return thresholds_; }
   const std::vector<int>& jumps() const { return jumps_; }
 

@@ -1,5 +1,6 @@
-// Logic on {0,1} activations, as differentiable operations on float tensors: what logic-gated residual networks skip with.
-// Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks", 2022.
+// Logic on {0,1} activations, as differentiable operations on float tensors: what logic-gated residual networks skip
+// with. Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks",
+// 2022.
 #pragma once
 
 #include "tern/tensor.hpp"
@@ -21,17 +22,14 @@ struct LogicOptions {
 /// Errors: ShapeError, ValueError if shapes or dtypes differ.
 Tensor logic_or(const Tensor& a, const Tensor& b, const LogicOptions& options = {});
 
-/// Thresholded global average pooling: T[n, c] = 1{p > m / 2}, p = mean of x over H W. m = 1; real: the largest channel mean of
-/// the sample. On {0,1} it is exactly 2 * count > H W.
-/// Shapes: N C H W -> N C 1 1.
-/// Gradient: dx = dT 1{|p - m / 2| <= 1} / (H W), m a constant.
-/// Errors: ShapeError if x has not four dimensions or no pixels.
+/// Thresholded global average pooling: T[n, c] = 1{p > m / 2}, p = mean of x over H W. m = 1; real: the largest channel
+/// mean of the sample. On {0,1} it is exactly 2 * count > H W. Shapes: N C H W -> N C 1 1. Gradient: dx = dT 1{|p - m /
+/// 2| <= 1} / (H W), m a constant. Errors: ShapeError if x has not four dimensions or no pixels.
 Tensor tgap(const Tensor& x, const LogicOptions& options = {});
 
-/// o = y where t = 1, logic_or(y, x) where t = 0: a channel with more ones than zeros passes straight, others get the skip.
-/// Shapes: t N C 1 1 of zeros and ones; y, x N C H W.
-/// Gradient: dy = do t + dor, dx = dor, dt = sum over pixels of do (y - or), where dor = do (1 - t) through OR.
-/// Errors: ShapeError, ValueError if shapes or dtypes do not fit.
+/// o = y where t = 1, logic_or(y, x) where t = 0: a channel with more ones than zeros passes straight, others get the
+/// skip. Shapes: t N C 1 1 of zeros and ones; y, x N C H W. Gradient: dy = do t + dor, dx = dor, dt = sum over pixels
+/// of do (y - or), where dor = do (1 - t) through OR. Errors: ShapeError, ValueError if shapes or dtypes do not fit.
 Tensor mux(const Tensor& t, const Tensor& y, const Tensor& x, const LogicOptions& options = {});
 
 }  // namespace tern

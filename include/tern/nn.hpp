@@ -5,9 +5,10 @@
 //   net.set_training(true);
 //   Tensor logits = net.forward(images);            // records; backward(loss) fills the gradients of net.parameters()
 //
-// A network runs in two ways. In training every tensor holds real values, quantized ones included (fake quantization). In
-// evaluation what a quantizer emits travels as integer codes with a step, layers compute on the codes exactly, and every
-// float expression is the one that the packed runtime evaluates: that is why packed results can equal these bit for bit.
+// A network runs in two ways. In training every tensor holds real values, quantized ones included (fake quantization).
+// In evaluation what a quantizer emits travels as integer codes with a step, layers compute on the codes exactly, and
+// every float expression is the one that the packed runtime evaluates: that is why packed results can equal these bit
+// for bit.
 #pragma once
 
 #include <cstdint>
@@ -50,15 +51,15 @@ struct Parameter {
 
 struct ForwardContext {
   bool training = false;
-  bool exact = false;           ///< evaluation of a network with quantized layers: float layers sum in the defined order
-  bool calibrating = false;     ///< first batch: activation quantizers set themselves up
-  bool update_running = true;   ///< batch norm
-  double drop_path = 0;         ///< probability used by drop_path layers that follow the schedule
-  bool relaxed = false;         ///< evaluation multiplies with the weights of training: see Layer::set_relaxed()
-  bool then_relu = false;       ///< of layers that can_fuse_relu(): apply ReLU to the result as well
-  std::int64_t batch = 0;       ///< images in this pass
-  int gradient_bits = 0;        ///< of the gradient of a quantized layer's result in training, 0: fp32
-  Rng* rng = nullptr;           ///< dropout, drop_path, noise of quantized gradients
+  bool exact = false;          ///< evaluation of a network with quantized layers: float layers sum in the defined order
+  bool calibrating = false;    ///< first batch: activation quantizers set themselves up
+  bool update_running = true;  ///< batch norm
+  double drop_path = 0;        ///< probability used by drop_path layers that follow the schedule
+  bool relaxed = false;        ///< evaluation multiplies with the weights of training: see Layer::set_relaxed()
+  bool then_relu = false;      ///< of layers that can_fuse_relu(): apply ReLU to the result as well
+  std::int64_t batch = 0;      ///< images in this pass
+  int gradient_bits = 0;       ///< of the gradient of a quantized layer's result in training, 0: fp32
+  Rng* rng = nullptr;          ///< dropout, drop_path, noise of quantized gradients
 };
 
 /// Called with the name and shape of a parameter or buffer before it takes storage; throws if it should not.
@@ -71,7 +72,8 @@ struct LayerPlace {
   std::vector<Shape> inputs;
   Rng rng;
   ShapeCheck check{};
-  /// A layer says here which tensors it is about to make; quantizers' own, whose size follows from the weights, need not.
+  /// A layer says here which tensors it is about to make; quantizers' own, whose size follows from the weights, need
+  /// not.
   void announce(const std::string& local_name, const Shape& shape) const {
     if (check) check(node.name + "." + local_name, shape);
   }
@@ -125,10 +127,11 @@ void register_layer(const std::string& op, const std::string& help, LayerFactory
 
 class Network {
  public:
-  /// Builds every layer with initial weights drawn from `seed`. A graph that comes with a file of weights is not believed
-  /// before these are: `check` compares each shape with the file's before storage is taken, and its errors pass through.
-  /// Errors: ValueError naming the node for unknown ops, missing or unknown keys; ShapeError where shapes do not fit
-  /// or a node's results are more than 2^28 numbers an image; Error naming the node for which memory does not suffice.
+  /// Builds every layer with initial weights drawn from `seed`. A graph that comes with a file of weights is not
+  /// believed before these are: `check` compares each shape with the file's before storage is taken, and its errors
+  /// pass through. Errors: ValueError naming the node for unknown ops, missing or unknown keys; ShapeError where shapes
+  /// do not fit or a node's results are more than 2^28 numbers an image; Error naming the node for which memory does
+  /// not suffice.
   Network(Graph graph, std::uint64_t seed, const ShapeCheck& check = {});
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
@@ -136,7 +139,7 @@ class Network {
 
   const Graph& graph() const;
   Layer& layer(std::size_t node_index) const;
-  Shape input_shape() const;   ///< C H W
+  Shape input_shape() const;  ///< C H W
   Shape output_shape() const;
   /// True if any layer has a weight or activation quantizer.
   bool quantized() const;
@@ -144,8 +147,8 @@ class Network {
   /// Also call it after writing into state(): evaluation keeps codes derived from parameters until the next call.
   void set_training(bool on);
   bool training() const;
-  /// Evaluation of layers with relaxed weights (Layer::set_relaxed) uses these as training does, instead of the codes; its
-  /// results are then no longer those of the packed network. Off by default.
+  /// Evaluation of layers with relaxed weights (Layer::set_relaxed) uses these as training does, instead of the codes;
+  /// its results are then no longer those of the packed network. Off by default.
   void set_relaxed_evaluation(bool on);
   /// Called with each node's result as it is computed. An empty function switches it off.
   using Tap = std::function<void(const GraphNode& node, const Value& value)>;
@@ -168,12 +171,13 @@ class Network {
   /// Random numbers of dropout, drop_path and quantized gradients; its position belongs to a checkpoint.
   Rng& rng();
   void set_drop_path(double p);
-  /// Training sends gradients of `bits` bits (quantize_gradient of tern/quant.hpp) into layers with quantized weights; 0: fp32.
-  /// Errors: ValueError unless bits is in 0..16.
+  /// Training sends gradients of `bits` bits (quantize_gradient of tern/quant.hpp) into layers with quantized weights;
+  /// 0: fp32. Errors: ValueError unless bits is in 0..16.
   void set_gradient_bits(int bits);
   void set_update_running(bool on);
   /// Evaluation in the arithmetic of training, on real values with running statistics: faster than the packed runtime's
-  /// order of sums, close to its results but not equal. For networks that will not be packed, such as those under search.
+  /// order of sums, close to its results but not equal. For networks that will not be packed, such as those under
+  /// search.
   void set_fake_evaluation(bool on);
   /// Sets the value of a `given` node; a value with a history passes gradients on to it.
   /// Errors: ValueError if there is no such node; ShapeError.
@@ -191,25 +195,26 @@ class Network {
 struct LayerSummary {
   std::string name, op;
   Shape output;
-  std::int64_t weights = 0;      ///< conv and linear weights
-  std::int64_t parameters = 0;   ///< all trainable numbers except those of quantizers
+  std::int64_t weights = 0;     ///< conv and linear weights
+  std::int64_t parameters = 0;  ///< all trainable numbers except those of quantizers
   std::int64_t macs = 0;
-  bool quantized = false;        ///< its weights are
-  std::string quantizer;         ///< of weights or activations, "" if none
-  double weight_bits = 32;       ///< stored bits a weight after packing at 2 bits (ternary), 1 (binary), ...
+  bool quantized = false;   ///< its weights are
+  std::string quantizer;    ///< of weights or activations, "" if none
+  double weight_bits = 32;  ///< stored bits a weight after packing at 2 bits (ternary), 1 (binary), ...
 };
 std::vector<LayerSummary> summarize(const Network& network);
 
-// ---- topologies ----------------------------------------------------------------------------------------------------------
+// ---- topologies
+// ----------------------------------------------------------------------------------------------------------
 
 struct ModelOptions {
   Shape input{3, 32, 32};
   std::int64_t classes = 10;
-  std::string weights = "none";        ///< quantizer spec of the hidden layers' weights
-  std::string acts = "none";           ///< quantizer spec of the hidden activations; "none" is ReLU
-  std::int64_t width = 0;              ///< base width; 0 means the topology's own
+  std::string weights = "none";  ///< quantizer spec of the hidden layers' weights
+  std::string acts = "none";     ///< quantizer spec of the hidden activations; "none" is ReLU
+  std::int64_t width = 0;        ///< base width; 0 means the topology's own
   bool quantize_first_last = false;
-  bool fp_shortcut = false;            ///< keep 1x1 shortcut convolutions in fp32
+  bool fp_shortcut = false;                  ///< keep 1x1 shortcut convolutions in fp32
   std::map<std::string, std::string> extra;  ///< options of single topologies, for example shortcut=B
 };
 
@@ -219,7 +224,8 @@ std::vector<RegistryInfo> models();
 Graph make_model(const std::string& name, const ModelOptions& options);
 void register_model(const std::string& name, const std::string& help, ModelFactory factory);
 
-// ---- initialisers --------------------------------------------------------------------------------------------------------
+// ---- initialisers
+// --------------------------------------------------------------------------------------------------------
 
 /// Fills w [O C R S] or [O K] in place: "he_fan_in" (normal, sqrt(2 / fan_in)), "he_fan_out", "he_uniform",
 /// "xavier_normal", "xavier_uniform", "lecun_normal", "default_uniform" (+-1/sqrt(fan_in)), "zeros", "ones".

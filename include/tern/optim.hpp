@@ -25,72 +25,74 @@
 
 namespace tern {
 
-// ---- optimizers ----------------------------------------------------------------------------------------------------------
+// ---- optimizers
+// ----------------------------------------------------------------------------------------------------------
 
 /// Parameters that follow the same rules. Names must be unique over all groups: the optimizer's state is named by them.
 struct ParamGroup {
-  std::string name;          ///< for messages
+  std::string name;  ///< for messages
   std::vector<NamedTensor> params;
-  double lr_scale = 1;       ///< factor on the learning rate, >= 0
-  double weight_decay = 0;   ///< >= 0. sgd, adam: times the weight, added to the gradient; adamw: see there
+  double lr_scale = 1;      ///< factor on the learning rate, >= 0
+  double weight_decay = 0;  ///< >= 0. sgd, adam: times the weight, added to the gradient; adamw: see there
 };
 
 /// What an optimizer does not use it ignores. Equations: at the head of sgd.cpp and adam.cpp, and in short
-///   sgd    d = grad + weight_decay * w;  buf = momentum * buf + d;  w -= lr * buf   (nesterov: lr * (d + momentum * buf))
-///   adam   d = grad + weight_decay * w;  m, v = averages of d, d^2 with beta1, beta2, over their bias 1 - beta^t;
+///   sgd    d = grad + weight_decay * w;  buf = momentum * buf + d;  w -= lr * buf   (nesterov: lr * (d + momentum *
+///   buf)) adam   d = grad + weight_decay * w;  m, v = averages of d, d^2 with beta1, beta2, over their bias 1 -
+///   beta^t;
 ///          w -= lr * m / (sqrt(v) + eps)
 ///   adamw  the same with d = grad, after w -= lr * weight_decay * w
 struct OptimizerOptions {
-  double momentum = 0.9;     ///< sgd: in [0, 1)
-  bool nesterov = false;     ///< sgd: look ahead along the momentum
-  double beta1 = 0.9;        ///< adam, adamw: in [0, 1)
-  double beta2 = 0.999;      ///< adam, adamw: in [0, 1)
-  double eps = 1e-8;         ///< adam, adamw: > 0, in units of the gradient
+  double momentum = 0.9;  ///< sgd: in [0, 1)
+  bool nesterov = false;  ///< sgd: look ahead along the momentum
+  double beta1 = 0.9;     ///< adam, adamw: in [0, 1)
+  double beta2 = 0.999;   ///< adam, adamw: in [0, 1)
+  double eps = 1e-8;      ///< adam, adamw: > 0, in units of the gradient
 };
 
 /// A parameter without a gradient is left alone in a step: neither its value nor its state changes.
 ///
-/// A derived class gives make_state() and update() and leaves the rest to this one, masks excepted: update() must honour
-/// slot.mask.
+/// A derived class gives make_state() and update() and leaves the rest to this one, masks excepted: update() must
+/// honour slot.mask.
 class Optimizer {
  public:
-  /// Errors: ValueError if a name or a tensor appears twice, a parameter does not require a gradient or is strided, or a
-  /// number of a group is out of range.
+  /// Errors: ValueError if a name or a tensor appears twice, a parameter does not require a gradient or is strided, or
+  /// a number of a group is out of range.
   explicit Optimizer(std::vector<ParamGroup> groups);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// One update of every parameter that has a gradient; `lr` times the group's lr_scale is its learning rate.
-  /// Errors: ValueError if lr is negative or not finite, or a gradient's dtype differs from its parameter's; ShapeError if
-  /// its shape does. All are found before anything is changed.
+  /// Errors: ValueError if lr is negative or not finite, or a gradient's dtype differs from its parameter's; ShapeError
+  /// if its shape does. All are found before anything is changed.
   void step(double lr);
   /// Leaves every parameter without a gradient.
   void zero_grad();
   /// lr_scale and weight_decay may be changed between steps; the list of parameters may not.
   std::vector<ParamGroup>& groups() { return groups_; }
 
-  /// Restricts updates of a parameter: where `mask` (same shape and dtype) is 0, value and moments stay as they are, bit
-  /// for bit. Step counts belong to the whole parameter and go on. The mask is kept as a handle: what is written into it
-  /// later counts. An undefined mask lifts the restriction. Masks are not part of state().
-  /// Errors: ValueError on an unknown name, another dtype or a strided mask; ShapeError.
+  /// Restricts updates of a parameter: where `mask` (same shape and dtype) is 0, value and moments stay as they are,
+  /// bit for bit. Step counts belong to the whole parameter and go on. The mask is kept as a handle: what is written
+  /// into it later counts. An undefined mask lifts the restriction. Masks are not part of state(). Errors: ValueError
+  /// on an unknown name, another dtype or a strided mask; ShapeError.
   void set_mask(const std::string& param, const Tensor& mask);
   /// Zeroes the moments of one parameter and its step count, as if it had never been updated.
   /// Errors: ValueError on an unknown name.
   void clear_state(const std::string& param);
   /// Everything a checkpoint needs, in a fixed order and under stable names: "<param>.momentum" (sgd), "<param>.m",
-  /// "<param>.v" and "<param>.t" (adam, adamw; t counts steps, int64). Copying saved values into these tensors makes the
-  /// next steps continue with the same bits.
+  /// "<param>.v" and "<param>.t" (adam, adamw; t counts steps, int64). Copying saved values into these tensors makes
+  /// the next steps continue with the same bits.
   std::vector<NamedTensor> state();
-  /// sgd: the momentum from the next step on, for schedules that cycle it; nullopt: the one that the options gave. Others
-  /// ignore it. Not part of state(), since schedules are functions of the position.
-  /// Errors: ValueError outside [0, 1).
+  /// sgd: the momentum from the next step on, for schedules that cycle it; nullopt: the one that the options gave.
+  /// Others ignore it. Not part of state(), since schedules are functions of the position. Errors: ValueError outside
+  /// [0, 1).
   virtual void set_momentum(std::optional<double> momentum) { (void)momentum; }
 
  protected:
   struct Slot {
-    Tensor value;                    ///< contiguous
-    Tensor mask;                     ///< undefined: update all; else contiguous, same shape and dtype as value
+    Tensor value;  ///< contiguous
+    Tensor mask;   ///< undefined: update all; else contiguous, same shape and dtype as value
     std::string name;
     std::vector<NamedTensor> state;  ///< in the order that make_state() gave
   };
@@ -139,8 +141,8 @@ class ExponentialMovingAverage {
   /// To be called after each optimizer step, not while swapped in.
   /// Errors: ValueError while swapped in.
   void update();
-  /// Exchanges values and shadows, without rounding. Call again to swap back. A network must be told that its parameters
-  /// changed (Network::set_training).
+  /// Exchanges values and shadows, without rounding. Call again to swap back. A network must be told that its
+  /// parameters changed (Network::set_training).
   void swap();
   bool swapped() const { return swapped_; }
   /// The shadows, as "ema.<param>". While swapped in they hold the values instead: save at other times.
@@ -152,7 +154,8 @@ class ExponentialMovingAverage {
   bool swapped_ = false;
 };
 
-// ---- schedules -----------------------------------------------------------------------------------------------------------
+// ---- schedules
+// -----------------------------------------------------------------------------------------------------------
 
 /// Where a run stands: all counts from 0. A schedule is a function of this alone, so resuming needs no state.
 struct Position {
@@ -189,9 +192,9 @@ class Schedule {
 ///   one_cycle:hi=0.05,lo=4e-4,momentum=0.95;0.85                 [momentum: not cycled, per=step]
 ///   warmup:to=0.1,for=5+cosine:hi=0.1                            [from=0, per=step]
 ///
-/// In brackets: what may be left out, with its default. Rules: at the head of each file in src/optim/schedules. Rates are
-/// finite and >= 0; milestones, hold, period and for are in epochs. per=epoch holds the rate over an epoch, per=step moves
-/// it at every step, at the fraction of an epoch that is done.
+/// In brackets: what may be left out, with its default. Rules: at the head of each file in src/optim/schedules. Rates
+/// are finite and >= 0; milestones, hold, period and for are in epochs. per=epoch holds the rate over an epoch,
+/// per=step moves it at every step, at the fraction of an epoch that is done.
 ///
 /// Parts joined by '+' run one after the other: each but the last has for=EPOCHS, and each sees its own epochs as the
 /// whole run, from epoch 0. In a run that is too short the later parts do not come.

@@ -5,8 +5,8 @@
 //   m.meta["trained-on"] = "fashion-mnist";
 //   packed::write(m, "copy.tern");
 //
-// Ops and their blobs ("<node>.<name>"). A value on an edge is float [C H W] or [K], or integer codes lo..hi of the same
-// shapes, each worth step * code. Every float expression is that of src/kernels/exact.hpp, in single precision.
+// Ops and their blobs ("<node>.<name>"). A value on an edge is float [C H W] or [K], or integer codes lo..hi of the
+// same shapes, each worth step * code. Every float expression is that of src/kernels/exact.hpp, in single precision.
 //
 //   input() shape=CxHxW [mean=a,.. std=a,..]      float; x = (float(pixel) / 255 - mean[c]) / std[c]
 //   conv2d(x) out= kernel=R|RxS [stride= pad= pad_code= dilation= groups= bias=0|1] weights=f32|codes
@@ -17,9 +17,9 @@
 //       .bias         f32 [O], if bias=1 (default 0)
 //     pad_code, of conv2d on codes only: the code of padded pixels (step * pad_code if weights=f32); left out: 0, even
 //     where 0 is no code.
-//     weights=f32: the ordered sum of exact.hpp. weights=codes on codes: exact integer sum, then scaled. weights=codes on
-//     float: the ordered sum with the codes as floats, then scaled.
-//     [epilogue=threshold lo= hi= step=]   on codes with weights=codes and one scale only; replaces scales and bias:
+//     weights=f32: the ordered sum of exact.hpp. weights=codes on codes: exact integer sum, then scaled. weights=codes
+//     on float: the ordered sum with the codes as floats, then scaled. [epilogue=threshold lo= hi= step=]   on codes
+//     with weights=codes and one scale only; replaces scales and bias:
 //       .thresholds   i32 [O hi-lo], ascending in a row (descending where flip is 1)
 //       .flip         codes [O], 0 or 1; left out: 0
 //     code = lo + #{j : acc >= T[o][j]}, or lo + #{j : acc <= T[o][j]} where flip[o] is 1. INT32_MAX with flip 0 and
@@ -33,9 +33,9 @@
 //   flatten(x), add(a, b, ..), concat(a, b, ..)
 //   channel_shuffle(x) groups=                    y[c] = x[(c % groups) * (C / groups) + c / groups]
 //   pad_channels(x) front= back= [stride=]        float; every stride-th pixel, zero channels in front and behind
-//   shift(x) by= [pad_code=]                      y[c][h][w] = x[c][h+by][w+by]; outside 0, on codes pad_code (default 0)
-//   zero(x) [stride=]                             float zeros
-//   or(a, b), tgap(x), mux(y, x, t)               on {0,1} codes; tgap: C H W -> C 1 1 with 2 * count > H * W;
+//   shift(x) by= [pad_code=]                      y[c][h][w] = x[c][h+by][w+by]; outside 0, on codes pad_code (default
+//   0) zero(x) [stride=]                             float zeros or(a, b), tgap(x), mux(y, x, t)               on {0,1}
+//   codes; tgap: C H W -> C 1 1 with 2 * count > H * W;
 //                                                 mux: t ? y : y or x
 // Any op may carry value_of=<name>: the node of the trained network whose value this node's result is; the runtime
 // hands it to verifiers and otherwise ignores it. The result of the last node is the logits (dequantized if codes).
@@ -107,17 +107,18 @@ struct FileInfo {
 /// Checks everything that decode() checks. Errors: those of decode().
 FileInfo inspect(std::span<const std::byte> bytes, std::string_view name = "<memory>");
 
-/// Compression against ResNet-18 for CIFAR, 11,164,352 weights of 32 bits, as the literature on ternary architecture search
-/// defines it: 32 * 11164352 / sum over layers of (bits a weight * weights). Weights of convolutions and dense layers only.
-/// Paper: Loni et al., "TAS: ternarized neural architecture search for resource-constrained edge devices", 2022, section IV-B.
+/// Compression against ResNet-18 for CIFAR, 11,164,352 weights of 32 bits, as the literature on ternary architecture
+/// search defines it: 32 * 11164352 / sum over layers of (bits a weight * weights). Weights of convolutions and dense
+/// layers only. Paper: Loni et al., "TAS: ternarized neural architecture search for resource-constrained edge devices",
+/// 2022, section IV-B.
 struct Compression {
-  std::int64_t weights = 0;   ///< in all
-  int bits = 32;              ///< of a quantized weight: the widest of the model's; 32 if none is quantized
-  double paper = 0;           ///< every layer at `bits`, the unquantized ones too
-  double strict = 0;          ///< unquantized layers at 32 bits, and 32 bits for each stored scale
-  double packed5 = 0;         ///< as strict, with ternary weights at 1.6 bits
-  double file = 0;            ///< 32 * 11164352 bits over the bits of the file: everything counts
-  double own = 0;             ///< this model's weights in 32 bits over the bits of the file
+  std::int64_t weights = 0;  ///< in all
+  int bits = 32;             ///< of a quantized weight: the widest of the model's; 32 if none is quantized
+  double paper = 0;          ///< every layer at `bits`, the unquantized ones too
+  double strict = 0;         ///< unquantized layers at 32 bits, and 32 bits for each stored scale
+  double packed5 = 0;        ///< as strict, with ternary weights at 1.6 bits
+  double file = 0;           ///< 32 * 11164352 bits over the bits of the file: everything counts
+  double own = 0;            ///< this model's weights in 32 bits over the bits of the file
 };
 /// `file_bytes`: size of the file that holds the model. All ratios are 0 if there is no weight.
 Compression compression(const Model& model, std::uint64_t file_bytes);
@@ -126,13 +127,13 @@ Compression compression(const Model& model, std::uint64_t file_bytes);
 
 /// What follows one output channel of a convolution on codes, up to the next quantizer.
 struct ChannelExpression {
-  float scale_step = 1;       ///< fl(scale * step of the input codes); y = fl(scale_step * acc)
+  float scale_step = 1;  ///< fl(scale * step of the input codes); y = fl(scale_step * acc)
   bool has_bias = false;
-  float bias = 0;             ///< then y + bias
+  float bias = 0;  ///< then y + bias
   bool has_affine = false;
-  float k1 = 1, k0 = 0;       ///< then fl(fl(k1 * y) + k0)
+  float k1 = 1, k0 = 0;  ///< then fl(fl(k1 * y) + k0)
   enum class Act { kNone, kRelu, kPrelu, kHardtanh } act = Act::kNone;
-  float slope = 0;            ///< of prelu, >= 0
+  float slope = 0;  ///< of prelu, >= 0
 };
 /// The expression's value at `acc`, in the very order that unfused nodes compute it.
 float evaluate(const ChannelExpression& e, std::int32_t acc);

@@ -1,8 +1,8 @@
 // Quantizers: one interface for every method that turns continuous weights or activations into a few integer levels.
 //
-// A quantizer is named by a spec, a key with options: "twn", "twn:threshold=exact,group=filter", "lsq:bits=2". The key is
-// the file stem in src/quant and the value on the command line. Adding one: one file and one row in quantizers.def, or
-// register_*_quantizer() from a program of your own.
+// A quantizer is named by a spec, a key with options: "twn", "twn:threshold=exact,group=filter", "lsq:bits=2". The key
+// is the file stem in src/quant and the value on the command line. Adding one: one file and one row in quantizers.def,
+// or register_*_quantizer() from a program of your own.
 //
 // Codes. A quantized value is code * step, with a small integer code. Training works on the values; everything after
 // training works on the codes, and both must agree: deploy() of weights, and code() of activations, are the definition.
@@ -31,9 +31,9 @@ struct WeightCodes {
   Shape shape;                     ///< of the latent weights: [O C R S] or [O K]
   std::vector<std::int8_t> codes;  ///< in [-max_code, max_code]
   int max_code = 1;
-  bool has_zero = true;            ///< false: only odd codes (binary, DoReFa), stored in fewer bits
-  std::vector<float> scale_pos;    ///< [O]
-  std::vector<float> scale_neg;    ///< [O]
+  bool has_zero = true;          ///< false: only odd codes (binary, DoReFa), stored in fewer bits
+  std::vector<float> scale_pos;  ///< [O]
+  std::vector<float> scale_neg;  ///< [O]
   bool single_scale() const { return scale_pos == scale_neg; }
 };
 
@@ -73,12 +73,12 @@ class ActQuantizer {
   virtual int lo() const = 0;
   virtual int hi() const = 0;
   virtual float step() const = 0;
-  /// The code of one value at inference: the float32 expression of the method as written, non-decreasing in v; lo() for NaN.
-  /// forward(v, false) == step() * code(v) for every element.
+  /// The code of one value at inference: the float32 expression of the method as written, non-decreasing in v; lo() for
+  /// NaN. forward(v, false) == step() * code(v) for every element.
   virtual int code(float v) const = 0;
-  /// thresholds()[j] is the smallest float v with code(v) > lo() + j (+inf if there is none, -inf if every v passes), so
-  /// that code(v) == lo() + #{j : v >= thresholds()[j]}. Found by bisection over all floats on code() itself: exact by
-  /// construction, whatever the expression rounds to.
+  /// thresholds()[j] is the smallest float v with code(v) > lo() + j (+inf if there is none, -inf if every v passes),
+  /// so that code(v) == lo() + #{j : v >= thresholds()[j]}. Found by bisection over all floats on code() itself: exact
+  /// by construction, whatever the expression rounds to.
   std::vector<float> thresholds() const;
 };
 
@@ -101,10 +101,9 @@ std::vector<QuantizerInfo> act_quantizers();
 void register_weight_quantizer(const std::string& key, const std::string& help, WeightQuantizerFactory factory);
 void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
 
-/// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it. Place it behind a layer to quantize the
-/// gradient of the layer's output. Noise, one number an element, is taken from *rng at once, if anything is recorded; null
-/// means none.
-/// Errors: ValueError unless bits is in 1..16.
+/// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it. Place it behind a layer to quantize
+/// the gradient of the layer's output. Noise, one number an element, is taken from *rng at once, if anything is
+/// recorded; null means none. Errors: ValueError unless bits is in 1..16.
 Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng);
 
 }  // namespace tern

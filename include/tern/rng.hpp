@@ -1,6 +1,6 @@
-// Random numbers by counter: Philox4x32-10. The i-th number of a stream is a pure function of (seed, stream, i), so what
-// one consumer draws never depends on how much another drew, or on the number of threads.
-// Paper: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
+// Random numbers by counter: Philox4x32-10. The i-th number of a stream is a pure function of (seed, stream, i), so
+// what one consumer draws never depends on how much another drew, or on the number of threads. Paper: Salmon, Moraes,
+// Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
 #pragma once
 
 #include <array>

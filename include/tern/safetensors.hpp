@@ -26,10 +26,10 @@ struct SafetensorsFile {
 };
 
 /// Reads F32, F64, I64 as they are and F16, BF16 as float32; other dtypes are named in `unread`.
-/// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length beyond
-/// the file, JSON that is not of the form, more than 100,000 entries, duplicate names, shapes whose byte count differs from
-/// the offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length that was not
-/// checked, and the header is checked before the rest of the file is read.
+/// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length
+/// beyond the file, JSON that is not of the form, more than 100,000 entries, duplicate names, shapes whose byte count
+/// differs from the offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length
+/// that was not checked, and the header is checked before the rest of the file is read.
 SafetensorsFile read_safetensors(const std::string& path);
 SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages);
 

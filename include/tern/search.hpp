@@ -5,8 +5,8 @@
 //   TrainConfig final_run;
 //   final_run.genotype = "runs/search/genotype-best.json";
 //
-// A run directory holds config.toml, metrics.jsonl (a line an epoch), last.safetensors, genotype-best.* (epoch with the best
-// search-validation accuracy), genotype-last.* (json, dot, svg each), random-N.json, and curves.svg.
+// A run directory holds config.toml, metrics.jsonl (a line an epoch), last.safetensors, genotype-best.* (epoch with the
+// best search-validation accuracy), genotype-last.* (json, dot, svg each), random-N.json, and curves.svg.
 #pragma once
 
 #include <cstdint>
@@ -39,19 +39,19 @@ struct SearchConfig {
 /// Measured on a few steps before the search begins; what they changed is undone.
 struct SearchForecast {
   double step_seconds = 0;
-  double seconds = 0;          ///< of what is left of the search, accuracy measurements included
-  std::int64_t peak_bytes = 0; ///< of tensors
-  std::int64_t weights = 0;    ///< of the network under search
+  double seconds = 0;           ///< of what is left of the search, accuracy measurements included
+  std::int64_t peak_bytes = 0;  ///< of tensors
+  std::int64_t weights = 0;     ///< of the network under search
 };
 
 struct SearchEpoch {
   std::int64_t epoch = 0, epochs = 0;
   double train_loss = 0, train_accuracy = 0;
-  EvalResult validation;                  ///< of the mixed network on alpha's half
-  double entropy = 0;                     ///< mean over the edges, nats
+  EvalResult validation;  ///< of the mixed network on alpha's half
+  double entropy = 0;     ///< mean over the edges, nats
   double lr = 0, seconds = 0, peak_mib = 0;
-  nas::Mixture mixture;                   ///< softmax of alpha after this epoch
-  nas::Genotype genotype;                 ///< of that mixture
+  nas::Mixture mixture;    ///< softmax of alpha after this epoch
+  nas::Genotype genotype;  ///< of that mixture
   int weightless_normal = 0, weightless_reduce = 0;
   bool best = false;
 };
@@ -73,17 +73,20 @@ struct SearchResult {
 
 /// Per mini-batch: one Adam step of alpha on a random batch of its half, then one SGD step of the weights on a batch of
 /// theirs. Statistics (batch norm, activation quantizers) do not move in the first.
-///   loss of alpha = CE - lambda exp(-epoch / tau) H(p) + limit_weight sum over limits of max(0, expected cost / limit - 1)
+///   loss of alpha = CE - lambda exp(-epoch / tau) H(p) + limit_weight sum over limits of max(0, expected cost / limit
+///   - 1)
 /// Resuming ends with the bits of an undisturbed run.
 /// Errors: as train(); Error if the loss is not finite (the last checkpoint stays).
-SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks = {});
+SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume,
+                    const SearchCallbacks& callbacks = {});
 
-/// Chooses the genotypes of a search anew by other rules: max_weightless, zero_gamma and allow_zero of `config`, whose other settings
-/// are those of the search. Reads the mixtures in metrics.jsonl, writes genotype-best.* and genotype-last.*, trains nothing.
-/// Errors: IoError; FormatError naming the line of metrics.jsonl.
+/// Chooses the genotypes of a search anew by other rules: max_weightless, zero_gamma and allow_zero of `config`, whose
+/// other settings are those of the search. Reads the mixtures in metrics.jsonl, writes genotype-best.* and
+/// genotype-last.*, trains nothing. Errors: IoError; FormatError naming the line of metrics.jsonl.
 SearchResult choose_again(const SearchConfig& config, const std::string& run_dir);
 
-// ---- learning curves -----------------------------------------------------------------------------------------------------
+// ---- learning curves
+// -----------------------------------------------------------------------------------------------------
 
 struct Curve {
   std::string label;

@@ -1,8 +1,8 @@
 // Tensor: a value-semantic handle on strided data. Copying a Tensor copies the handle; clone() copies the data.
 //
-// Three layers, each a small struct: Buffer (aligned bytes, from a recycling pool), Tensor::Impl (shape, strides, offset,
-// dtype, and what autograd hangs on it), Tensor (a shared pointer to that). Differentiable operations are free functions
-// (tern/ops.hpp); the member functions here never record anything.
+// Three layers, each a small struct: Buffer (aligned bytes, from a recycling pool), Tensor::Impl (shape, strides,
+// offset, dtype, and what autograd hangs on it), Tensor (a shared pointer to that). Differentiable operations are free
+// functions (tern/ops.hpp); the member functions here never record anything.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +47,8 @@ void reset_peak_memory();
 /// Gives the pool's idle buffers back to the system.
 void trim_memory_pool();
 
-/// What autograd attaches to a tensor that an operation made: its place in the recorded graph. Only autograd looks inside.
+/// What autograd attaches to a tensor that an operation made: its place in the recorded graph. Only autograd looks
+/// inside.
 struct GradNode {
   virtual ~GradNode() = default;
 };
@@ -133,15 +134,18 @@ struct NamedTensor {
   Tensor value;
 };
 
-/// Calls f with a value-initialised T for the floating dtype: dispatch(dtype, "op", [&](auto t) { using T = decltype(t); }).
-/// Errors: ValueError for integers.
+/// Calls f with a value-initialised T for the floating dtype: dispatch(dtype, "op", [&](auto t) { using T =
+/// decltype(t); }). Errors: ValueError for integers.
 [[noreturn]] void throw_not_floating(DType dtype, std::string_view op);
 template <class F>
 decltype(auto) dispatch(DType dtype, std::string_view op, F&& f) {
   switch (dtype) {
-    case DType::kF32: return f(float{});
-    case DType::kF64: return f(double{});
-    default: throw_not_floating(dtype, op);
+    case DType::kF32:
+      return f(float{});
+    case DType::kF64:
+      return f(double{});
+    default:
+      throw_not_floating(dtype, op);
   }
 }
 

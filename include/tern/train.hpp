@@ -1,11 +1,11 @@
 // Training runs: configuration, loop, run directory, checkpoints, evaluation.
 //
 // A run directory holds config.toml (every setting as used), metrics.jsonl (one JSON object an epoch), last.safetensors
-// (the newest checkpoint), best.safetensors (by validation accuracy, if there is a validation part) and epoch-N.safetensors
-// for keep_last > 1, mapping.txt (what became of every pretrained tensor) and freeze.svg with a freezing policy. A checkpoint
-// is one file: tensors, and in its metadata the graph and the state of optimizer, random numbers and position as JSON. It is
-// replaced atomically, so a run can be killed at any moment and resumed; the resumed run ends with the same bits as an
-// undisturbed one.
+// (the newest checkpoint), best.safetensors (by validation accuracy, if there is a validation part) and
+// epoch-N.safetensors for keep_last > 1, mapping.txt (what became of every pretrained tensor) and freeze.svg with a
+// freezing policy. A checkpoint is one file: tensors, and in its metadata the graph and the state of optimizer, random
+// numbers and position as JSON. It is replaced atomically, so a run can be killed at any moment and resumed; the
+// resumed run ends with the same bits as an undisturbed one.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct TrainConfig {
   /// Not part of the configuration file: folders that hold data sets (TERN_DATA).
   std::vector<std::string> data_search_path;
 
-  /// Errors: IoError if unreadable; FormatError with path and line on bad TOML, unknown keys (lists the known ones of the
-  /// section) or wrong types.
+  /// Errors: IoError if unreadable; FormatError with path and line on bad TOML, unknown keys (lists the known ones of
+  /// the section) or wrong types.
   static TrainConfig load(const std::string& path);
   static TrainConfig parse(const std::string& toml, const std::string& path_for_messages);
   /// As these, but what the file does not say is as in `base`.
@@ -64,7 +64,7 @@ struct StepProgress {
   double loss = 0, accuracy = 0;       ///< of the epoch so far
   double lr = 0;
   double images_per_second = 0;
-  double eta_seconds = 0;              ///< for the whole run
+  double eta_seconds = 0;  ///< for the whole run
 };
 
 /// The health of one quantized layer after an epoch. Empty where the layer has no such quantizer.
@@ -74,31 +74,31 @@ struct LayerHealth {
   double flips = 0;                ///< share of weight codes that changed since the epoch began
   std::vector<double> act_shares;  ///< of activation codes lo .. hi, over one batch in evaluation mode
   int act_lo = 0;
-  double saturation = 0;           ///< share of activations at hi, and at lo where lo is negative
-  double grad_norm = -1;           ///< Euclidean norm of the gradient of all its parameters in the last step; -1: unknown
+  double saturation = 0;  ///< share of activations at hi, and at lo where lo is negative
+  double grad_norm = -1;  ///< Euclidean norm of the gradient of all its parameters in the last step; -1: unknown
   std::map<std::string, double> numbers;  ///< means of learnables and scales by name, "step" of activations
 };
 
-/// The state of a freezing policy after an epoch (tern/freeze.hpp). `test` and `validation` of EpochResult have all weights
-/// on the grid; these here have the relaxed weights as training used them.
+/// The state of a freezing policy after an epoch (tern/freeze.hpp). `test` and `validation` of EpochResult have all
+/// weights on the grid; these here have the relaxed weights as training used them.
 struct FreezeResult {
-  double fraction = 0;                     ///< of weights on the grid that the phase asks for
-  std::int64_t relaxed = 0, weights = 0;   ///< relaxed ones, of all under the policy
-  EvalResult test, validation;             ///< with relaxed weights; images == 0 if not evaluated
-  bool certified = false;                  ///< every weight was found on a level
+  double fraction = 0;                    ///< of weights on the grid that the phase asks for
+  std::int64_t relaxed = 0, weights = 0;  ///< relaxed ones, of all under the policy
+  EvalResult test, validation;            ///< with relaxed weights; images == 0 if not evaluated
+  bool certified = false;                 ///< every weight was found on a level
 };
 
 struct EpochResult {
   std::int64_t epoch = 0, epochs = 0;
   double train_loss = 0, train_accuracy = 0;
-  double lr = 0;               ///< of the last step
-  double seconds = 0;          ///< of the training part
+  double lr = 0;       ///< of the last step
+  double seconds = 0;  ///< of the training part
   double images_per_second = 0;
   bool evaluated = false;
   EvalResult test;
   bool has_validation = false;
   EvalResult validation;
-  double peak_mib = 0;         ///< of tensors
+  double peak_mib = 0;  ///< of tensors
   std::vector<LayerHealth> health;
   std::optional<FreezeResult> freeze;  ///< with a freezing policy
 };
@@ -107,7 +107,8 @@ struct TrainCallbacks {
   std::function<void(const StepProgress&)> step;
   std::function<void(const EpochResult&)> epoch;
   std::function<void(const std::string&)> note;  ///< one line worth knowing: data source, what was loaded
-  /// Asked after each step. True: save a checkpoint and return; behind an epoch's last step once that epoch is finished.
+  /// Asked after each step. True: save a checkpoint and return; behind an epoch's last step once that epoch is
+  /// finished.
   std::function<bool()> stop;
 };
 
@@ -116,11 +117,12 @@ struct TrainResult {
   EpochResult last;
 };
 
-/// Trains in `run_dir`, which is created once nothing is left to refuse. With `resume` it continues from last.safetensors there (and config is taken from
-/// the run's config.toml by the caller).
-/// Errors: IoError if the directory holds a run already and `resume` is off, or cannot be written; everything that reading
-/// data, graph and config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays).
-TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume, const TrainCallbacks& callbacks = {});
+/// Trains in `run_dir`, which is created once nothing is left to refuse. With `resume` it continues from
+/// last.safetensors there (and config is taken from the run's config.toml by the caller). Errors: IoError if the
+/// directory holds a run already and `resume` is off, or cannot be written; everything that reading data, graph and
+/// config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays).
+TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume,
+                  const TrainCallbacks& callbacks = {});
 
 /// The data set that a configuration names.
 Dataset load_data(const TrainConfig& config);
@@ -129,12 +131,12 @@ Dataset load_data(const TrainConfig& config);
 /// Errors: those of nas::Genotype::load() and nas::final_graph(); ValueError on unknown options.
 Graph genotype_graph(const TrainConfig& config, const Shape& input, std::int64_t classes);
 
-/// One row a layer that quantizes something; flips are 0. `images` (normalised, [N C H W]; undefined: no activation shares)
-/// run through the network, which is left in evaluation mode.
+/// One row a layer that quantizes something; flips are 0. `images` (normalised, [N C H W]; undefined: no activation
+/// shares) run through the network, which is left in evaluation mode.
 std::vector<LayerHealth> network_health(Network& network, const Tensor& images);
 
-/// What is wrong with a layer, in one line, or "" if nothing: all but `tolerance` of its codes at one level, or a scale or
-/// step that is not positive and finite.
+/// What is wrong with a layer, in one line, or "" if nothing: all but `tolerance` of its codes at one level, or a scale
+/// or step that is not positive and finite.
 std::string collapse(const LayerHealth& health, double tolerance = 0.002);
 
 /// Accuracy and loss in evaluation mode; leaves the network in it. `progress` gets images done and in all.
@@ -153,18 +155,16 @@ struct Normalisation {
 struct TrainedRun {
   TrainConfig config;
   Network network;
-  ImportReport mapping;          ///< what became of every tensor of the file
+  ImportReport mapping;  ///< what became of every tensor of the file
   Normalisation normalisation;
 };
-/// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file. Averaged weights, if
-/// the run has them, are what the network gets.
-/// Errors: IoError if there is none; FormatError on a damaged one.
+/// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file. Averaged weights,
+/// if the run has them, are what the network gets. Errors: IoError if there is none; FormatError on a damaged one.
 TrainedRun load_run(const std::string& run, const std::string& checkpoint = "");
 
-/// A network of config's topology in evaluation mode with weights by name (see import_weights) from a safetensors, npz or
-/// npy file or a run. The data set gives shape and classes; config.mean and config.std, else the file, else the data set
-/// the input normalisation.
-/// Errors: those of load_data() and import_weights().
+/// A network of config's topology in evaluation mode with weights by name (see import_weights) from a safetensors, npz
+/// or npy file or a run. The data set gives shape and classes; config.mean and config.std, else the file, else the data
+/// set the input normalisation. Errors: those of load_data() and import_weights().
 TrainedRun load_weights(const TrainConfig& config, const std::string& from);
 
 }  // namespace tern

@@ -31,7 +31,7 @@ struct Node final : GradNode {
   BackwardFn backward;
   bool released = false;
 
-  Tensor dy;            // collected during the walk
+  Tensor dy;                // collected during the walk
   bool dy_is_ours = false;  // dy was allocated by the walk itself, so it may be added to in place
   std::weak_ptr<Tensor::Impl> result;
   bool retain_result_grad = false;
@@ -40,8 +40,8 @@ struct Node final : GradNode {
   void release();
 };
 
-// Destroying a node may drop the last reference to its producers, and so on down the chain. Nodes that die while another
-// one is dying hand their contents to a list that the outermost destructor empties in a loop.
+// Destroying a node may drop the last reference to its producers, and so on down the chain. Nodes that die while
+// another one is dying hand their contents to a list that the outermost destructor empties in a loop.
 struct Remains {
   std::vector<Edge> edges;
   BackwardFn backward;
@@ -91,7 +91,8 @@ Tensor add_gradients(const Tensor& a, const Tensor& b, bool in_place) {
 
 void check_gradient(const std::string& op, const Tensor& dx, const Shape& expected) {
   if (!(dx.shape() == expected)) {
-    throw ShapeError("[" + op + ", backward] expected a gradient of shape " + expected.str() + "; got " + dx.shape().str());
+    throw ShapeError("[" + op + ", backward] expected a gradient of shape " + expected.str() + "; got " +
+                     dx.shape().str());
   }
 }
 
@@ -135,14 +136,17 @@ void retain_grad(const Tensor& t) {
 
 void backward(const Tensor& loss, const Tensor& seed, BackwardOptions options) {
   const std::shared_ptr<Node> root = node_of(loss);
-  if (!root) throw ValueError("[backward] expected the result of a recorded operation; nothing was recorded for this tensor");
+  if (!root)
+    throw ValueError("[backward] expected the result of a recorded operation; nothing was recorded for this tensor");
   if (!seed.defined() && loss.numel() != 1) {
     throw ShapeError("[backward] expected a loss of one element, or a seed; got " + loss.shape().str());
   }
   if (seed.defined()) check_gradient("backward", seed, loss.shape());
 
   const NoGrad no_grad;
-  const auto later_first = [](const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) { return a->order < b->order; };
+  const auto later_first = [](const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) {
+    return a->order < b->order;
+  };
   using Queue = std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, decltype(later_first)>;
   Queue queue(later_first);
   // A walk that fails takes its gradients along: the next one would not queue the nodes that have some.
@@ -161,7 +165,8 @@ void backward(const Tensor& loss, const Tensor& seed, BackwardOptions options) {
     queue.pop();
     Tensor dy = std::exchange(node->dy, Tensor());
     if (node->released) {
-      throw ValueError("[backward] the graph of \"" + node->op + "\" was already used; ask the first call to retain it");
+      throw ValueError("[backward] the graph of \"" + node->op +
+                       "\" was already used; ask the first call to retain it");
     }
     if (node->retain_result_grad) {
       if (const auto result = node->result.lock()) {

@@ -13,7 +13,8 @@ namespace tern {
 namespace {
 
 void replace_all(std::string& s, const std::string& from, const std::string& to) {
-  for (std::size_t at = s.find(from); at != std::string::npos; at = s.find(from, at + to.size())) s.replace(at, from.size(), to);
+  for (std::size_t at = s.find(from); at != std::string::npos; at = s.find(from, at + to.size()))
+    s.replace(at, from.size(), to);
 }
 
 // One form for names that mean the same: "module.layer1.0.shortcut.1.weight" and "layer1_0_downsample_1.gamma" meet in
@@ -48,8 +49,8 @@ std::map<std::string, const NamedTensor*> sources_of(const SafetensorsFile& file
     const std::string name = canonical(average ? t.name.substr(std::string_view(kAverage).size()) : t.name);
     const auto [at, is_new] = (average ? averages : plain).emplace(name, &t);
     if (!is_new) {
-      throw ValueError("[import] " + file_name + ": \"" + printable(t.name) + "\" and \"" + printable(at->second->name) +
-                       "\" mean the same tensor");
+      throw ValueError("[import] " + file_name + ": \"" + printable(t.name) + "\" and \"" +
+                       printable(at->second->name) + "\" mean the same tensor");
     }
   }
   averages.merge(plain);
@@ -94,8 +95,8 @@ Tensor converted(const NamedTensor& source, const NamedTensor& target, const std
 void require_shape(const std::string& source, const Shape& has, const std::string& target, const Shape& needs,
                    const std::string& file_name) {
   if (has == needs) return;
-  throw ShapeError("[import] " + file_name + ": tensor \"" + printable(source) + "\" has shape " + has.str() + "; \"" + target +
-                   "\" of this network needs " + needs.str());
+  throw ShapeError("[import] " + file_name + ": tensor \"" + printable(source) + "\" has shape " + has.str() + "; \"" +
+                   target + "\" of this network needs " + needs.str());
 }
 
 }  // namespace
@@ -110,7 +111,8 @@ ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_na
 }
 
 std::string ImportReport::summary() const {
-  return std::to_string(used) + " tensors used, " + std::to_string(missing) + " missing, " + std::to_string(unused) + " unused";
+  return std::to_string(used) + " tensors used, " + std::to_string(missing) + " missing, " + std::to_string(unused) +
+         " unused";
 }
 
 std::string ImportReport::table() const {
@@ -129,7 +131,8 @@ std::string ImportReport::table() const {
   return out;
 }
 
-ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name, bool allow_missing) {
+ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name,
+                            bool allow_missing) {
   const std::map<std::string, const NamedTensor*> sources = sources_of(file, file_name);
   std::map<std::string, std::string> unread;
   for (const UnreadTensor& t : file.unread) unread.emplace(canonical(t.name), t.name);
@@ -141,7 +144,8 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
   for (const NamedTensor& target : network.state()) {
     const auto it = sources.find(canonical(target.name));
     if (it == sources.end()) {
-      if (const auto u = unread.find(canonical(target.name)); u != unread.end()) (void)file.find(u->second);  // an error
+      if (const auto u = unread.find(canonical(target.name)); u != unread.end())
+        (void)file.find(u->second);  // an error
       report.rows.push_back({"", target.value.shape().str(), target.name, "missing"});
       ++report.missing;
       if (required.contains(target.name)) lacking.push_back(target.name);
@@ -168,9 +172,10 @@ ImportReport import_weights(const Network& network, const SafetensorsFile& file,
     constexpr std::size_t kNamed = 5;
     std::string names;
     for (std::size_t i = 0; i < std::min(lacking.size(), kNamed); ++i) names += (i ? ", " : "") + lacking[i];
-    throw ValueError("[import] " + file_name + " lacks " + std::to_string(lacking.size()) + " tensors of this network: " + names +
-                     (lacking.size() > kNamed ? ", ..." : "") +
-                     "; expected the weights of this very topology (to leave these as they are initialised: allow_missing)");
+    throw ValueError(
+        "[import] " + file_name + " lacks " + std::to_string(lacking.size()) + " tensors of this network: " + names +
+        (lacking.size() > kNamed ? ", ..." : "") +
+        "; expected the weights of this very topology (to leave these as they are initialised: allow_missing)");
   }
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [target, source] : pairs) copies.emplace_back(target.value, converted(*source, target, file_name));

@@ -35,14 +35,20 @@ class DictionaryReader {
       const std::string key = quoted();
       expect(':');
       bool& seen = key == "descr" ? has_descr : key == "fortran_order" ? has_order : has_shape;
-      if (key != "descr" && key != "fortran_order" && key != "shape") fail("unknown key \"" + printable(key, 40) + "\"");
+      if (key != "descr" && key != "fortran_order" && key != "shape")
+        fail("unknown key \"" + printable(key, 40) + "\"");
       if (seen) fail("the key \"" + key + "\" appears twice");
       seen = true;
-      if (key == "descr") h.descr = peek() == '[' ? fields() : quoted();
-      else if (key == "fortran_order") h.fortran_order = truth();
-      else h.shape = tuple();
-      if (peek() == ',') ++at_;
-      else if (peek() != '}') fail("expected ',' or '}'");
+      if (key == "descr")
+        h.descr = peek() == '[' ? fields() : quoted();
+      else if (key == "fortran_order")
+        h.fortran_order = truth();
+      else
+        h.shape = tuple();
+      if (peek() == ',')
+        ++at_;
+      else if (peek() != '}')
+        fail("expected ',' or '}'");
     }
     ++at_;
     if (peek() != '\0') fail("text behind the dictionary");
@@ -107,8 +113,10 @@ class DictionaryReader {
       at_ = static_cast<std::size_t>(end - text_.data());
       out.push_back(v);
       if (out.size() > 64) fail("too many dimensions");
-      if (peek() == ',') ++at_;
-      else if (peek() != ')') fail("expected ',' or ')'");
+      if (peek() == ',')
+        ++at_;
+      else if (peek() != ')')
+        fail("expected ',' or ')'");
     }
     ++at_;
     return out;
@@ -146,8 +154,8 @@ struct Layout {
   std::string descr;
   const NumberType* type = nullptr;  // null: not read
   Shape shape;
-  std::size_t data = 0;              // where the numbers begin
-  std::string error;                 // that the dtype is not read
+  std::size_t data = 0;  // where the numbers begin
+  std::string error;     // that the dtype is not read
 };
 
 /// `start`: the file's first bytes, kMaxNumbersOffset of them if it has so many.
@@ -165,7 +173,8 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   const std::size_t begin = version == 1 ? 10 : 12;
   const std::size_t length = byte(8) | byte(9) << 8 | (version == 1 ? 0 : byte(10) << 16 | byte(11) << 24);
   if (length > start.size() - begin || length > kMaxHeaderBytes) {
-    fail(8, "header length", "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
+    fail(8, "header length",
+         "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
   }
   const Header h = DictionaryReader({reinterpret_cast<const char*>(start.data()) + begin, length}, begin, path).read();
 
@@ -180,7 +189,9 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
     if (out.type) fail(begin, "shape", "too many dimensions or elements");
   }
   if (!out.type) {
-    out.error = located(begin, "descr", "unknown dtype \"" + printable(h.descr, 40) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
+    out.error =
+        located(begin, "descr",
+                "unknown dtype \"" + printable(h.descr, 40) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
     return out;
   }
   int long_dimensions = 0;
@@ -189,7 +200,8 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   out.data = begin + length;
   const std::uint64_t have = file_bytes - out.data, n = static_cast<std::uint64_t>(out.shape.numel());
   if (n > have || n * out.type->bytes != have) {
-    fail(out.data, "data", "shape " + out.shape.str() + " of " + h.descr + " does not fill the " + std::to_string(have) + " bytes");
+    fail(out.data, "data",
+         "shape " + out.shape.str() + " of " + h.descr + " does not fill the " + std::to_string(have) + " bytes");
   }
   return out;
 }
@@ -199,14 +211,22 @@ Tensor load(std::span<const std::byte> bytes, const Layout& layout) {
   const std::byte* from = bytes.data() + layout.data;
   const std::size_t n = static_cast<std::size_t>(layout.shape.numel()), have = bytes.size() - layout.data;
   const std::string_view d = layout.type->descr;
-  if (d == "<f2") copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
-  else if (d == "<i4") copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
-  else if (d == "|i1") copy_as<std::int8_t>(from, t.data<std::int64_t>(), n, [](std::int8_t v) { return std::int64_t{v}; });
-  else if (layout.type->bytes == 1) copy_as<std::uint8_t>(from, t.data<std::int64_t>(), n, [](std::uint8_t v) { return std::int64_t{v}; });
-  else if (n == 0) return t;
-  else if (d == "<f4") std::memcpy(t.data<float>(), from, have);
-  else if (d == "<f8") std::memcpy(t.data<double>(), from, have);
-  else std::memcpy(t.data<std::int64_t>(), from, have);
+  if (d == "<f2")
+    copy_as<std::uint16_t>(from, t.data<float>(), n, from_half);
+  else if (d == "<i4")
+    copy_as<std::int32_t>(from, t.data<std::int64_t>(), n, [](std::int32_t v) { return std::int64_t{v}; });
+  else if (d == "|i1")
+    copy_as<std::int8_t>(from, t.data<std::int64_t>(), n, [](std::int8_t v) { return std::int64_t{v}; });
+  else if (layout.type->bytes == 1)
+    copy_as<std::uint8_t>(from, t.data<std::int64_t>(), n, [](std::uint8_t v) { return std::int64_t{v}; });
+  else if (n == 0)
+    return t;
+  else if (d == "<f4")
+    std::memcpy(t.data<float>(), from, have);
+  else if (d == "<f8")
+    std::memcpy(t.data<double>(), from, have);
+  else
+    std::memcpy(t.data<std::int64_t>(), from, have);
   return t;
 }
 
@@ -221,7 +241,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
 Tensor read_npy(const std::string& path) {
   // A file that lies is refused before its bulk is read.
   const FileStart start = read_file_start(path, kMaxNumbersOffset);
-  if (const Layout layout = read_layout(start.bytes, start.file_bytes, path); !layout.type) throw FormatError(layout.error);
+  if (const Layout layout = read_layout(start.bytes, start.file_bytes, path); !layout.type)
+    throw FormatError(layout.error);
   return parse_npy(read_file(path), path);
 }
 
@@ -237,8 +258,10 @@ SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& p
     const auto array = std::as_bytes(std::span(content));
     const std::string name = m.name.substr(0, m.name.size() - 4);
     const Layout layout = read_layout(array, array.size(), path + " (" + printable(m.name) + ")");
-    if (layout.type) out.tensors.push_back({name, load(array, layout)});
-    else out.unread.push_back({name, layout.descr, layout.shape, layout.error});
+    if (layout.type)
+      out.tensors.push_back({name, load(array, layout)});
+    else
+      out.unread.push_back({name, layout.descr, layout.shape, layout.error});
   }
   return out;
 }

@@ -3,8 +3,8 @@
 //
 //   conv2d or linear (codes, one scale) -> [batch_norm] -> [act kind=relu] -> quantize
 //
-// each link read by the next one only, which becomes a single node with integer thresholds (packed::fold_thresholds), and
-// batch norm, whose four vectors become the two that evaluation multiplies with.
+// each link read by the next one only, which becomes a single node with integer thresholds (packed::fold_thresholds),
+// and batch norm, whose four vectors become the two that evaluation multiplies with.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -55,8 +55,8 @@ class Packer {
     if (node.op == "dropout" || node.op == "drop_path") return pass_through(i);
     if (node.op == "shift") return pack_shift(i);
     if (node.op == "or" || node.op == "mux" || node.op == "tgap") return pack_gate(i);
-    static const std::vector<std::string> same{"input",   "max_pool", "avg_pool", "global_avg_pool", "flatten",
-                                               "add",     "concat",   "channel_shuffle", "pad_channels", "zero"};
+    static const std::vector<std::string> same{"input", "max_pool", "avg_pool",        "global_avg_pool", "flatten",
+                                               "add",   "concat",   "channel_shuffle", "pad_channels",    "zero"};
     if (std::find(same.begin(), same.end(), node.op) == same.end()) {
       throw ValueError("[pack] node \"" + node.name + "\": the op \"" + node.op + "\" has no packed form");
     }
@@ -95,7 +95,8 @@ class Packer {
     done_[name] = true;
     GraphNode& added = model_.graph.nodes().back();
     added.set("value_of", name);
-    if (op == "max_pool" || op == "flatten" || op == "concat" || op == "channel_shuffle" || op == "or" || op == "mux" || op == "tgap") {
+    if (op == "max_pool" || op == "flatten" || op == "concat" || op == "channel_shuffle" || op == "or" || op == "mux" ||
+        op == "tgap") {
       note_range(i, range_of_input(i));
     }
     return added;
@@ -159,7 +160,8 @@ class Packer {
     emit(i, node.op, std::move(attrs));
     const Shape outputs{codes.shape[0]};
     blob(node.name, "weight", Blob::of_codes(codes.shape, codes.codes));
-    const bool unscaled = codes.single_scale() && std::all_of(codes.scale_pos.begin(), codes.scale_pos.end(), [](float s) { return s == 1.0f; });
+    const bool unscaled = codes.single_scale() && std::all_of(codes.scale_pos.begin(), codes.scale_pos.end(),
+                                                              [](float s) { return s == 1.0f; });
     if (!unscaled) blob(node.name, "scale_pos", Blob::of_floats(outputs, codes.scale_pos));
     if (!codes.single_scale()) blob(node.name, "scale_neg", Blob::of_floats(outputs, codes.scale_neg));
     if (bias.defined()) blob(node.name, "bias", Blob::of_floats(outputs, floats(bias)));
@@ -181,9 +183,12 @@ class Packer {
         chain.quantize = i;
         return chain;
       }
-      if (node.op == "batch_norm" && !chain.batch_norm && !chain.relu) chain.batch_norm = i;
-      else if (node.op == "act" && node.text("kind") == "relu" && !chain.relu) chain.relu = i;
-      else return std::nullopt;
+      if (node.op == "batch_norm" && !chain.batch_norm && !chain.relu)
+        chain.batch_norm = i;
+      else if (node.op == "act" && node.text("kind") == "relu" && !chain.relu)
+        chain.relu = i;
+      else
+        return std::nullopt;
     }
   }
 
@@ -271,7 +276,8 @@ class Packer {
     const ActQuantizer& q = *network_.layer(i).act_quantizer();
     std::vector<float> thresholds = q.thresholds();
     const auto n = static_cast<std::int64_t>(thresholds.size());
-    emit(i, "quantize", {{"lo", std::to_string(q.lo())}, {"hi", std::to_string(q.hi())}, {"step", float_text(q.step())}});
+    emit(i, "quantize",
+         {{"lo", std::to_string(q.lo())}, {"hi", std::to_string(q.hi())}, {"step", float_text(q.step())}});
     blob(nodes_[i].name, "thresholds", Blob::of_floats(Shape{n}, std::move(thresholds)));
     note_range(i, range_of(q));
   }

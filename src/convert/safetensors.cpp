@@ -22,7 +22,8 @@ constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{100} << 20;
 std::string located(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
   return "[safetensors] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why;
 }
-[[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
+[[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field,
+                       const std::string& why) {
   throw FormatError(located(path, offset, field, why));
 }
 
@@ -40,7 +41,8 @@ std::uint64_t header_length(std::span<const std::byte> start, std::uint64_t file
   std::uint64_t length = 0;
   std::memcpy(&length, start.data(), 8);
   if (length > file_bytes - 8 || length > kMaxHeaderBytes) {
-    fail(path, 0, "header length", "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
+    fail(path, 0, "header length",
+         "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
   }
   return length;
 }
@@ -48,17 +50,21 @@ std::uint64_t header_length(std::span<const std::byte> start, std::uint64_t file
 void check_entry(const SafetensorsEntry& e, std::uint64_t data_bytes, const std::string& path) {
   const std::string field = "tensor " + quoted_name(e.name);
   if (e.begin > e.end || e.end > data_bytes) {
-    fail(path, 8, field, "data_offsets " + std::to_string(e.begin) + ".." + std::to_string(e.end) + " lie outside the file");
+    fail(path, 8, field,
+         "data_offsets " + std::to_string(e.begin) + ".." + std::to_string(e.end) + " lie outside the file");
   }
   const std::uint64_t item = item_bytes(e.dtype), numel = static_cast<std::uint64_t>(e.shape.numel());
   if (item != 0 && (numel > data_bytes || numel * item != e.end - e.begin)) {
-    fail(path, 8, field, "shape " + e.shape.str() + " of " + e.dtype + " does not fill its " + std::to_string(e.end - e.begin) + " bytes");
+    fail(path, 8, field,
+         "shape " + e.shape.str() + " of " + e.dtype + " does not fill its " + std::to_string(e.end - e.begin) +
+             " bytes");
   }
 }
 
 /// The header, compared with the file's size; entries in the order of their bytes. `start`: up to its end or further.
 SafetensorsHeader read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
-  const std::uint64_t length = header_length(start, file_bytes, path), data = 8 + length, data_bytes = file_bytes - data;
+  const std::uint64_t length = header_length(start, file_bytes, path), data = 8 + length,
+                      data_bytes = file_bytes - data;
   if (start.size() < data) fail(path, 8, "header", "the file has changed while it was read");
   const std::string_view text(reinterpret_cast<const char*>(start.data()) + 8, static_cast<std::size_t>(length));
   if (!text.starts_with('{')) fail(path, 8, "header", "expected a JSON object");
@@ -69,10 +75,12 @@ SafetensorsHeader read_layout(std::span<const std::byte> start, std::uint64_t fi
   });
   std::uint64_t expected = 0;
   for (const SafetensorsEntry& e : header.entries) {
-    if (e.begin != expected) fail(path, 8, "data_offsets", "tensor " + quoted_name(e.name) + " overlaps another or leaves a gap");
+    if (e.begin != expected)
+      fail(path, 8, "data_offsets", "tensor " + quoted_name(e.name) + " overlaps another or leaves a gap");
     expected = e.end;
   }
-  if (expected != data_bytes) fail(path, data + expected, "data", "the file continues after the last tensor, or ends before it");
+  if (expected != data_bytes)
+    fail(path, data + expected, "data", "the file continues after the last tensor, or ends before it");
   return header;
 }
 
@@ -80,9 +88,12 @@ Tensor load(const SafetensorsEntry& e, const std::byte* from) {
   const DType dtype = e.dtype == "F64" ? DType::kF64 : e.dtype == "I64" ? DType::kI64 : DType::kF32;
   const Tensor t = Tensor::empty(e.shape, dtype);
   const auto n = static_cast<std::size_t>(t.numel());
-  if (e.dtype == "F32") std::memcpy(t.data<float>(), from, n * 4);
-  else if (e.dtype == "F64") std::memcpy(t.data<double>(), from, n * 8);
-  else if (e.dtype == "I64") std::memcpy(t.data<std::int64_t>(), from, n * 8);
+  if (e.dtype == "F32")
+    std::memcpy(t.data<float>(), from, n * 4);
+  else if (e.dtype == "F64")
+    std::memcpy(t.data<double>(), from, n * 8);
+  else if (e.dtype == "I64")
+    std::memcpy(t.data<std::int64_t>(), from, n * 8);
   else {
     for (std::size_t i = 0; i < n; ++i) {
       std::uint16_t h = 0;

@@ -133,8 +133,8 @@ class HeaderEvents final : public json::json_sax_t {
   const std::string& path_;
   Level level_ = Level::kFile;
   std::size_t entries_ = 0;
-  std::string name_, field_;               // the keys that the parser is under
-  std::set<std::string> names_, fields_;   // those of the header, and of the tensor under way
+  std::string name_, field_;              // the keys that the parser is under
+  std::set<std::string> names_, fields_;  // those of the header, and of the tensor under way
   SafetensorsEntry entry_;
   std::vector<std::int64_t> numbers_;
 };

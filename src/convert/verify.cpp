@@ -45,8 +45,8 @@ VerifyResult verify(Network& network, const packed::Model& model, const infer::O
   }
   const std::int64_t classes = session.classes();
   if (classes != network.output_shape().numel()) {
-    throw ShapeError("[verify] expected one number of classes; the network has " + std::to_string(network.output_shape().numel()) +
-                     ", the packed file " + std::to_string(classes));
+    throw ShapeError("[verify] expected one number of classes; the network has " +
+                     std::to_string(network.output_shape().numel()) + ", the packed file " + std::to_string(classes));
   }
   VerifyResult r;
   r.isa = name_of(session.isa());
@@ -72,8 +72,8 @@ VerifyResult verify(Network& network, const packed::Model& model, const infer::O
     for (std::size_t k = 0; k < n; ++k) {
       // +0 and -0 are one value: no comparison, sum or product downstream can tell them apart.
       const bool same = v.step != 0 ? expected[k] == static_cast<float>(v.codes[k])
-                                    : expected[k] == v.floats[k] ||
-                                          std::bit_cast<std::uint32_t>(expected[k]) == std::bit_cast<std::uint32_t>(v.floats[k]);
+                                    : expected[k] == v.floats[k] || std::bit_cast<std::uint32_t>(expected[k]) ==
+                                                                        std::bit_cast<std::uint32_t>(v.floats[k]);
       node.different += !same;
     }
   });
@@ -83,13 +83,15 @@ VerifyResult verify(Network& network, const packed::Model& model, const infer::O
   std::int64_t done = 0;
   for (Batch b; loader.next(b);) {
     const Tensor logits = network.forward(Tensor::from(b.images, Shape{b.size(), want[0], want[1], want[2]}));
-    const auto bytes = std::span(images.pixels).subspan(static_cast<std::size_t>(done) * per_image,
-                                                        static_cast<std::size_t>(b.size()) * per_image);
+    const auto bytes =
+        std::span(images.pixels)
+            .subspan(static_cast<std::size_t>(done) * per_image, static_cast<std::size_t>(b.size()) * per_image);
     const std::vector<float> packed_logits = session.run(bytes, b.size());
     const auto dense = logits.contiguous();
     const auto n = static_cast<std::size_t>(classes);
     if (dense.numel() != b.size() * classes) {
-      throw ShapeError("[verify] expected logits of " + std::to_string(b.size()) + " x " + std::to_string(classes) + "; got " + dense.shape().str());
+      throw ShapeError("[verify] expected logits of " + std::to_string(b.size()) + " x " + std::to_string(classes) +
+                       "; got " + dense.shape().str());
     }
     for (std::size_t i = 0; i < static_cast<std::size_t>(b.size()); ++i) {
       const auto a = dense.span<float>().subspan(i * n, n);

@@ -17,7 +17,8 @@ using data::ByteView;
 constexpr std::uint32_t kEnd = 0x06054b50, kEntry = 0x02014b50, kLocal = 0x04034b50;
 constexpr std::size_t kEndBytes = 22, kEntryBytes = 46, kLocalBytes = 30;
 
-[[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
+[[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field,
+                       const std::string& why) {
   data::bad_format("npz", path, offset, field, why);
 }
 
@@ -28,9 +29,12 @@ class Directory {
   std::vector<ZipMember> read() {
     const std::size_t end = find_end();
     const std::uint64_t count = u16(end + 10), size = u32(end + 12), begin = u32(end + 16);
-    if (u16(end + 4) != 0 || u16(end + 6) != 0 || u16(end + 8) != count) fail(path_, end, "disk", "archives in parts are not supported");
-    if (count == 0xffff || size == 0xffffffff || begin == 0xffffffff) fail(path_, end, "directory", "zip64 is not supported");
-    if (begin > end || size != end - begin) fail(path_, end, "directory", "it does not lie right before the end record");
+    if (u16(end + 4) != 0 || u16(end + 6) != 0 || u16(end + 8) != count)
+      fail(path_, end, "disk", "archives in parts are not supported");
+    if (count == 0xffff || size == 0xffffffff || begin == 0xffffffff)
+      fail(path_, end, "directory", "zip64 is not supported");
+    if (begin > end || size != end - begin)
+      fail(path_, end, "directory", "it does not lie right before the end record");
     std::size_t at = begin;
     for (std::uint64_t i = 0; i < count; ++i) at = read_entry(at, end);
     if (at != end) fail(path_, at, "directory", "it continues after the last member");
@@ -64,8 +68,10 @@ class Directory {
     m.name.assign(reinterpret_cast<const char*>(bytes_.data()) + at + kEntryBytes, name);
     const std::string field = "member \"" + printable(m.name) + "\"";
     if (flags & 1) fail(path_, at, field, "it is encrypted");
-    if (method != 0 && method != 8) fail(path_, at, field, "compression " + std::to_string(method) + " is not supported");
-    if (m.packed == 0xffffffff || m.size == 0xffffffff || local == 0xffffffff) fail(path_, at, field, "zip64 is not supported");
+    if (method != 0 && method != 8)
+      fail(path_, at, field, "compression " + std::to_string(method) + " is not supported");
+    if (m.packed == 0xffffffff || m.size == 0xffffffff || local == 0xffffffff)
+      fail(path_, at, field, "zip64 is not supported");
     m.deflated = method == 8;
     if (!m.deflated && m.packed != m.size) fail(path_, at, field, "stored with two different sizes");
     if (local > begin_of_directory(end) || begin_of_directory(end) - local < kLocalBytes || u32(local) != kLocal) {
@@ -79,7 +85,8 @@ class Directory {
     total_ += m.size;
     const std::uint64_t most = std::max<std::uint64_t>(100 * bytes_.size(), std::uint64_t{16} << 20);
     if (total_ > most) {
-      fail(path_, at, field, "the archive claims to unpack to more than " + std::to_string(most) + " bytes, 100 times its size");
+      fail(path_, at, field,
+           "the archive claims to unpack to more than " + std::to_string(most) + " bytes, 100 times its size");
     }
     extents_.emplace_back(local, m.offset + m.packed);
     members_.push_back(std::move(m));

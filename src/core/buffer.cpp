@@ -34,7 +34,7 @@ class Pool {
       }
     }
     try {
-      return static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kAlignment}));
+      return static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
     } catch (...) {
       const std::lock_guard lock(mutex_);
       stats_.live_bytes -= static_cast<std::int64_t>(bytes);
@@ -48,14 +48,14 @@ class Pool {
     try {
       idle_[bytes].push_back(p);
     } catch (...) {
-      ::operator delete(p, std::align_val_t{kAlignment});
+      ::operator delete (p, std::align_val_t{kAlignment});
     }
   }
 
   void trim() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, list] : idle_) {
-      for (std::byte* p : list) ::operator delete(p, std::align_val_t{kAlignment});
+      for (std::byte* p : list) ::operator delete (p, std::align_val_t{kAlignment});
     }
     idle_.clear();
   }

@@ -67,7 +67,8 @@ class Input {
     try {
       bytes.resize(done + static_cast<std::size_t>(count));
     } catch (const std::bad_alloc&) {
-      throw IoError("[file] cannot read \"" + path_ + "\": not enough memory for its " + std::to_string(done + count) + " bytes");
+      throw IoError("[file] cannot read \"" + path_ + "\": not enough memory for its " + std::to_string(done + count) +
+                    " bytes");
     }
     while (done < bytes.size()) {
       const ssize_t n = ::read(file_.fd, bytes.data() + done, bytes.size() - done);
@@ -94,12 +95,14 @@ std::string followed(const std::string& path) {
   for (int i = 0; fs::is_symlink(fs::symlink_status(at, ec)); ++i) {
     const fs::path target = fs::read_symlink(at, ec);
     if (ec) throw IoError("[file] cannot write \"" + path + "\": " + ec.message());
-    if (i == kMaxLinks) throw IoError("[file] cannot write \"" + path + "\": more than " + std::to_string(kMaxLinks) + " links");
+    if (i == kMaxLinks)
+      throw IoError("[file] cannot write \"" + path + "\": more than " + std::to_string(kMaxLinks) + " links");
     at = at.parent_path() / target;  // an absolute target stands alone
   }
   const fs::file_status there = fs::status(at, ec);
   if (fs::is_directory(there)) throw IoError("[file] cannot write \"" + path + "\": it is a directory");
-  if (fs::exists(there) && !fs::is_regular_file(there)) throw IoError("[file] cannot write \"" + path + "\": it is no regular file");
+  if (fs::exists(there) && !fs::is_regular_file(there))
+    throw IoError("[file] cannot write \"" + path + "\": it is no regular file");
   return at.string();
 }
 
@@ -123,7 +126,8 @@ std::vector<std::byte> read_file(const std::string& path, std::uint64_t max_byte
 
 FileStart read_file_start(const std::string& path, std::uint64_t count) {
   const Input file(path);
-  if (!file.is_regular()) throw IoError("[file] cannot read \"" + path + "\": expected a regular file, whose size is known");
+  if (!file.is_regular())
+    throw IoError("[file] cannot read \"" + path + "\": expected a regular file, whose size is known");
   return {file.read(std::min(count, file.size())), file.size()};
 }
 

@@ -120,7 +120,9 @@ std::string GraphNode::text(std::string_view key, std::string_view fallback) con
   return v ? *v : std::string(fallback);
 }
 
-std::int64_t GraphNode::integer(std::string_view key) const { return parse_number<std::int64_t>(*this, key, text(key)); }
+std::int64_t GraphNode::integer(std::string_view key) const {
+  return parse_number<std::int64_t>(*this, key, text(key));
+}
 
 std::int64_t GraphNode::integer(std::string_view key, std::int64_t fallback) const {
   const std::string* v = find_attr(*this, key);
@@ -131,7 +133,8 @@ double GraphNode::number(std::string_view key, double fallback) const {
   const std::string* v = find_attr(*this, key);
   if (!v) return fallback;
   const double x = parse_number<double>(*this, key, *v);
-  if (!std::isfinite(x)) throw ValueError("[" + op + "] node \"" + name + "\": \"" + std::string(key) + "\" is not finite");
+  if (!std::isfinite(x))
+    throw ValueError("[" + op + "] node \"" + name + "\": \"" + std::string(key) + "\" is not finite");
   return x;
 }
 
@@ -187,7 +190,8 @@ Graph Graph::parse(std::string_view text) {
     LineReader in(line, number);
     if (in.at_end()) continue;
     if (!header) {
-      if (in.name("the header \"tern-graph 1\"") != "tern" || !in.accept('-')) in.fail("expected the header \"tern-graph 1\"");
+      if (in.name("the header \"tern-graph 1\"") != "tern" || !in.accept('-'))
+        in.fail("expected the header \"tern-graph 1\"");
       if (in.name("graph") != "graph") in.fail("expected the header \"tern-graph 1\"");
       in.skip_spaces();
       if (in.value() != "1") in.fail("expected version 1 of the graph text");

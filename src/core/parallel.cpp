@@ -1,7 +1,7 @@
-// The thread team behind parallel_for: workers take chunk indices from one atomic counter, and the caller works too. One
-// job runs at a time; a second caller waits for its turn. Jobs of a network follow each other within microseconds, and
-// waking a sleeping thread takes tens of them, so both sides look for a while before they sleep. A job ends when all its
-// chunks are done: a worker that the system gave no core meanwhile joins no longer, and nobody waits for it.
+// The thread team behind parallel_for: workers take chunk indices from one atomic counter, and the caller works too.
+// One job runs at a time; a second caller waits for its turn. Jobs of a network follow each other within microseconds,
+// and waking a sleeping thread takes tens of them, so both sides look for a while before they sleep. A job ends when
+// all its chunks are done: a worker that the system gave no core meanwhile joins no longer, and nobody waits for it.
 #include "tern/parallel.hpp"
 
 #include <pthread.h>
@@ -53,8 +53,8 @@ class Team {
     } catch (const std::exception& refusal) {
       if (fewer_will_do) return;
       stop_and_join();
-      throw Error("[set_num_threads] expected " + std::to_string(threads) + " threads; got " + std::to_string(size()) + ": " +
-                  refusal.what());
+      throw Error("[set_num_threads] expected " + std::to_string(threads) + " threads; got " + std::to_string(size()) +
+                  ": " + refusal.what());
     }
   }
 
@@ -222,8 +222,7 @@ void parallel_for(std::int64_t chunks, const std::function<void(std::int64_t)>& 
   for (std::int64_t i = 0; i < chunks; ++i) body(i);
 }
 
-void parallel_ranges(std::int64_t n, std::int64_t grain,
-                     const std::function<void(std::int64_t, std::int64_t)>& body) {
+void parallel_ranges(std::int64_t n, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& body) {
   const std::int64_t step = std::max<std::int64_t>(grain, 1);
   parallel_for((n + step - 1) / step, [&](std::int64_t i) { body(i * step, std::min(n, (i + 1) * step)); });
 }

@@ -48,7 +48,8 @@ Spec Spec::parse(std::string_view text) {
     const std::size_t comma = rest.find(',');
     const std::string_view part = rest.substr(0, comma);
     const std::size_t equals = part.find('=');
-    if (equals == std::string_view::npos || equals == 0) bad("option \"" + std::string(part) + "\" has no name or value");
+    if (equals == std::string_view::npos || equals == 0)
+      bad("option \"" + std::string(part) + "\" has no name or value");
     std::string name(part.substr(0, equals));
     if (spec.has(name)) bad("option \"" + name + "\" appears twice");
     spec.options.emplace_back(std::move(name), part.substr(equals + 1));
@@ -76,7 +77,8 @@ double Spec::number(std::string_view option, double fallback) const {
 }
 
 double Spec::number(std::string_view option) const {
-  if (!has(option)) throw ValueError("[" + key + "] expected the option \"" + std::string(option) + "\"; it is missing");
+  if (!has(option))
+    throw ValueError("[" + key + "] expected the option \"" + std::string(option) + "\"; it is missing");
   return number(option, 0.0);
 }
 
@@ -90,7 +92,8 @@ bool Spec::flag(std::string_view option, bool fallback) const {
   if (!v) return fallback;
   if (*v == "1" || *v == "true") return true;
   if (*v == "0" || *v == "false") return false;
-  throw ValueError("[" + key + "] expected 0, 1, false or true for \"" + std::string(option) + "\"; got \"" + *v + "\"");
+  throw ValueError("[" + key + "] expected 0, 1, false or true for \"" + std::string(option) + "\"; got \"" + *v +
+                   "\"");
 }
 
 std::vector<double> Spec::numbers(std::string_view option) const {

@@ -31,8 +31,8 @@ std::size_t byte_count(const Shape& shape, DType dtype) {
   return static_cast<std::size_t>(shape.numel() * item);
 }
 
-// Calls f(i, offset, count, stride) for runs of elements in row-major order: element i + k lies at offset + k * stride from
-// the tensor's first one. Dimensions that follow each other in memory are one run.
+// Calls f(i, offset, count, stride) for runs of elements in row-major order: element i + k lies at offset + k * stride
+// from the tensor's first one. Dimensions that follow each other in memory are one run.
 template <class F>
 void for_each_run(const Tensor::Impl& t, F&& f) {
   const auto extents = t.shape.extents();
@@ -60,9 +60,12 @@ void for_each_run(const Tensor::Impl& t, F&& f) {
 template <class F>
 decltype(auto) dispatch_all(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kF32: return f(float{});
-    case DType::kF64: return f(double{});
-    case DType::kI64: break;
+    case DType::kF32:
+      return f(float{});
+    case DType::kF64:
+      return f(double{});
+    case DType::kI64:
+      break;
   }
   return f(std::int64_t{});
 }
@@ -78,15 +81,19 @@ std::size_t size_of(DType dtype) { return dtype == DType::kF32 ? 4 : 8; }
 
 std::string_view name_of(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "float32";
-    case DType::kF64: return "float64";
-    case DType::kI64: break;
+    case DType::kF32:
+      return "float32";
+    case DType::kF64:
+      return "float64";
+    case DType::kI64:
+      break;
   }
   return "int64";
 }
 
 void throw_not_floating(DType dtype, std::string_view op) {
-  throw ValueError("[" + std::string(op) + "] expected a float32 or float64 tensor; got " + std::string(name_of(dtype)));
+  throw ValueError("[" + std::string(op) + "] expected a float32 or float64 tensor; got " +
+                   std::string(name_of(dtype)));
 }
 
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
@@ -158,7 +165,8 @@ template std::int64_t* Tensor::data<std::int64_t>() const;
 
 template <class T>
 std::span<T> Tensor::span() const {
-  if (!is_contiguous()) throw ValueError("[tensor.span] expected a contiguous tensor; got a strided view of " + shape().str());
+  if (!is_contiguous())
+    throw ValueError("[tensor.span] expected a contiguous tensor; got a strided view of " + shape().str());
   return {data<T>(), static_cast<std::size_t>(numel())};
 }
 template std::span<float> Tensor::span<float>() const;
@@ -176,7 +184,8 @@ std::vector<double> Tensor::to_vector() const {
   dispatch_all(t.dtype, [&](auto zero) {
     const auto* p = data<decltype(zero)>();
     for_each_run(t, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
-      for (std::int64_t k = 0; k < count; ++k) out[static_cast<std::size_t>(i + k)] = static_cast<double>(p[offset + k * stride]);
+      for (std::int64_t k = 0; k < count; ++k)
+        out[static_cast<std::size_t>(i + k)] = static_cast<double>(p[offset + k * stride]);
     });
   });
   return out;
@@ -274,15 +283,19 @@ void Tensor::copy_from(const Tensor& source) const {
       std::memmove(q, p, byte_count(to.shape, to.dtype));
     } else if (is_contiguous()) {
       for_each_run(from, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
-        if (stride == 1) std::copy_n(p + offset, count, q + i);
-        else for (std::int64_t k = 0; k < count; ++k) q[i + k] = p[offset + k * stride];
+        if (stride == 1)
+          std::copy_n(p + offset, count, q + i);
+        else
+          for (std::int64_t k = 0; k < count; ++k) q[i + k] = p[offset + k * stride];
       });
     } else {
       const Tensor dense = source.contiguous();
       const T* d = dense.data<T>();
       for_each_run(to, [&](std::int64_t i, std::int64_t offset, std::int64_t count, std::int64_t stride) {
-        if (stride == 1) std::copy_n(d + i, count, q + offset);
-        else for (std::int64_t k = 0; k < count; ++k) q[offset + k * stride] = d[i + k];
+        if (stride == 1)
+          std::copy_n(d + i, count, q + offset);
+        else
+          for (std::int64_t k = 0; k < count; ++k) q[offset + k * stride] = d[i + k];
       });
     }
   });
@@ -295,8 +308,10 @@ void Tensor::fill(double value) const {
     T* p = data<T>();
     const T filling = static_cast<T>(value);
     for_each_run(t, [&](std::int64_t, std::int64_t offset, std::int64_t count, std::int64_t stride) {
-      if (stride == 1) std::fill_n(p + offset, count, filling);
-      else for (std::int64_t k = 0; k < count; ++k) p[offset + k * stride] = filling;
+      if (stride == 1)
+        std::fill_n(p + offset, count, filling);
+      else
+        for (std::int64_t k = 0; k < count; ++k) p[offset + k * stride] = filling;
     });
   });
 }

@@ -48,8 +48,8 @@ Bytes read_file(const std::string& path) {
   if (!S_ISREG(info.st_mode)) bad_io(kOp, path, "expected a regular file");
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (size > kMaxFileBytes) {
-    bad_format(kOp, path, 0, "size", "expected at most " + std::to_string(kMaxFileBytes) + " bytes; got " +
-                                         std::to_string(size));
+    bad_format(kOp, path, 0, "size",
+               "expected at most " + std::to_string(kMaxFileBytes) + " bytes; got " + std::to_string(size));
   }
   Bytes bytes;
   try {
@@ -95,8 +95,8 @@ void write_file_atomic(const std::string& path, ByteView bytes) {
 
 void bad_format(const char* op, const std::string& path, std::uint64_t offset, const std::string& field,
                 const std::string& detail) {
-  throw FormatError(std::string("[") + op + "] " + printable(path, kMaxPath) + ": byte " + std::to_string(offset) + ": " + field + ": " +
-                    detail);
+  throw FormatError(std::string("[") + op + "] " + printable(path, kMaxPath) + ": byte " + std::to_string(offset) +
+                    ": " + field + ": " + detail);
 }
 
 std::uint32_t ByteReader::u32_big_endian(const char* field) {

@@ -52,8 +52,8 @@ void contact_sheet(const Images& images, int rows, int cols, const std::string& 
     to.insert(to.end(), static_cast<std::uint8_t*>(bytes), static_cast<std::uint8_t*>(bytes) + n);
   };
   const int stride = static_cast<int>(width) * static_cast<int>(colours);
-  if (stbi_write_png_to_func(append, &png, static_cast<int>(width), static_cast<int>(height),
-                             static_cast<int>(colours), sheet.data(), stride) == 0) {
+  if (stbi_write_png_to_func(append, &png, static_cast<int>(width), static_cast<int>(height), static_cast<int>(colours),
+                             sheet.data(), stride) == 0) {
     throw IoError("[contact_sheet] " + path + ": out of memory while compressing");
   }
   data::write_file_atomic(path, png);

@@ -19,7 +19,8 @@ enum class Wrapper { kGzip = 15 + 16, kNone = -15 };
 class Inflater {
  public:
   Inflater(ByteView bytes, const std::string& path, Wrapper wrapper = Wrapper::kGzip) : bytes_(bytes), path_(path) {
-    if (inflateInit2(&stream_, static_cast<int>(wrapper)) != Z_OK) throw IoError(std::string("[") + kOp + "] zlib: out of memory");
+    if (inflateInit2(&stream_, static_cast<int>(wrapper)) != Z_OK)
+      throw IoError(std::string("[") + kOp + "] zlib: out of memory");
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -102,9 +103,9 @@ Bytes exact(ByteView bytes, std::size_t size, const std::string& path, Wrapper w
                "expected " + std::to_string(size) + " bytes of content; got more");
   }
   if (inflater.consumed() != bytes.size()) {
-    bad_format(kOp, path, inflater.consumed(), "end",
-               "expected the end of the file; got " + std::to_string(bytes.size() - inflater.consumed()) +
-                   " more bytes");
+    bad_format(
+        kOp, path, inflater.consumed(), "end",
+        "expected the end of the file; got " + std::to_string(bytes.size() - inflater.consumed()) + " more bytes");
   }
   return out;
 }

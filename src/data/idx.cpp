@@ -30,8 +30,9 @@ Idx read_idx(const std::string& path, int rank) {
   const std::uint32_t want = 0x800u + static_cast<std::uint32_t>(rank);
   const std::uint32_t magic = reader.u32_big_endian("magic");
   if (magic != want) {
-    bad_format(kOp, path, 0, "magic", "expected " + std::to_string(want) + " (unsigned bytes, rank " +
-                                          std::to_string(rank) + "); got " + std::to_string(magic));
+    bad_format(kOp, path, 0, "magic",
+               "expected " + std::to_string(want) + " (unsigned bytes, rank " + std::to_string(rank) + "); got " +
+                   std::to_string(magic));
   }
   Idx idx;
   std::uint64_t product = 1;
@@ -39,8 +40,8 @@ Idx read_idx(const std::string& path, int rank) {
     const std::uint64_t at = reader.offset();
     const std::uint32_t extent = reader.u32_big_endian("extent");
     if (extent != 0 && product > kMaxFileBytes / extent) {
-      bad_format(kOp, path, at, "extent", "expected at most " + std::to_string(kMaxFileBytes) +
-                                              " bytes in all; got a product over it");
+      bad_format(kOp, path, at, "extent",
+                 "expected at most " + std::to_string(kMaxFileBytes) + " bytes in all; got a product over it");
     }
     product *= extent;
     idx.extents.push_back(extent);
@@ -63,8 +64,9 @@ Images read_idx_images(const std::string& folder, const std::string& stem, int c
   Idx pixels = read_idx(image_path, 3);
   const Idx labels = read_idx(label_path, 1);
   if (pixels.extents[0] != labels.extents[0]) {
-    bad_format(kOp, label_path, 4, "count", "expected " + std::to_string(pixels.extents[0]) + ", as many as in " +
-                                                image_path + "; got " + std::to_string(labels.extents[0]));
+    bad_format(kOp, label_path, 4, "count",
+               "expected " + std::to_string(pixels.extents[0]) + ", as many as in " + image_path + "; got " +
+                   std::to_string(labels.extents[0]));
   }
   constexpr std::uint32_t kMaxSide = 1u << 14;
   for (const int i : {1, 2}) {

@@ -23,7 +23,8 @@ class Walker {
       while (marker == 0xFF && at_ < file_.size()) marker = next();
       if (marker == kEnd) return std::nullopt;
       if (stands_alone(marker) || marker == 0xFF) continue;
-      if (marker == kScan && ++scans > kMaxScans) return JpegFlaw{at_ - 2, "scan", "expected at most 100 scans; got more"};
+      if (marker == kScan && ++scans > kMaxScans)
+        return JpegFlaw{at_ - 2, "scan", "expected at most 100 scans; got more"};
       const std::size_t length_at = at_;
       const std::size_t length = next() * std::size_t{256} + next();
       if (marker == kHuffmanTables) {

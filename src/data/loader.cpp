@@ -40,16 +40,15 @@ struct BatchLoader::Impl {
     require(options.prefetch >= 1 && options.prefetch <= 1024, "prefetch 1 to 1024", options.prefetch);
     if (images.pixels.size() != images.labels.size() * images.shape().numel()) {
       throw ShapeError("[batch_loader] expected " + std::to_string(images.count()) + " images of " +
-                       std::to_string(images.shape().numel()) + " pixels; got " +
-                       std::to_string(images.pixels.size()) + " pixels in all");
+                       std::to_string(images.shape().numel()) + " pixels; got " + std::to_string(images.pixels.size()) +
+                       " pixels in all");
     }
     if (normalizer.channels() != images.channels) {
       throw ShapeError("[batch_loader] expected a normaliser of " + std::to_string(images.channels) +
                        " channels; got " + std::to_string(normalizer.channels()));
     }
-    options.batch_size = static_cast<int>(std::min<std::int64_t>(options.batch_size, options.drop_last
-                                                                                        ? options.batch_size
-                                                                                        : images.count()));
+    options.batch_size = static_cast<int>(
+        std::min<std::int64_t>(options.batch_size, options.drop_last ? options.batch_size : images.count()));
     served_shape = options.augment.output_shape(images.shape());
     order.resize(images.labels.size());
     batches = (images.count() + (options.drop_last ? 0 : options.batch_size - 1)) / options.batch_size;

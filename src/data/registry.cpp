@@ -46,8 +46,8 @@ DatasetEntry dataset_entry(std::string_view name) {
     if (e.name == key) return e;
     known += (known.empty() ? "" : ", ") + e.name;
   }
-  throw ValueError("[load_dataset] expected one of " + known + ", or <one of them>:<path>; got \"" +
-                   std::string(name) + "\"");
+  throw ValueError("[load_dataset] expected one of " + known + ", or <one of them>:<path>; got \"" + std::string(name) +
+                   "\"");
 }
 
 }  // namespace data

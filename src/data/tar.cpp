@@ -129,7 +129,8 @@ class TarReader {
       }
       default:
         fail(156, "type",
-             "expected regular files and folders; got type '" + printable(std::string(1, type)) + "' for " + printable(text(header, 0, 100)));
+             "expected regular files and folders; got type '" + printable(std::string(1, type)) + "' for " +
+                 printable(text(header, 0, 100)));
     }
   }
 

@@ -103,9 +103,9 @@ std::vector<std::int32_t> label_files(const Tree& tree, const Classes& classes, 
   for (const TreeFile& f : files) {
     const auto found = classes.index.find(f.folder);
     if (found == classes.index.end()) {
-      bad_format(
-          kOp, tree.path, f.offset, "class",
-          "expected a folder of classes.txt or of the training images; got \"" + printable(f.folder) + "\" (" + printable(f.path, 4096) + ")");
+      bad_format(kOp, tree.path, f.offset, "class",
+                 "expected a folder of classes.txt or of the training images; got \"" + printable(f.folder) + "\" (" +
+                     printable(f.path, 4096) + ")");
     }
     labels.push_back(found->second);
   }
@@ -154,8 +154,9 @@ ImageShape common_shape(const Tree& tree, const std::vector<TreeFile>& files, co
     } else if (shapes[i].height != to.height || shapes[i].width != to.width) {
       bad_format(kOp, tree.path, files[i].offset, "size",
                  "expected images of one size, or a size to bring them to; got " + std::to_string(to.width) + "x" +
-                     std::to_string(to.height) + " in " + printable(files[0].path, 4096) + " and " + std::to_string(shapes[i].width) +
-                     "x" + std::to_string(shapes[i].height) + " in " + printable(files[i].path, 4096));
+                     std::to_string(to.height) + " in " + printable(files[0].path, 4096) + " and " +
+                     std::to_string(shapes[i].width) + "x" + std::to_string(shapes[i].height) + " in " +
+                     printable(files[i].path, 4096));
     }
   }
   if (files.size() > kMaxFileBytes / to.numel()) {

@@ -10,7 +10,9 @@
 namespace tern {
 namespace {
 
-bool same_bits(float a, float b) { return a == b || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); }
+bool same_bits(float a, float b) {
+  return a == b || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
 
 void certify_layer(const std::string& name, const Layer& layer, Certificate& out) {
   const NoGrad no_grad;

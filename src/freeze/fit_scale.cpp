@@ -35,8 +35,8 @@ class FitError {
   double operator()(double s) const {
     if (!(s > 0)) return std::numeric_limits<double>::infinity();
     int level = levels_.base();
-    double product = level * tail_[0];                                           // sum |w| |q|
-    double power = level * level * static_cast<double>(sorted_.size());          // sum q^2
+    double product = level * tail_[0];                                   // sum |w| |q|
+    double power = level * level * static_cast<double>(sorted_.size());  // sum q^2
     for (std::size_t j = 0; j < levels_.thresholds().size(); ++j) {
       const auto first = std::upper_bound(sorted_.begin(), sorted_.end(), s * levels_.thresholds()[j]);
       const int jump = levels_.jumps()[j], next = level + jump;

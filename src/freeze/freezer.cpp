@@ -16,7 +16,8 @@ Freezer::Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezeP
     : network_(network), optimizer_(optimizer), policy_(std::move(policy)), seed_(seed) {
   const std::int64_t n = policy_->partitions_per_epoch();
   if (n < 1 || n > std::numeric_limits<std::int32_t>::max()) {
-    throw ValueError("[freeze] expected a policy with 1 to 2147483647 partitions an epoch; got one with " + std::to_string(n));
+    throw ValueError("[freeze] expected a policy with 1 to 2147483647 partitions an epoch; got one with " +
+                     std::to_string(n));
   }
   const auto& nodes = network_.graph().nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -28,7 +29,9 @@ Freezer::Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezeP
     parts_.push_back(std::move(part));
   }
   if (parts_.empty()) {
-    throw ValueError("[freeze] expected a network with quantized weights; got none: name the levels, for example grid:levels=ternary");
+    throw ValueError(
+        "[freeze] expected a network with quantized weights; got none: name the levels, for example "
+        "grid:levels=ternary");
   }
 }
 
@@ -47,7 +50,8 @@ void Freezer::begin_epoch(std::int64_t epoch, const FreezeSchedule::At& at) {
   }
 }
 
-void Freezer::before_step(std::int64_t epoch, std::int64_t step, std::int64_t steps_per_epoch, const FreezeSchedule::At& at) {
+void Freezer::before_step(std::int64_t epoch, std::int64_t step, std::int64_t steps_per_epoch,
+                          const FreezeSchedule::At& at) {
   const std::int64_t n = policy_->partitions_per_epoch();
   if (n == 1 || step == 0 || at.relaxed == 0) return;
   const std::int64_t part = step * n / steps_per_epoch;
@@ -73,13 +77,15 @@ void Freezer::draw(std::int64_t epoch, std::int64_t part, const FreezeSchedule::
 std::vector<float> Freezer::reach_of(const Part& part) const {
   const LevelSet* levels = network_.layer(part.node).weight_quantizer()->fixed_levels();
   if (levels == nullptr) {
-    throw ValueError("[freeze] layer \"" + part.name + "\": clip=1 needs levels that stay where they are, and its quantizer finds " +
+    throw ValueError("[freeze] layer \"" + part.name +
+                     "\": clip=1 needs levels that stay where they are, and its quantizer finds " +
                      "its own; use grid, or leave clip out");
   }
   std::vector<float> reach = codes_of(part, part.latent).scale_pos;
   for (float& r : reach) {
     if (!(r > 0 && std::isfinite(r))) {
-      throw ValueError("[freeze] layer \"" + part.name + "\": its levels have a scale of " + std::to_string(r) + "; expected one above 0");
+      throw ValueError("[freeze] layer \"" + part.name + "\": its levels have a scale of " + std::to_string(r) +
+                       "; expected one above 0");
     }
     r *= static_cast<float>(levels->max());
   }
@@ -109,7 +115,8 @@ std::string Freezer::bad_mask() const {
 
 void Freezer::check_masks(const FreezeSchedule::At& at) const {
   const std::string bad = bad_mask();
-  if (!bad.empty()) throw ValueError("[freeze] layer \"" + bad + "\": expected a policy that writes 0 and 1 into the mask");
+  if (!bad.empty())
+    throw ValueError("[freeze] layer \"" + bad + "\": expected a policy that writes 0 and 1 into the mask");
   if (at.relaxed == 0 && relaxed() > 0) {
     throw ValueError("[freeze] expected a policy that freezes all weights in the phase with fraction 1; it left " +
                      std::to_string(relaxed()) + " of " + std::to_string(weights()) + " relaxed");
@@ -129,7 +136,8 @@ Tensor Freezer::levels_of(const Part& part) const {
     w[i] = static_cast<float>(codes.codes[i]) * (codes.codes[i] > 0 ? codes.scale_pos : codes.scale_neg)[i / size];
   }
   if (codes_of(part, levels).codes != codes.codes) {
-    throw ValueError("[freeze] layer \"" + part.name + "\": its quantizer gives weights on its levels other codes, so they cannot " +
+    throw ValueError("[freeze] layer \"" + part.name +
+                     "\": its quantizer gives weights on its levels other codes, so they cannot " +
                      "be frozen there; use grid, or another quantizer");
   }
   return levels;
@@ -155,7 +163,8 @@ void Freezer::check_levels() const {
       tensors[i].copy_from(before[i]);
     }
     if (!same) {
-      throw ValueError("[freeze] layer \"" + p.name + "\": its quantizer derives its levels from the weights every epoch, so they cannot " +
+      throw ValueError("[freeze] layer \"" + p.name +
+                       "\": its quantizer derives its levels from the weights every epoch, so they cannot " +
                        "be frozen there; use grid, or another quantizer");
     }
   }
@@ -179,8 +188,8 @@ Certificate Freezer::certify() const {
     for (std::size_t i = 0; i < codes.size(); ++i) {
       if (static_cast<float>(codes[i]) == frozen[i]) continue;
       if (out.moved++ > 0) continue;
-      out.first = p.name + "[" + std::to_string(i) + "]: frozen with code " + std::to_string(static_cast<int>(frozen[i])) + ", now " +
-                  std::to_string(codes[i]);
+      out.first = p.name + "[" + std::to_string(i) + "]: frozen with code " +
+                  std::to_string(static_cast<int>(frozen[i])) + ", now " + std::to_string(codes[i]);
     }
   }
   return out;

@@ -1,9 +1,9 @@
 // inq: weights are frozen from the largest down and never thawed. When a phase begins, of the elements that are still
-// relaxed those with the largest |w| join the constrained ones, until floor(r n + 1e-6) are left; within a phase nothing
-// changes. Of equal magnitudes the one that comes first in the tensor is frozen first.
-// Paper: Zhou, Yao, Guo, Xu, Chen, "Incremental network quantization: towards lossless CNNs with low-precision weights",
-// 2017, section 2.2 (weight partition by magnitude).
-// Differs: the levels are those of the layer's quantizer, not the paper's powers of two with a bound from max|w|.
+// relaxed those with the largest |w| join the constrained ones, until floor(r n + 1e-6) are left; within a phase
+// nothing changes. Of equal magnitudes the one that comes first in the tensor is frozen first. Paper: Zhou, Yao, Guo,
+// Xu, Chen, "Incremental network quantization: towards lossless CNNs with low-precision weights", 2017, section 2.2
+// (weight partition by magnitude). Differs: the levels are those of the layer's quantizer, not the paper's powers of
+// two with a bound from max|w|.
 #include <algorithm>
 #include <cmath>
 

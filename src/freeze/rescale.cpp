@@ -43,7 +43,8 @@ RescaleReport::Row rescale_layer(Network& network, std::size_t i, RescaleGroups 
   const LevelSet& levels = *layer.weight_quantizer()->fixed_levels();
   const Tensor w = layer.weight();
   const std::int64_t filters = w.size(0), size = w.numel() / std::max<std::int64_t>(filters, 1);
-  const std::int64_t groups = how == RescaleGroups::kFilter ? filters : 1, group = w.numel() / std::max<std::int64_t>(groups, 1);
+  const std::int64_t groups = how == RescaleGroups::kFilter ? filters : 1,
+                     group = w.numel() / std::max<std::int64_t>(groups, 1);
   const auto values = w.span<float>();
 
   std::vector<ScaleFit> fits(static_cast<std::size_t>(groups));
@@ -94,7 +95,8 @@ RescaleReport::Row rescale_layer(Network& network, std::size_t i, RescaleGroups 
     if (p.name == "bias") divide(p.value, s);
   }
   divide(named(norm.buffers(), "running_mean"), s);
-  divide_variance(named(norm.buffers(), "running_var"), s, network.graph().nodes()[static_cast<std::size_t>(behind)].number("eps", 1e-5));
+  divide_variance(named(norm.buffers(), "running_var"), s,
+                  network.graph().nodes()[static_cast<std::size_t>(behind)].number("eps", 1e-5));
   return row;
 }
 

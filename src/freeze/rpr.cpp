@@ -1,9 +1,8 @@
-// rpr: every epoch a new partition; of each layer floor(r n + 1e-6) elements, drawn uniformly, are relaxed. partitions=N
-// draws N in each epoch instead of one.
-// Paper: Cavigelli, Benini, 2020, section 3.2.
+// rpr: every epoch a new partition; of each layer floor(r n + 1e-6) elements, drawn uniformly, are relaxed.
+// partitions=N draws N in each epoch instead of one. Paper: Cavigelli, Benini, 2020, section 3.2.
 //
-// The draw is R. Floyd's: k distinct indices below n in k random numbers, every subset equally likely (Bentley, Floyd, "A
-// sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch, part of it).
+// The draw is R. Floyd's: k distinct indices below n in k random numbers, every subset equally likely (Bentley, Floyd,
+// "A sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch, part of it).
 #include <algorithm>
 
 #include "tern/error.hpp"
@@ -17,7 +16,8 @@ namespace {
 std::uint64_t partition_stream(const std::string& layer, std::int64_t epoch) {
   std::uint32_t h = 0x811c9dc5;  // FNV-1a
   for (const char c : layer) h = (h ^ static_cast<unsigned char>(c)) * 0x01000193;
-  return (std::uint64_t{0xF1} << 56) | (static_cast<std::uint64_t>(h) << 24) | (static_cast<std::uint64_t>(epoch) & 0xffffff);
+  return (std::uint64_t{0xF1} << 56) | (static_cast<std::uint64_t>(h) << 24) |
+         (static_cast<std::uint64_t>(epoch) & 0xffffff);
 }
 
 class RandomPartition final : public FreezePolicy {
@@ -32,8 +32,7 @@ class RandomPartition final : public FreezePolicy {
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     std::fill(mask.begin(), mask.end(), 0.0f);
-    Rng rng(r.seed + static_cast<std::uint64_t>(r.part) * 0x9e3779b97f4a7c15,
-            partition_stream(r.layer, r.epoch));
+    Rng rng(r.seed + static_cast<std::uint64_t>(r.part) * 0x9e3779b97f4a7c15, partition_stream(r.layer, r.epoch));
     const auto n = static_cast<std::int64_t>(mask.size());
     for (std::int64_t i = n - relaxed_count(r.relaxed, n); i < n; ++i) {
       const auto drawn = static_cast<std::size_t>(rng.below(static_cast<std::uint64_t>(i) + 1));

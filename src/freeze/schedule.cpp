@@ -22,7 +22,8 @@ constexpr Named kNamed[] = {
     {"small", "for small data: as paper, with 30 epochs at 0.9",
      "0.9:20x1e-3,10x1e-4+0.95:10x1e-3,5x1e-4+0.975:10x1e-3,5x1e-4+0.9875:10x1e-3,5x1e-4+1:10x1e-3,10x1e-4,10x1e-5"},
     {"auto", "as paper, but 0.9 lasts until the validation metric is stable, at most 100 epochs, and 10 more",
-     "0.9:auto100x1e-3,10x1e-4+0.95:10x1e-3,5x1e-4+0.975:10x1e-3,5x1e-4+0.9875:10x1e-3,5x1e-4+1:10x1e-3,10x1e-4,10x1e-5"},
+     "0.9:auto100x1e-3,10x1e-4+0.95:10x1e-3,5x1e-4+0.975:10x1e-3,5x1e-4+0.9875:10x1e-3,5x1e-4+1:10x1e-3,10x1e-4,10x1e-"
+     "5"},
     {"inq", "INQ's fractions 0.5, 0.75, 0.875 and 1 over 112 epochs",
      "0.5:22x1e-3,8x1e-4+0.75:20x1e-3,8x1e-4+0.875:16x1e-3,8x1e-4+1:10x1e-3,10x1e-4,10x1e-5"},
 };
@@ -61,7 +62,8 @@ FreezeSchedule::Run parse_run(std::string_view text) {
   run.until_stable = rest.starts_with("auto");
   if (run.until_stable) rest.remove_prefix(4);
   const std::size_t x = rest.find('x');
-  if (x == std::string_view::npos || !parse_number(rest.substr(0, x), run.epochs) || !parse_number(rest.substr(x + 1), run.lr)) {
+  if (x == std::string_view::npos || !parse_number(rest.substr(0, x), run.epochs) ||
+      !parse_number(rest.substr(x + 1), run.lr)) {
     bad(text, "EPOCHSxRATE, for example 10x1e-3 or auto100x1e-3");
   }
   if (run.epochs < 1 || run.epochs > kMostEpochs) bad(text, "1 .. 2^20 epochs");
@@ -114,8 +116,8 @@ std::string FreezeSchedule::str() const {
   for (const Phase& p : phases_) {
     out += (out.empty() ? "" : "+") + number(p.fraction) + ":";
     for (std::size_t i = 0; i < p.runs.size(); ++i) {
-      out += (i ? "," : "") + std::string(p.runs[i].until_stable ? "auto" : "") + std::to_string(p.runs[i].epochs) + "x" +
-             number(p.runs[i].lr);
+      out += (i ? "," : "") + std::string(p.runs[i].until_stable ? "auto" : "") + std::to_string(p.runs[i].epochs) +
+             "x" + number(p.runs[i].lr);
     }
   }
   return out;
@@ -170,8 +172,9 @@ std::vector<std::string> FreezeSchedule::lines(double weight_lr) const {
     for (const Run& r : p.runs) {
       length += r.epochs;
       rates += (rates.empty() ? "" : ", ") + number(r.lr) +
-               (weight_lr == 1 ? "" : " (" + number(weight_lr * r.lr) + " for the weights that freeze)") + " for " + (r.until_stable ? "at most " : "") +
-               std::to_string(r.epochs) + (r.until_stable ? " (until validation is stable)" : "");
+               (weight_lr == 1 ? "" : " (" + number(weight_lr * r.lr) + " for the weights that freeze)") + " for " +
+               (r.until_stable ? "at most " : "") + std::to_string(r.epochs) +
+               (r.until_stable ? " (until validation is stable)" : "");
     }
     out.push_back("epochs " + std::to_string(begin) + "-" + std::to_string(begin + length - 1) + ": " +
                   number(100 * p.fraction) + " % of the weights on the grid; learning rate " + rates);

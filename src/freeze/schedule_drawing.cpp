@@ -1,4 +1,5 @@
-// A freezing schedule as SVG: the fraction of weights on the grid, and below it the learning rate on a logarithmic axis.
+// A freezing schedule as SVG: the fraction of weights on the grid, and below it the learning rate on a logarithmic
+// axis.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -28,9 +29,10 @@ std::string staircase(const std::vector<double>& values, int panel, const Axis& 
 }
 
 std::string tick(double y, const std::string& label) {
-  return fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" stroke=\"#ddd\"/>"
-                     "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n",
-                     kLeft, kLeft + kWidth, y, kLeft - 6, y + 4, label);
+  return fmt::format(
+      "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" stroke=\"#ddd\"/>"
+      "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n",
+      kLeft, kLeft + kWidth, y, kLeft - 6, y + 4, label);
 }
 
 }  // namespace
@@ -48,12 +50,15 @@ std::string FreezeSchedule::svg() const {
   std::string out =
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"370\" viewBox=\"0 0 800 370\" "
       "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"800\" height=\"370\" fill=\"white\"/>\n";
-  out += fmt::format("<text x=\"{}\" y=\"26\">weights on the grid</text>\n<text x=\"{}\" y=\"196\">learning rate</text>\n", kLeft, kLeft);
+  out +=
+      fmt::format("<text x=\"{}\" y=\"26\">weights on the grid</text>\n<text x=\"{}\" y=\"196\">learning rate</text>\n",
+                  kLeft, kLeft);
   for (const Phase& p : phases_) out += tick(share.y(0, p.fraction), fmt::format("{:g}", p.fraction));
   for (double e = power.low; e <= power.high; e += 1) out += tick(power.y(1, e), fmt::format("1e{:g}", e));
   out += staircase(fraction, 0, share, "#1f77b4") + staircase(rate, 1, power, "#d62728");
-  out += fmt::format("<text x=\"{}\" y=\"352\">epoch 1</text><text x=\"{}\" y=\"352\" text-anchor=\"end\">{}{}</text>\n</svg>\n",
-                     kLeft, kLeft + kWidth, has_auto() ? "at most " : "", epochs());
+  out += fmt::format(
+      "<text x=\"{}\" y=\"352\">epoch 1</text><text x=\"{}\" y=\"352\" text-anchor=\"end\">{}{}</text>\n</svg>\n",
+      kLeft, kLeft + kWidth, has_auto() ? "at most " : "", epochs());
   return out;
 }
 

@@ -13,7 +13,8 @@ namespace {
 template <class T>
 class TableStep final : public Step {
  public:
-  TableStep(const ValueType& type, std::string names, std::vector<T> table, BufferId out) : type_(type), table_(std::move(table)) {
+  TableStep(const ValueType& type, std::string names, std::vector<T> table, BufferId out)
+      : type_(type), table_(std::move(table)) {
     output = out;
     nodes = std::move(names);
     kernel = "table";
@@ -43,7 +44,8 @@ class DenseStep final : public Step {
     kernel = "reference";
     macs = node.macs();
     shape = layer_shape(node);
-    work = {{WorkKind::kElement, static_cast<double>(node.type.numel())}, {WorkKind::kReferenceMac, static_cast<double>(macs)}};
+    work = {{WorkKind::kElement, static_cast<double>(node.type.numel())},
+            {WorkKind::kReferenceMac, static_cast<double>(macs)}};
   }
   void run(Workspace& w, i64, i64) const override {
     constexpr std::size_t kFew = 8;
@@ -51,12 +53,16 @@ class DenseStep final : public Step {
     std::vector<Dense> many(inputs_.size() > kFew ? inputs_.size() : 0);
     const std::span<Dense> in = many.empty() ? std::span<Dense>(few).first(inputs_.size()) : std::span<Dense>(many);
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      if (types_[i]->is_codes()) in[i].codes = w.at<std::int8_t>(inputs_[i]);
-      else in[i].floats = w.at<float>(inputs_[i]);
+      if (types_[i]->is_codes())
+        in[i].codes = w.at<std::int8_t>(inputs_[i]);
+      else
+        in[i].floats = w.at<float>(inputs_[i]);
     }
     Dense out;
-    if (node_.type.is_codes()) out.codes = w.at<std::int8_t>(output);
-    else out.floats = w.at<float>(output);
+    if (node_.type.is_codes())
+      out.codes = w.at<std::int8_t>(output);
+    else
+      out.floats = w.at<float>(output);
     run_dense(node_, weights_, types_, in, out, w.scratch);
   }
 
@@ -77,7 +83,8 @@ class FloatPoolStep final : public Step {
   i64 units() const override { return shape_.channels; }
   void run(Workspace& w, i64 begin, i64 end) const override {
     const i64 in = shape_.height * shape_.width, out = shape_.out_height() * shape_.out_width();
-    for (i64 c = begin; c < end; ++c) kernels::max_pool_plane(shape_, w.at<float>(in_) + c * in, w.at<float>(output) + c * out);
+    for (i64 c = begin; c < end; ++c)
+      kernels::max_pool_plane(shape_, w.at<float>(in_) + c * in, w.at<float>(output) + c * out);
   }
 
  private:
@@ -121,7 +128,8 @@ std::unique_ptr<Step> make_coded_input_step(const Node& node, const Node& codes,
   for (const float v : input_table(node)) {
     table.push_back(static_cast<std::int8_t>(exact::quantize(v, codes.float_thresholds, codes.type.lo)));
   }
-  return std::make_unique<TableStep<std::int8_t>>(codes.type, node.graph->name + "+" + codes.graph->name, std::move(table), out);
+  return std::make_unique<TableStep<std::int8_t>>(codes.type, node.graph->name + "+" + codes.graph->name,
+                                                  std::move(table), out);
 }
 
 std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueType*> types,

@@ -20,7 +20,7 @@ using packed::Blob;
 struct OpRow {
   std::string_view name;
   Op op;
-  int inputs;  // -1: two or more
+  int inputs;             // -1: two or more
   std::string_view keys;  // each between spaces
 };
 constexpr OpRow kOps[] = {
@@ -113,8 +113,9 @@ class Checker {
     return limited(key, g_->integer(key, fallback), lowest);
   }
   i64 limited(std::string_view key, i64 v, i64 lowest) const {
-    expect(v >= lowest && v <= kMaxAttribute, "expected " + std::string(key) + " in " + std::to_string(lowest) + " .. " +
-                                                  std::to_string(kMaxAttribute) + "; got " + std::to_string(v));
+    expect(v >= lowest && v <= kMaxAttribute, "expected " + std::string(key) + " in " + std::to_string(lowest) +
+                                                  " .. " + std::to_string(kMaxAttribute) + "; got " +
+                                                  std::to_string(v));
     return v;
   }
 
@@ -125,8 +126,8 @@ class Checker {
       return nullptr;
     }
     const Blob& b = it->second;
-    expect(b.kind == kind && b.shape == shape, "blob \"" + it->first + "\": expected " + std::string(name_of(kind)) + " " +
-                                                   shape.str() + "; got " + std::string(name_of(b.kind)) + " " +
+    expect(b.kind == kind && b.shape == shape, "blob \"" + it->first + "\": expected " + std::string(name_of(kind)) +
+                                                   " " + shape.str() + "; got " + std::string(name_of(b.kind)) + " " +
                                                    b.shape.str());
     const auto n = static_cast<std::size_t>(shape.numel());
     expect(b.f32.size() + b.i32.size() + b.codes.size() == n, "blob \"" + it->first + "\" is inconsistent");
@@ -136,8 +137,8 @@ class Checker {
     const Blob* b = find(what, Blob::Kind::kF32, shape, required);
     if (!b) return {};
     for (const float f : b->f32) {
-      expect(finite ? std::isfinite(f) : !std::isnan(f), "blob \"" + g_->name + "." + what + "\" holds a value that is not " +
-                                                             (finite ? "finite" : "a number"));
+      expect(finite ? std::isfinite(f) : !std::isnan(f),
+             "blob \"" + g_->name + "." + what + "\" holds a value that is not " + (finite ? "finite" : "a number"));
     }
     return b->f32;
   }
@@ -160,27 +161,49 @@ class Checker {
 
   void infer(Node& n) {
     switch (n.op) {
-      case Op::kInput: return input(n);
-      case Op::kConv: return conv(n);
-      case Op::kLinear: return linear(n);
-      case Op::kAffine: return affine(n);
-      case Op::kQuantize: return quantize(n);
+      case Op::kInput:
+        return input(n);
+      case Op::kConv:
+        return conv(n);
+      case Op::kLinear:
+        return linear(n);
+      case Op::kAffine:
+        return affine(n);
+      case Op::kQuantize:
+        return quantize(n);
       case Op::kRelu:
-      case Op::kHardtanh: n.type = {in(n).shape}; return;
-      case Op::kPrelu: return prelu(n);
+      case Op::kHardtanh:
+        n.type = {in(n).shape};
+        return;
+      case Op::kPrelu:
+        return prelu(n);
       case Op::kMaxPool:
-      case Op::kAvgPool: return pool(n);
-      case Op::kGlobalAvgPool: image(n); n.type = {Shape{in(n).channels(), 1, 1}}; return;
-      case Op::kFlatten: n.type = in(n); n.type.shape = {in(n).numel()}; return;
-      case Op::kAdd: return add_values(n);
-      case Op::kConcat: return concat(n);
-      case Op::kShuffle: return shuffle(n);
-      case Op::kPadChannels: return pad_channels(n);
-      case Op::kShift: return shift(n);
-      case Op::kZero: return zero(n);
+      case Op::kAvgPool:
+        return pool(n);
+      case Op::kGlobalAvgPool:
+        image(n);
+        n.type = {Shape{in(n).channels(), 1, 1}};
+        return;
+      case Op::kFlatten:
+        n.type = in(n);
+        n.type.shape = {in(n).numel()};
+        return;
+      case Op::kAdd:
+        return add_values(n);
+      case Op::kConcat:
+        return concat(n);
+      case Op::kShuffle:
+        return shuffle(n);
+      case Op::kPadChannels:
+        return pad_channels(n);
+      case Op::kShift:
+        return shift(n);
+      case Op::kZero:
+        return zero(n);
       case Op::kOr:
       case Op::kTgap:
-      case Op::kMux: return logic(n);
+      case Op::kMux:
+        return logic(n);
     }
   }
 
@@ -221,8 +244,9 @@ class Checker {
            "groups=" + std::to_string(d.groups) + " does not divide " + std::to_string(d.channels) + " inputs and " +
                std::to_string(d.outputs) + " outputs");
     const i64 padded_h = d.height + 2 * d.pad_h, padded_w = d.width + 2 * d.pad_w;
-    expect(padded_h <= kMaxAttribute && padded_w <= kMaxAttribute && padded_h * padded_w <= kMaxValueElements / d.channels,
-           "the padded image is too large");
+    expect(
+        padded_h <= kMaxAttribute && padded_w <= kMaxAttribute && padded_h * padded_w <= kMaxValueElements / d.channels,
+        "the padded image is too large");
     expect(d.dilation_h * (d.kernel_h - 1) < padded_h && d.dilation_w * (d.kernel_w - 1) < padded_w,
            "the kernel does not fit the padded image of " + x.shape.str());
     weights(n, Shape{d.outputs, d.channels / d.groups, d.kernel_h, d.kernel_w});
@@ -232,7 +256,8 @@ class Checker {
   void pad_code(Node& n) {
     const ValueType& x = in(n);
     const i64 code = g_->integer("pad_code");
-    expect(x.is_codes() && code >= x.lo && code <= x.hi, "expected pad_code among the codes of the input; got " + std::to_string(code));
+    expect(x.is_codes() && code >= x.lo && code <= x.hi,
+           "expected pad_code among the codes of the input; got " + std::to_string(code));
     n.pad_code = static_cast<int>(code);
     n.pad_value = exact::dequantize(n.pad_code, x.step);
   }
@@ -287,7 +312,8 @@ class Checker {
     const i64 largest = std::max(std::abs(in(n).lo), std::abs(in(n).hi)), k = n.conv.k();
     for (i64 o = 0; o < n.conv.outputs; ++o) {
       i64 sum = 0;
-      for (i64 i = o * k; i < (o + 1) * k; ++i) sum += std::abs(static_cast<int>(n.weight_codes[static_cast<std::size_t>(i)]));
+      for (i64 i = o * k; i < (o + 1) * k; ++i)
+        sum += std::abs(static_cast<int>(n.weight_codes[static_cast<std::size_t>(i)]));
       expect(sum * largest < std::numeric_limits<std::int32_t>::max(), "its integer sums could overflow 32 bits");
     }
   }
@@ -325,7 +351,8 @@ class Checker {
     d.ceil = g_->flag("ceil", false);
     d.count_pad = n.op == Op::kAvgPool && g_->flag("count_pad", false);
     expect(2 * d.pad <= d.kernel, "expected pad <= kernel / 2");
-    expect(d.kernel <= d.height + 2 * d.pad && d.kernel <= d.width + 2 * d.pad, "the window does not fit " + in(n).shape.str());
+    expect(d.kernel <= d.height + 2 * d.pad && d.kernel <= d.width + 2 * d.pad,
+           "the window does not fit " + in(n).shape.str());
     const Shape shape{d.channels, d.out_height(), d.out_width()};
     n.type = n.op == Op::kMaxPool ? in(n) : ValueType{};
     n.type.shape = shape;
@@ -333,7 +360,8 @@ class Checker {
 
   void add_values(Node& n) {
     for (std::size_t i = 0; i < n.inputs.size(); ++i) {
-      expect(in(n, i).shape == in(n).shape, "expected equal shapes; got " + in(n).shape.str() + " and " + in(n, i).shape.str());
+      expect(in(n, i).shape == in(n).shape,
+             "expected equal shapes; got " + in(n).shape.str() + " and " + in(n, i).shape.str());
     }
     n.type.shape = in(n).shape;
   }
@@ -358,8 +386,8 @@ class Checker {
     image(n);
     n.type = in(n);
     n.groups = attribute("groups", 1);
-    expect(n.type.channels() % n.groups == 0,
-           "groups=" + std::to_string(n.groups) + " does not divide " + std::to_string(n.type.channels()) + " channels");
+    expect(n.type.channels() % n.groups == 0, "groups=" + std::to_string(n.groups) + " does not divide " +
+                                                  std::to_string(n.type.channels()) + " channels");
   }
 
   void pad_channels(Node& n) {
@@ -375,14 +403,16 @@ class Checker {
     n.by = attribute("by", 0);
     expect(n.by <= in(n).height() && n.by <= in(n).width(), "expected by within the image of " + in(n).shape.str());
     if (g_->has("pad_code")) pad_code(n);
-    expect(!in(n).is_codes() || (n.pad_code >= in(n).lo && n.pad_code <= in(n).hi), "expected a pad_code, since 0 is no code of the input");
+    expect(!in(n).is_codes() || (n.pad_code >= in(n).lo && n.pad_code <= in(n).hi),
+           "expected a pad_code, since 0 is no code of the input");
     n.type = in(n);
   }
 
   void zero(Node& n) {
     image(n);
     n.stride = attribute("stride", 1, 1);
-    n.type.shape = {in(n).channels(), (in(n).height() + n.stride - 1) / n.stride, (in(n).width() + n.stride - 1) / n.stride};
+    n.type.shape = {in(n).channels(), (in(n).height() + n.stride - 1) / n.stride,
+                    (in(n).width() + n.stride - 1) / n.stride};
   }
 
   void logic(Node& n) {

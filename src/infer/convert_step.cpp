@@ -23,19 +23,28 @@ class ConvertStep final : public Step {
     const auto* codes = w.at<std::int8_t>(in_);
     switch (from_.layout) {
       case Layout::kKpacked:
-        if (to_.layout == Layout::kSliced) planes::turn(from_.kpacked, bits, to_.sliced.image(w.index), w.at<std::uint8_t>(output), begin, end);
-        else if (to_.layout == Layout::kI8) kpacked::unpack(from_.kpacked, bits, w.at<std::int8_t>(output));
-        else kpacked::unpack(from_.kpacked, bits, type_.step, w.at<float>(output));
+        if (to_.layout == Layout::kSliced)
+          planes::turn(from_.kpacked, bits, to_.sliced.image(w.index), w.at<std::uint8_t>(output), begin, end);
+        else if (to_.layout == Layout::kI8)
+          kpacked::unpack(from_.kpacked, bits, w.at<std::int8_t>(output));
+        else
+          kpacked::unpack(from_.kpacked, bits, type_.step, w.at<float>(output));
         return;
       case Layout::kSliced:
-        if (to_.layout == Layout::kKpacked) planes::turn(from_.sliced.image(w.index), bits, to_.kpacked, w.at<std::uint8_t>(output), begin, end);
-        else if (to_.layout == Layout::kI8) bitsliced::unpack(from_.sliced.image(w.index), bits, w.at<std::int8_t>(output));
-        else bitsliced::unpack(from_.sliced.image(w.index), bits, type_.step, w.at<float>(output));
+        if (to_.layout == Layout::kKpacked)
+          planes::turn(from_.sliced.image(w.index), bits, to_.kpacked, w.at<std::uint8_t>(output), begin, end);
+        else if (to_.layout == Layout::kI8)
+          bitsliced::unpack(from_.sliced.image(w.index), bits, w.at<std::int8_t>(output));
+        else
+          bitsliced::unpack(from_.sliced.image(w.index), bits, type_.step, w.at<float>(output));
         return;
       default:
-        if (to_.layout == Layout::kKpacked) kpacked::pack(to_.kpacked, codes, w.at<std::uint8_t>(output));
-        else if (to_.layout == Layout::kSliced) bitsliced::pack(to_.sliced.image(w.index), codes, w.at<std::uint8_t>(output));
-        else dequantize(codes, type_.numel(), type_.step, w.at<float>(output));
+        if (to_.layout == Layout::kKpacked)
+          kpacked::pack(to_.kpacked, codes, w.at<std::uint8_t>(output));
+        else if (to_.layout == Layout::kSliced)
+          bitsliced::pack(to_.sliced.image(w.index), codes, w.at<std::uint8_t>(output));
+        else
+          dequantize(codes, type_.numel(), type_.step, w.at<float>(output));
     }
   }
 

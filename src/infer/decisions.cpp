@@ -14,8 +14,15 @@ namespace bitsliced = kernels::bitsliced;
 namespace kpacked = kernels::kpacked;
 
 Decisions::Decisions(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates, i64 images)
-    : nodes_(nodes), isa_(isa), kernel_(kernel), rates_(rates), images_(images),
-      fused_(isa != Isa::kReference && kernel != "reference"), choice_(nodes.size()), wish_(nodes.size()), root_(nodes.size()) {}
+    : nodes_(nodes),
+      isa_(isa),
+      kernel_(kernel),
+      rates_(rates),
+      images_(images),
+      fused_(isa != Isa::kReference && kernel != "reference"),
+      choice_(nodes.size()),
+      wish_(nodes.size()),
+      root_(nodes.size()) {}
 
 std::size_t Decisions::end_of(std::size_t i) const {
   const Choice& c = choice_[i];
@@ -40,14 +47,21 @@ kernels::ConvShape Decisions::plane_shape(std::size_t i) const {
 
 bitsliced::SlicedLayout Decisions::sliced_layout(std::size_t node) const {
   const ValueType& t = type(node);
-  return {plane_code(node), t.channels(), t.height(), t.width(), geometry_->pitch(node), geometry_->margin_bits(node),
-          images_, geometry_->period(node)};
+  return {plane_code(node), t.channels(),           t.height(),
+          t.width(),        geometry_->pitch(node), geometry_->margin_bits(node),
+          images_,          geometry_->period(node)};
 }
 
 bitsliced::SlicedLayout Decisions::sums_layout(std::size_t i, std::span<const std::int8_t> weights) const {
   const ValueType& t = type(i);
-  return {bitsliced::Conv::sum_code(plane_shape(i), weights, plane_code(nodes_[i].inputs[0])), t.channels(), t.height(), t.width(),
-          geometry_->pitch(i), 0, images_, geometry_->period(i)};
+  return {bitsliced::Conv::sum_code(plane_shape(i), weights, plane_code(nodes_[i].inputs[0])),
+          t.channels(),
+          t.height(),
+          t.width(),
+          geometry_->pitch(i),
+          0,
+          images_,
+          geometry_->period(i)};
 }
 
 bool Decisions::is_sink(std::size_t i) const {
@@ -68,8 +82,11 @@ constexpr i64 kMostSlicedBytes = i64{1} << 30;
 class Decider : public Decisions {
  public:
   Decider(const std::vector<Node>& nodes, Isa isa, const std::string& kernel, const Rates& rates, i64 images)
-      : Decisions(nodes, isa, kernel, rates, images), consumers_(nodes.size(), 0), plane_conv_(nodes.size(), false),
-        sliced_conv_(nodes.size(), false), made_as_planes_(nodes.size(), false) {}
+      : Decisions(nodes, isa, kernel, rates, images),
+        consumers_(nodes.size(), 0),
+        plane_conv_(nodes.size(), false),
+        sliced_conv_(nodes.size(), false),
+        made_as_planes_(nodes.size(), false) {}
 
   Decisions run() {
     std::iota(root_.begin(), root_.end(), std::size_t{0});
@@ -94,10 +111,13 @@ class Decider : public Decisions {
     const Node& n = nodes_[i];
     switch (n.op) {
       case Op::kConv:
-      case Op::kLinear: return !n.has_epilogue() && (plane_conv_[i] || !codes_by_codes(i));
+      case Op::kLinear:
+        return !n.has_epilogue() && (plane_conv_[i] || !codes_by_codes(i));
       case Op::kAdd:
-      case Op::kQuantize: return true;
-      default: return LaneChain::takes(n.op);
+      case Op::kQuantize:
+        return true;
+      default:
+        return LaneChain::takes(n.op);
     }
   }
 
@@ -112,7 +132,8 @@ class Decider : public Decisions {
       if (c.how == How::kInside || !can_head(i)) continue;
       c.how = How::kLane;
       c.plane_source = (nodes_[i].op == Op::kConv || nodes_[i].op == Op::kLinear) && plane_conv_[i];
-      if (nodes_[i].op == Op::kQuantize && nodes_[nodes_[i].inputs[0]].op == Op::kInput && consumers_[nodes_[i].inputs[0]] == 1) {
+      if (nodes_[i].op == Op::kQuantize && nodes_[nodes_[i].inputs[0]].op == Op::kInput &&
+          consumers_[nodes_[i].inputs[0]] == 1) {
         c.how = How::kCodedInput;
         choice_[nodes_[i].inputs[0]].how = How::kInside;
         continue;
@@ -163,8 +184,9 @@ class Decider : public Decisions {
       const bool border = !n.padded() || in.border == n.pad_code;
       const bool results = !n.has_epilogue() || plane_code(i).planes() <= kMostPlanes;
       plane_conv_[i] = border && results && kpacked::Conv::supports(plane_shape(i), in);
-      sliced_conv_[i] = border && results && (n.has_epilogue() ? bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in, plane_code(i))
-                                                               : bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in));
+      sliced_conv_[i] = border && results &&
+                        (n.has_epilogue() ? bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in, plane_code(i))
+                                          : bitsliced::Conv::supports(plane_shape(i), n.weight_codes, in));
       // Images of a group are read in place only.
       if (images_ > 1 && (n.conv.stride_h > 1 || n.conv.stride_w > 1)) sliced_conv_[i] = false;
       if (sliced_conv_[i]) geometry_->add_conv(root_[n.inputs[0]], i, plane_shape(i));
@@ -173,7 +195,8 @@ class Decider : public Decisions {
     for (std::size_t i = 0; images_ > 1 && i < nodes_.size(); ++i) {
       if (!sliced_conv_[i]) continue;
       const i64 pitch = geometry_->pitch(i);
-      sliced_conv_[i] = geometry_->pitch(root_[nodes_[i].inputs[0]]) == pitch && bitsliced::Conv::output_pitch(plane_shape(i), pitch) == pitch;
+      sliced_conv_[i] = geometry_->pitch(root_[nodes_[i].inputs[0]]) == pitch &&
+                        bitsliced::Conv::output_pitch(plane_shape(i), pitch) == pitch;
     }
   }
   bool can_be_sliced(std::size_t node) const {
@@ -187,7 +210,9 @@ class Decider : public Decisions {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const auto made = [this](std::size_t in) { return made_as_planes_[root_[in]]; };
       const Node& n = nodes_[i];
-      made_as_planes_[i] = runs_on_planes(n.op) && n.type.is_codes() ? std::any_of(n.inputs.begin(), n.inputs.end(), made) : threshold_conv(i);
+      made_as_planes_[i] = runs_on_planes(n.op) && n.type.is_codes()
+                               ? std::any_of(n.inputs.begin(), n.inputs.end(), made)
+                               : threshold_conv(i);
     }
   }
 
@@ -219,8 +244,8 @@ class Decider : public Decisions {
     } else if (fused_ && threshold_conv(i)) {
       c.how = How::kThresholdConv;
       wish_planes(n.inputs[0], n.conv.pad_h, n.conv.pad_w);
-    } else if (fused_ && runs_on_planes(n.op) && type(i).is_codes() && plane_code(n.inputs[0]).planes() <= kMostPlanes &&
-               (wish_[i].planes || made_as_planes_[i])) {
+    } else if (fused_ && runs_on_planes(n.op) && type(i).is_codes() &&
+               plane_code(n.inputs[0]).planes() <= kMostPlanes && (wish_[i].planes || made_as_planes_[i])) {
       c.how = How::kPlanes;
       for (const std::size_t in : n.inputs) wish_planes(in, 0, 0);
     } else {
@@ -235,18 +260,22 @@ class Decider : public Decisions {
   }
   bool moved(std::size_t i) const {
     const kernels::ConvShape shape = plane_shape(i);
-    return geometry_->pitch(i) != geometry_->pitch(root_[nodes_[i].inputs[0]]) || shape.stride_h > 1 || shape.stride_w > 1;
+    return geometry_->pitch(i) != geometry_->pitch(root_[nodes_[i].inputs[0]]) || shape.stride_h > 1 ||
+           shape.stride_w > 1;
   }
   // Predicted time of a head's sums in each family.
   std::array<double, 2> source_seconds(std::size_t i) const {
     const Node& n = nodes_[i];
     const kpacked::PlaneCode in = plane_code(n.inputs[0]);
-    const bool sliced = sliced_conv_[i] && can_be_sliced(n.inputs[0]) && sums_layout(i, n.weight_codes).total_bytes() <= kMostSlicedBytes;
+    const bool sliced = sliced_conv_[i] && can_be_sliced(n.inputs[0]) &&
+                        sums_layout(i, n.weight_codes).total_bytes() <= kMostSlicedBytes;
     std::array<double, 2> out{};
     for (const auto& part : weight_parts(n)) {
-      out[0] += rates_.seconds(kpacked_conv_work(plane_shape(i), part, in)) + rates_.seconds({floats_work(type(i), 2, false)});
-      if (sliced) out[1] += rates_.seconds(sliced_conv_work(plane_shape(i), part, in, sums_layout(i, part), moved(i), isa_)) +
-                            rates_.seconds(sums_work(type(i))) + rates_.seconds({floats_work(type(i), 2, true)});
+      out[0] += rates_.seconds(kpacked_conv_work(plane_shape(i), part, in)) +
+                rates_.seconds({floats_work(type(i), 2, false)});
+      if (sliced)
+        out[1] += rates_.seconds(sliced_conv_work(plane_shape(i), part, in, sums_layout(i, part), moved(i), isa_)) +
+                  rates_.seconds(sums_work(type(i))) + rates_.seconds({floats_work(type(i), 2, true)});
     }
     if (!sliced) out[1] = kCannot;
     return out;
@@ -271,7 +300,8 @@ class Decider : public Decisions {
     } else {
       const bool rows = n.op != Op::kConv && n.op != Op::kLinear;
       const std::size_t times = 2 + choice_[i].chain.size() + n.inputs.size();
-      for (const bool sliced_sink : {false, true}) out[sliced_sink] = rates_.seconds({floats_work(type(i), times, rows && sliced_sink)});
+      for (const bool sliced_sink : {false, true})
+        out[sliced_sink] = rates_.seconds({floats_work(type(i), times, rows && sliced_sink)});
       out[1] += rates_.seconds(rows ? row_pack_work(type(end_of(i))) : turn_work(type(end_of(i))));
     }
     if (!sliced) out[1] = kCannot;
@@ -311,10 +341,12 @@ class Decider : public Decisions {
       if (!type(i).is_codes()) continue;
       FamilyProblem::Value& v = p.values[i];
       v.wanted = {wish_[i].f32, wish_[i].i8, false, false};
-      constexpr std::array<Layout, kValueLayouts> kLayouts = {Layout::kF32, Layout::kI8, Layout::kKpacked, Layout::kSliced};
+      constexpr std::array<Layout, kValueLayouts> kLayouts = {Layout::kF32, Layout::kI8, Layout::kKpacked,
+                                                              Layout::kSliced};
       for (const Layout from : kLayouts) {
         for (const Layout to : kLayouts) {
-          v.convert[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)] = rates_.seconds(convert_work(type(i), from, to));
+          v.convert[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)] =
+              rates_.seconds(convert_work(type(i), from, to));
         }
       }
     }

@@ -30,18 +30,18 @@ enum class How {
 /// In which layouts the readers of a value want it.
 struct Wish {
   bool f32 = false, i8 = false;
-  bool planes = false;       // in some layout
-  i64 pad_h = 0, pad_w = 0;  // border that some consumer of K-packed planes needs
-  std::optional<int> border; // and the code there
+  bool planes = false;        // in some layout
+  i64 pad_h = 0, pad_w = 0;   // border that some consumer of K-packed planes needs
+  std::optional<int> border;  // and the code there
 };
 
 /// What is decided of a node.
 struct Choice {
   How how = How::kDense;
-  std::vector<std::size_t> chain;  // kLane: elementwise nodes after the head
-  std::ptrdiff_t quantize = -1;    // kLane: the quantizer at its end
-  bool plane_source = false;       // kLane: the head is codes by codes,
-  Family source = Family::kKpacked;// summed in this family
+  std::vector<std::size_t> chain;    // kLane: elementwise nodes after the head
+  std::ptrdiff_t quantize = -1;      // kLane: the quantizer at its end
+  bool plane_source = false;         // kLane: the head is codes by codes,
+  Family source = Family::kKpacked;  // summed in this family
   Family family = Family::kKpacked;
 };
 
@@ -55,7 +55,9 @@ class Decisions {
   bool is_last(std::size_t i) const { return i + 1 == nodes_.size(); }
   /// The node whose value a step of head `i` leaves.
   std::size_t end_of(std::size_t i) const;
-  bool codes_by_codes(std::size_t i) const { return !nodes_[i].weight_codes.empty() && type(nodes_[i].inputs[0]).is_codes(); }
+  bool codes_by_codes(std::size_t i) const {
+    return !nodes_[i].weight_codes.empty() && type(nodes_[i].inputs[0]).is_codes();
+  }
   kernels::kpacked::PlaneCode plane_code(std::size_t node) const;
   /// A dense layer after an image is a convolution whose kernel covers it: [O][C*H*W] is [O][C][H][W].
   kernels::ConvShape plane_shape(std::size_t i) const;

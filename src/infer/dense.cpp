@@ -29,8 +29,8 @@ void for_each(const ValueType& type, F&& f) {
 
 float scale_of(std::span<const float> scales, std::size_t o) { return scales.empty() ? 1.0f : scales[o]; }
 
-// A border of zeros is the convolution's own affair (`shape.pad_h`, `pad_w`); any other value is written around the image,
-// and `shape` becomes that of the larger image.
+// A border of zeros is the convolution's own affair (`shape.pad_h`, `pad_w`); any other value is written around the
+// image, and `shape` becomes that of the larger image.
 template <class T>
 const T* with_border(kernels::ConvShape& d, const T* x, T value, AlignedVector<T>& buffer) {
   if (value == T{0}) return x;
@@ -62,7 +62,8 @@ void conv_on_codes(const Node& n, const DenseWeights& w, float step, const std::
     const auto levels = static_cast<std::size_t>(n.type.hi - n.type.lo);
     for_each(n.type, [&](std::size_t o, i64 i) {
       const bool flip = !n.flip.empty() && n.flip[o] != 0;
-      const auto code = exact::quantize(s.acc[static_cast<std::size_t>(i)], n.thresholds.subspan(o * levels, levels), flip, n.type.lo);
+      const auto code = exact::quantize(s.acc[static_cast<std::size_t>(i)], n.thresholds.subspan(o * levels, levels),
+                                        flip, n.type.lo);
       out.codes[i] = static_cast<std::int8_t>(code);
     });
     return;
@@ -118,7 +119,8 @@ void shift(const Node& n, const T* x, T outside, T* y) {
   const i64 rows = n.type.height(), cols = n.type.width();
   std::fill_n(y, n.type.numel(), outside);
   for (i64 c = 0; c < n.type.channels(); ++c) {
-    for (i64 i = n.by; i < rows; ++i) std::copy_n(x + (c * rows + i) * cols + n.by, cols - n.by, y + (c * rows + i - n.by) * cols);
+    for (i64 i = n.by; i < rows; ++i)
+      std::copy_n(x + (c * rows + i) * cols + n.by, cols - n.by, y + (c * rows + i - n.by) * cols);
   }
 }
 
@@ -152,7 +154,8 @@ void dequantize(const std::int8_t* codes, i64 n, float step, float* out) {
 std::vector<float> input_table(const Node& node) {
   std::vector<float> table;
   for (std::size_t c = 0; c < node.mean.size(); ++c) {
-    for (int p = 0; p < 256; ++p) table.push_back(exact::normalize(static_cast<std::uint8_t>(p), node.mean[c], node.std[c]));
+    for (int p = 0; p < 256; ++p)
+      table.push_back(exact::normalize(static_cast<std::uint8_t>(p), node.mean[c], node.std[c]));
   }
   return table;
 }
@@ -192,9 +195,12 @@ void run_dense(const Node& n, const DenseWeights& weights, std::span<const Value
     case Op::kLinear:
       if (x.is_codes() && !n.weight_codes.empty()) return conv_on_codes(n, weights, x.step, in[0].codes, out, s);
       return conv_on_floats(n, weights, real(x, in[0], s.real_a), out, s);
-    case Op::kAffine: return elementwise([&](std::size_t c, float v) { return exact::affine(v, n.k1[c], n.k0[c]); });
-    case Op::kRelu: return elementwise([](std::size_t, float v) { return exact::relu(v); });
-    case Op::kHardtanh: return elementwise([](std::size_t, float v) { return exact::hardtanh(v); });
+    case Op::kAffine:
+      return elementwise([&](std::size_t c, float v) { return exact::affine(v, n.k1[c], n.k0[c]); });
+    case Op::kRelu:
+      return elementwise([](std::size_t, float v) { return exact::relu(v); });
+    case Op::kHardtanh:
+      return elementwise([](std::size_t, float v) { return exact::hardtanh(v); });
     case Op::kPrelu:
       return elementwise([&](std::size_t c, float v) { return exact::prelu(v, n.slope[n.slope.size() == 1 ? 0 : c]); });
     case Op::kQuantize: {
@@ -210,40 +216,51 @@ void run_dense(const Node& n, const DenseWeights& weights, std::span<const Value
     case Op::kAvgPool:
       if (x.is_codes()) return reference::avg_pool(n.pool, in[0].codes, x.step, out.floats);
       return reference::avg_pool(n.pool, in[0].floats, out.floats);
-    case Op::kGlobalAvgPool: return global_avg_pool(x, in[0], out.floats);
-    case Op::kAdd: return add(types, in, out.floats, s);
+    case Op::kGlobalAvgPool:
+      return global_avg_pool(x, in[0], out.floats);
+    case Op::kAdd:
+      return add(types, in, out.floats, s);
     case Op::kConcat: {
       i64 at = 0;
       for (std::size_t k = 0; k < in.size(); ++k) {
         const i64 size = types[k]->numel();
-        if (n.type.is_codes()) std::copy_n(in[k].codes, size, out.codes + at);
-        else std::copy_n(real(*types[k], in[k], s.real_a), size, out.floats + at);
+        if (n.type.is_codes())
+          std::copy_n(in[k].codes, size, out.codes + at);
+        else
+          std::copy_n(real(*types[k], in[k], s.real_a), size, out.floats + at);
         at += size;
       }
       return;
     }
     case Op::kShuffle:
       for (i64 c = 0, size = n.type.pixels(); c < n.type.channels(); ++c) {
-        if (x.is_codes()) std::copy_n(in[0].codes + n.shuffled(c) * size, size, out.codes + c * size);
-        else std::copy_n(in[0].floats + n.shuffled(c) * size, size, out.floats + c * size);
+        if (x.is_codes())
+          std::copy_n(in[0].codes + n.shuffled(c) * size, size, out.codes + c * size);
+        else
+          std::copy_n(in[0].floats + n.shuffled(c) * size, size, out.floats + c * size);
       }
       return;
-    case Op::kPadChannels: return pad_channels(n, x, real(x, in[0], s.real_a), out.floats);
+    case Op::kPadChannels:
+      return pad_channels(n, x, real(x, in[0], s.real_a), out.floats);
     case Op::kShift:
       if (x.is_codes()) return shift(n, in[0].codes, static_cast<std::int8_t>(n.pad_code), out.codes);
       return shift(n, in[0].floats, 0.0f, out.floats);
-    case Op::kZero: std::fill_n(out.floats, n.type.numel(), 0.0f); return;
+    case Op::kZero:
+      std::fill_n(out.floats, n.type.numel(), 0.0f);
+      return;
     case Op::kOr:
       for (i64 i = 0; i < n.type.numel(); ++i) out.codes[i] = in[0].codes[i] | in[1].codes[i];
       return;
-    case Op::kTgap: return tgap(x, in[0].codes, out.codes);
+    case Op::kTgap:
+      return tgap(x, in[0].codes, out.codes);
     case Op::kMux:
       for_each(n.type, [&](std::size_t c, i64 i) {
         out.codes[i] = in[2].codes[c] ? in[0].codes[i] : static_cast<std::int8_t>(in[0].codes[i] | in[1].codes[i]);
       });
       return;
     case Op::kInput:
-    case Op::kFlatten: return;
+    case Op::kFlatten:
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
-// Every op on dense arrays, for one image: the reference path, and what the planner falls back to. Values are int8 codes
-// if their type is codes, else floats.
+// Every op on dense arrays, for one image: the reference path, and what the planner falls back to. Values are int8
+// codes if their type is codes, else floats.
 #pragma once
 
 #include <vector>
@@ -24,8 +24,8 @@ struct DenseScratch {
 
 /// What a node needs besides its spans: weights in the forms that the dense loops read.
 struct DenseWeights {
-  std::vector<float> floats, floats_neg;          ///< weight codes as floats (positive and negative part for two scales)
-  std::vector<std::int8_t> positive, negative;    ///< parts of the codes for two scales on codes
+  std::vector<float> floats, floats_neg;        ///< weight codes as floats (positive and negative part for two scales)
+  std::vector<std::int8_t> positive, negative;  ///< parts of the codes for two scales on codes
 };
 DenseWeights dense_weights(const Node& node, const ValueType& input);
 

@@ -31,7 +31,8 @@ struct Row {
 AlignedVector<float> LaneChain::padded(std::span<const float> values, i64 channels) {
   AlignedVector<float> out(static_cast<std::size_t>((channels + 2 * kTileLanes - 1) / kTileLanes * kTileLanes), 0.0f);
   for (i64 c = 0; c < channels; ++c) {
-    if (!values.empty()) out[static_cast<std::size_t>(c)] = values[values.size() == 1 ? 0 : static_cast<std::size_t>(c)];
+    if (!values.empty())
+      out[static_cast<std::size_t>(c)] = values[values.size() == 1 ? 0 : static_cast<std::size_t>(c)];
   }
   return out;
 }
@@ -40,7 +41,9 @@ void LaneChain::multiply(std::span<const float> a, i64 channels) {
   links_.push_back({Kind::kMultiply, padded(a, channels), padded({}, channels)});
 }
 
-void LaneChain::add(std::span<const float> a, i64 channels) { links_.push_back({Kind::kAdd, padded(a, channels), padded({}, channels)}); }
+void LaneChain::add(std::span<const float> a, i64 channels) {
+  links_.push_back({Kind::kAdd, padded(a, channels), padded({}, channels)});
+}
 
 void LaneChain::append(const Node& node) {
   const i64 channels = node.type.channels();
@@ -48,11 +51,16 @@ void LaneChain::append(const Node& node) {
     links_.push_back({kind, padded(a, channels), padded(b, channels)});
   };
   switch (node.op) {
-    case Op::kAffine: return push(Kind::kAffine, node.k1, node.k0);
-    case Op::kRelu: return push(Kind::kRelu, {}, {});
-    case Op::kHardtanh: return push(Kind::kHardtanh, {}, {});
-    case Op::kPrelu: return push(Kind::kPrelu, node.slope, {});
-    default: return;
+    case Op::kAffine:
+      return push(Kind::kAffine, node.k1, node.k0);
+    case Op::kRelu:
+      return push(Kind::kRelu, {}, {});
+    case Op::kHardtanh:
+      return push(Kind::kHardtanh, {}, {});
+    case Op::kPrelu:
+      return push(Kind::kPrelu, node.slope, {});
+    default:
+      return;
   }
 }
 
@@ -61,12 +69,24 @@ void LaneChain::apply_to(const Floats& floats, i64 first) const {
   for (const Link& link : links_) {
     const auto each = [&](auto f) { floats.each(link.a.data() + first, link.b.data() + first, f); };
     switch (link.kind) {
-      case Kind::kMultiply: each([](float x, float a, float) { return a * x; }); break;
-      case Kind::kAdd: each([](float x, float a, float) { return x + a; }); break;
-      case Kind::kAffine: each([](float x, float a, float b) { return exact::affine(x, a, b); }); break;
-      case Kind::kRelu: each([](float x, float, float) { return exact::relu(x); }); break;
-      case Kind::kPrelu: each([](float x, float a, float) { return exact::prelu(x, a); }); break;
-      case Kind::kHardtanh: each([](float x, float, float) { return exact::hardtanh(x); }); break;
+      case Kind::kMultiply:
+        each([](float x, float a, float) { return a * x; });
+        break;
+      case Kind::kAdd:
+        each([](float x, float a, float) { return x + a; });
+        break;
+      case Kind::kAffine:
+        each([](float x, float a, float b) { return exact::affine(x, a, b); });
+        break;
+      case Kind::kRelu:
+        each([](float x, float, float) { return exact::relu(x); });
+        break;
+      case Kind::kPrelu:
+        each([](float x, float a, float) { return exact::prelu(x, a); });
+        break;
+      case Kind::kHardtanh:
+        each([](float x, float, float) { return exact::hardtanh(x); });
+        break;
     }
   }
 }

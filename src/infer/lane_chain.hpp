@@ -1,5 +1,6 @@
 // What happens to results in registers' reach: a chain of per-channel float operations on a small tile of
-// [pixels][16 channels] or a row of one channel's pixels, evaluated one operation after the other exactly as separate nodes would.
+// [pixels][16 channels] or a row of one channel's pixels, evaluated one operation after the other exactly as separate
+// nodes would.
 #pragma once
 
 #include <span>

@@ -58,7 +58,8 @@ class PlaneSource final : public Source {
     for (i64 half = 0; half < 2 && 2 * block + half < convs_[0].blocks(); ++half) {
       const i64 b = 2 * block + half;
       convs_[0].run(micro_, planes, b, at.index, at.pixels, acc.data());
-      const float *s = scales_.pos(at.first + half * kpacked::kBlock), *s_neg = scales_.neg(at.first + half * kpacked::kBlock);
+      const float *s = scales_.pos(at.first + half * kpacked::kBlock),
+                  *s_neg = scales_.neg(at.first + half * kpacked::kBlock);
       if (s_neg) convs_[1].run(micro_, planes, b, at.index, at.pixels, acc_neg.data());
       for (i64 i = 0; i < at.pixels; ++i) {
         float* to = v + i * kTileLanes + half * kpacked::kBlock;
@@ -66,7 +67,8 @@ class PlaneSource final : public Source {
         const std::int32_t* sums_neg = acc_neg.data() + i * kpacked::kBlock;
         for (i64 lane = 0; lane < kpacked::kBlock; ++lane) to[lane] = exact::scaled(s[lane], sums[lane]);
         if (!s_neg) continue;
-        for (i64 lane = 0; lane < kpacked::kBlock; ++lane) to[lane] = to[lane] - exact::scaled(s_neg[lane], sums_neg[lane]);
+        for (i64 lane = 0; lane < kpacked::kBlock; ++lane)
+          to[lane] = to[lane] - exact::scaled(s_neg[lane], sums_neg[lane]);
       }
     }
   }
@@ -79,17 +81,23 @@ class PlaneSource final : public Source {
   std::vector<kpacked::Conv> convs_;
 };
 
-// The same, counted by bit-sliced convolutions before. 64 bits of a stream, which begin at any byte, hold what a tile wants of a
-// channel: a few rows of the image, or a piece of one.
+// The same, counted by bit-sliced convolutions before. 64 bits of a stream, which begin at any byte, hold what a tile
+// wants of a channel: a few rows of the image, or a piece of one.
 class SumsSource final : public RowSource {
  public:
   SumsSource(const Node& n, const ValueType& input, std::vector<Sums> sums, Isa isa)
-      : RowSource(n.conv.outputs), sums_(std::move(sums)), micro_(kernels::bitsliced::micro_for(isa)), scales_(n, input) {}
+      : RowSource(n.conv.outputs),
+        sums_(std::move(sums)),
+        micro_(kernels::bitsliced::micro_for(isa)),
+        scales_(n, input) {}
 
   void row(Workspace& w, i64 channel, i64 index, i64 n, float* v) const override {
     const float* neg = scales_.neg(channel);
-    each(w, sums_[0], channel, index, n, [v, s = *scales_.pos(channel)](i64 i, std::int32_t sum) { v[i] = exact::scaled(s, sum); });
-    if (neg) each(w, sums_[1], channel, index, n, [v, s = *neg](i64 i, std::int32_t sum) { v[i] = v[i] - exact::scaled(s, sum); });
+    each(w, sums_[0], channel, index, n,
+         [v, s = *scales_.pos(channel)](i64 i, std::int32_t sum) { v[i] = exact::scaled(s, sum); });
+    if (neg)
+      each(w, sums_[1], channel, index, n,
+           [v, s = *neg](i64 i, std::int32_t sum) { v[i] = v[i] - exact::scaled(s, sum); });
   }
   const char* name() const override { return "sums"; }
   i64 run() const override {
@@ -107,8 +115,8 @@ class SumsSource final : public RowSource {
     alignas(64) std::array<std::int32_t, 64> numbers;
     const kernels::bitsliced::SlicedLayout d = sums.layout.image(w.index);
     const i64 col = index % d.width, begin = d.bit(index / d.width, col);
-    micro_.read_numbers({w.at<std::uint8_t>(sums.id) + channel * d.code.planes() * d.plane_bytes() + d.front_bytes(), d.plane_bytes(),
-                         d.code.planes(), begin & ~i64{7}, d.code.lo, numbers.data()});
+    micro_.read_numbers({w.at<std::uint8_t>(sums.id) + channel * d.code.planes() * d.plane_bytes() + d.front_bytes(),
+                         d.plane_bytes(), d.code.planes(), begin & ~i64{7}, d.code.lo, numbers.data()});
     const std::int32_t* from = numbers.data() + begin % 8 - col;  // of the image's row
     for (i64 done = -col; done < n; done += d.width, from += d.pitch) {
       const i64 last = std::min(d.width, n - done);
@@ -178,12 +186,15 @@ class OrderedSource final : public Source {
 // Floats that are there already, one array or the sum of several, left to right.
 class LoadSource final : public RowSource {
  public:
-  LoadSource(const ValueType& type, std::vector<BufferId> inputs) : RowSource(type.channels()), pixels_(type.pixels()), inputs_(std::move(inputs)) {}
+  LoadSource(const ValueType& type, std::vector<BufferId> inputs)
+      : RowSource(type.channels()), pixels_(type.pixels()), inputs_(std::move(inputs)) {}
   void row(Workspace& w, i64 channel, i64 index, i64 n, float* v) const override {
     for (std::size_t k = 0; k < inputs_.size(); ++k) {
       const float* x = w.at<float>(inputs_[k]) + channel * pixels_ + index;
-      if (k == 0) std::copy_n(x, n, v);
-      else for (i64 i = 0; i < n; ++i) v[i] = v[i] + x[i];
+      if (k == 0)
+        std::copy_n(x, n, v);
+      else
+        for (i64 i = 0; i < n; ++i) v[i] = v[i] + x[i];
     }
   }
   const char* name() const override { return inputs_.size() > 1 ? "add" : "elementwise"; }

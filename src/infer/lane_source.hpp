@@ -1,5 +1,5 @@
-// Where a fused step's floats come from (lane_step.cpp, row_step.cpp): a convolution's sums in K-packed or bit-sliced planes, an ordered float
-// sum, or arrays that are there already.
+// Where a fused step's floats come from (lane_step.cpp, row_step.cpp): a convolution's sums in K-packed or bit-sliced
+// planes, an ordered float sum, or arrays that are there already.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +31,8 @@ class Source {
   virtual i64 most() const { return kTilePixels; }
 };
 
-/// A source that has its floats channel after channel: rows of up to kTilePixels pixels of one channel, which tiles are made
-/// of only where the sink wants them.
+/// A source that has its floats channel after channel: rows of up to kTilePixels pixels of one channel, which tiles are
+/// made of only where the sink wants them.
 class RowSource : public Source {
  public:
   explicit RowSource(i64 outputs) : outputs_(outputs) {}
@@ -40,7 +40,9 @@ class RowSource : public Source {
   virtual void row(Workspace& w, i64 channel, i64 index, i64 n, float* v) const = 0;
 
   i64 blocks() const final { return (outputs_ + kTileLanes - 1) / kTileLanes; }
-  std::pair<i64, i64> channels(i64 block) const final { return {block * kTileLanes, std::min(kTileLanes, outputs_ - block * kTileLanes)}; }
+  std::pair<i64, i64> channels(i64 block) const final {
+    return {block * kTileLanes, std::min(kTileLanes, outputs_ - block * kTileLanes)};
+  }
   void fill(Workspace& w, i64 block, const TileAt& at, float* v) const final;
 
  private:
@@ -48,8 +50,8 @@ class RowSource : public Source {
 };
 
 /// Rows to floats, bit-sliced planes or i8; see make_lane_step(), which calls it.
-std::unique_ptr<Step> make_row_step(std::unique_ptr<RowSource> source, LaneChain chain, const Node* quantize, const ValueType& result, Isa isa,
-                                    const Buffer& out, BufferId out_id);
+std::unique_ptr<Step> make_row_step(std::unique_ptr<RowSource> source, LaneChain chain, const Node* quantize,
+                                    const ValueType& result, Isa isa, const Buffer& out, BufferId out_id);
 
 /// A source of rows, or null where there are only tiles.
 std::unique_ptr<RowSource> make_row_source(const LaneSource& source, const ValueType& result, Isa isa);

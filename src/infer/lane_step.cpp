@@ -25,8 +25,12 @@ class LaneStep final : public Step {
  public:
   LaneStep(std::unique_ptr<Source> source, LaneChain chain, const Node* quantize, const ValueType& result, Isa isa,
            const Buffer& out, BufferId out_id)
-      : source_(std::move(source)), chain_(std::move(chain)), quantize_(quantize), type_(result),
-        micro_(kpacked::micro_for(isa)), out_(out) {
+      : source_(std::move(source)),
+        chain_(std::move(chain)),
+        quantize_(quantize),
+        type_(result),
+        micro_(kpacked::micro_for(isa)),
+        out_(out) {
     if (out.layout == Layout::kKpacked) pixels_ = kpacked::pixel_bytes(out.kpacked);
     output = out_id;
     kernel = std::string(source_->name()) + "/" + std::string(name_of(isa));
@@ -38,8 +42,10 @@ class LaneStep final : public Step {
     return pixel_units();
   }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    if (out_.layout == Layout::kSliced) run(w, begin, end, 0, pixel_units());
-    else run(w, 0, source_->blocks(), begin, end);
+    if (out_.layout == Layout::kSliced)
+      run(w, begin, end, 0, pixel_units());
+    else
+      run(w, 0, source_->blocks(), begin, end);
   }
 
  private:
@@ -56,9 +62,12 @@ class LaneStep final : public Step {
         const TileAt at{first, channels, i, std::min({most, last - i, run - i % run})};
         source_->fill(w, b, at, tile.data());
         chain_.apply(tile.data(), at.pixels, at.first);
-        if (!quantize_) store_floats(w, at, tile.data());
-        else if (is_planes(out_.layout)) store_planes(w, at, tile.data());
-        else store_codes(w, at, tile.data());
+        if (!quantize_)
+          store_floats(w, at, tile.data());
+        else if (is_planes(out_.layout))
+          store_planes(w, at, tile.data());
+        else
+          store_codes(w, at, tile.data());
         i += at.pixels;
       }
     }
@@ -89,8 +98,8 @@ class LaneStep final : public Step {
     const int levels = code.levels(), bytes = at.channels > 8 ? 2 : 1;
     const float* t = quantize_->float_thresholds.data();
     if (out_.layout == Layout::kKpacked && code.thermometer()) {
-      micro_.threshold_floats(v, at.pixels, t, levels, bytes, w.at<std::uint8_t>(output) + at.first / 8, pixels_.data() + at.index,
-                              out_.kpacked.plane_bytes());
+      micro_.threshold_floats(v, at.pixels, t, levels, bytes, w.at<std::uint8_t>(output) + at.first / 8,
+                              pixels_.data() + at.index, out_.kpacked.plane_bytes());
       return;
     }
     // First the masks of all levels, one array of pixels for each half of the lanes, then their binary digits.
@@ -101,13 +110,15 @@ class LaneStep final : public Step {
     for (int b = 0; b < bytes; ++b) {
       micro_.threshold_floats(v + 8 * b, at.pixels, t, levels, 1, masks.data(), dense.data(), kTilePixels);
       if (out_.layout == Layout::kKpacked) {
-        kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, w.at<std::uint8_t>(output) + at.first / 8 + b,
-                                 pixels_.data() + at.index, out_.kpacked.plane_bytes(), code.planes());
+        kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels,
+                                 w.at<std::uint8_t>(output) + at.first / 8 + b, pixels_.data() + at.index,
+                                 out_.kpacked.plane_bytes(), code.planes());
         continue;
       }
       const std::uint8_t* planes = masks.data();
       if (!code.thermometer()) {
-        kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, digits.data(), dense.data(), kTilePixels, code.planes());
+        kpacked::masks_to_digits(masks.data(), kTilePixels, levels, at.pixels, digits.data(), dense.data(), kTilePixels,
+                                 code.planes());
         planes = digits.data();
       }
       store_sliced(w, at, 8 * b, planes);
@@ -122,10 +133,12 @@ class LaneStep final : public Step {
       std::uint64_t words[8];
       kernels::planes::channel_words(planes + k * kTilePixels, 1, at.pixels, words);
       for (i64 c = 0; c < std::min<i64>(8, at.channels - lane); ++c) {
-        std::uint8_t* stream = w.at<std::uint8_t>(output) + ((at.first + lane + c) * count + k) * d.plane_bytes() + d.front_bytes();
+        std::uint8_t* stream =
+            w.at<std::uint8_t>(output) + ((at.first + lane + c) * count + k) * d.plane_bytes() + d.front_bytes();
         // A tile may run over the ends of rows, between which the stream has its border.
         for (i64 i = 0; i < at.pixels;) {
-          const i64 row = (at.index + i) / d.width, col = (at.index + i) % d.width, n = std::min(at.pixels - i, d.width - col);
+          const i64 row = (at.index + i) / d.width, col = (at.index + i) % d.width,
+                    n = std::min(at.pixels - i, d.width - col);
           kernels::planes::put_word(stream, d.bit(row, col), n, words[c] >> i & kernels::planes::low_mask(n));
           i += n;
         }
@@ -146,10 +159,15 @@ class LaneStep final : public Step {
 class ThresholdConvStep final : public Step {
  public:
   ThresholdConvStep(const PlaneConvSpec& spec, Isa isa, const Buffer& out, BufferId out_id)
-      : in_(spec.in), micro_(kpacked::micro_for(isa)), out_(out.kpacked),
+      : in_(spec.in),
+        micro_(kpacked::micro_for(isa)),
+        out_(out.kpacked),
         conv_(spec.shape, spec.in_layout,
-              kpacked::Thresholds::negate(spec.node->weight_codes.data(), spec.shape.outputs, spec.shape.k(), flips(*spec.node)).data()),
-        thresholds_(spec.shape.outputs, spec.node->type.hi - spec.node->type.lo, spec.node->thresholds.data(), flips(*spec.node)) {
+              kpacked::Thresholds::negate(spec.node->weight_codes.data(), spec.shape.outputs, spec.shape.k(),
+                                          flips(*spec.node))
+                  .data()),
+        thresholds_(spec.shape.outputs, spec.node->type.hi - spec.node->type.lo, spec.node->thresholds.data(),
+                    flips(*spec.node)) {
     pixels_ = kpacked::pixel_bytes(out_);
     output = out_id;
     kernel = "kpacked/" + std::string(micro_.name);
@@ -209,12 +227,16 @@ std::unique_ptr<Step> make_lane_step(const LaneSource& source, std::span<const N
   if (quantize) append(quantize);
   step->macs = n && !summed ? n->macs() : 0;
   if (conv && !summed) step->shape = layer_shape(*n);
-  if (summed) step->work = sums_work(result);
-  else if (source.planes) step->work = kpacked_conv_work(source.planes->shape, n->weight_codes, source.planes->in_layout.code);
-  else if (conv) step->work = {{WorkKind::kOrderedMac, static_cast<double>(step->macs)}};
+  if (summed)
+    step->work = sums_work(result);
+  else if (source.planes)
+    step->work = kpacked_conv_work(source.planes->shape, n->weight_codes, source.planes->in_layout.code);
+  else if (conv)
+    step->work = {{WorkKind::kOrderedMac, static_cast<double>(step->macs)}};
   if (source.planes && n->two_scales()) step->work.insert(step->work.end(), step->work.begin(), step->work.end());
   step->work.push_back(floats_work(result, 2 + chain.size() + source.inputs.size(), by_rows));
-  if (out.layout == Layout::kSliced) step->work.push_back((by_rows ? row_pack_work(result) : turn_work(result)).front());
+  if (out.layout == Layout::kSliced)
+    step->work.push_back((by_rows ? row_pack_work(result) : turn_work(result)).front());
   return step;
 }
 

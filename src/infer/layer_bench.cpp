@@ -1,4 +1,6 @@
 // Times the kernel families on one layer.
+#include "tern/layer_bench.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,7 +11,6 @@
 #include "kernels/codec/conv.hpp"
 #include "kernels/kpacked/conv.hpp"
 #include "tern/error.hpp"
-#include "tern/layer_bench.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::infer {
@@ -37,7 +38,9 @@ Data make_data(const LayerProblem& p) {
   d.shape.pad_h = d.shape.pad_w = p.pad;
   d.shape.dilation_h = d.shape.dilation_w = p.dilation;
   Rng rng(1);
-  const auto draw = [&](int lo, int hi) { return lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))); };
+  const auto draw = [&](int lo, int hi) {
+    return lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1)));
+  };
   d.x.resize(static_cast<std::size_t>(p.channels * p.size * p.size));
   for (auto& v : d.x) v = static_cast<std::int8_t>(draw(p.lo, p.hi));
   d.w.resize(static_cast<std::size_t>(p.outputs * d.shape.k()));
@@ -129,7 +132,8 @@ Contender make_bitsliced(const LayerProblem& p, const std::shared_ptr<const Data
           [state] {
             state->conv->prepare(state->x.data(), state->prepared.data());
             const std::uint8_t* from = state->prepared.empty() ? state->x.data() : state->prepared.data();
-            for (i64 t = 0; t < state->conv->tiles(); ++t) state->conv->run(from, state->panel.data(), t, state->y.data());
+            for (i64 t = 0; t < state->conv->tiles(); ++t)
+              state->conv->run(from, state->panel.data(), t, state->y.data());
           },
           static_cast<double>(state->conv->adders() * state->conv->tiles()) / adders_per_us(state->conv->micro())};
 }
@@ -142,11 +146,13 @@ Contender make_codec(const std::shared_ptr<const Data>& data, codec::Conv::Keep 
   };
   const Data& d = *data;
   const ConvShape& s = d.shape;
-  const codec::ImageLayout in{s.channels, s.height, s.width, s.pad_h, s.pad_w}, out{s.outputs, s.out_height(), s.out_width(), s.pad_h, s.pad_w};
+  const codec::ImageLayout in{s.channels, s.height, s.width, s.pad_h, s.pad_w},
+      out{s.outputs, s.out_height(), s.out_width(), s.pad_h, s.pad_w};
   auto state = std::make_shared<State>(State{in, codec::Conv(s, in, out, d.w, d.thresholds, keep),
                                              std::vector<codec::Word>(static_cast<std::size_t>(in.total_words())),
                                              std::vector<codec::Word>(static_cast<std::size_t>(out.total_words()))});
-  codec::pack(out, std::vector<std::int8_t>(static_cast<std::size_t>(s.outputs * s.out_height() * s.out_width())), state->y);
+  codec::pack(out, std::vector<std::int8_t>(static_cast<std::size_t>(s.outputs * s.out_height() * s.out_width())),
+              state->y);
   const kpacked::Micro& micro = kpacked::micro_for(isa);
   return {std::string(keep == codec::Conv::Keep::kDerive ? "codec-D/" : "codec-P/") + micro.name,
           [state, data] { codec::pack(state->in, data->x, state->x); },

@@ -10,13 +10,15 @@ namespace tern::infer {
 std::vector<LayerProblem> standard_layers() {
   std::vector<LayerProblem> out;
   for (const std::int64_t size : {28, 56, 112, 224}) out.push_back({.channels = 64, .outputs = 64, .size = size});
-  for (const std::int64_t channels : {128, 256, 512}) out.push_back({.channels = channels, .outputs = channels, .size = 56});
+  for (const std::int64_t channels : {128, 256, 512})
+    out.push_back({.channels = channels, .outputs = channels, .size = 56});
   return out;
 }
 
 std::vector<LayerProblem> odd_layers() {
   std::vector<LayerProblem> out;
-  for (const char* name : {"256x14", "512x7", "64x56k1", "256x14k1", "64x28k5", "64x56x128s2", "256x14x512s2", "64x56d2", "36x32"}) {
+  for (const char* name :
+       {"256x14", "512x7", "64x56k1", "256x14k1", "64x28k5", "64x56x128s2", "256x14x512s2", "64x56d2", "36x32"}) {
     out.push_back(parse_layer(name));
   }
   return out;
@@ -24,7 +26,9 @@ std::vector<LayerProblem> odd_layers() {
 
 LayerProblem parse_layer(const std::string& text) {
   const auto refuse = [&] {
-    throw ValueError("[parse_layer] expected CHANNELSxSIZE[xOUTPUTS] and any of kN sN pN dN, as in 64x56x128s2; got \"" + text + "\"");
+    throw ValueError(
+        "[parse_layer] expected CHANNELSxSIZE[xOUTPUTS] and any of kN sN pN dN, as in 64x56x128s2; got \"" + text +
+        "\"");
   };
   const char *at = text.data(), *end = at + text.size();
   const auto number = [&] {
@@ -49,11 +53,20 @@ LayerProblem parse_layer(const std::string& text) {
       value = number();
     };
     switch (key) {
-      case 'k': once(kernel, p.kernel); break;
-      case 's': once(stride, p.stride); break;
-      case 'p': once(pad, p.pad); break;
-      case 'd': once(dilation, p.dilation); break;
-      default: refuse();
+      case 'k':
+        once(kernel, p.kernel);
+        break;
+      case 's':
+        once(stride, p.stride);
+        break;
+      case 'p':
+        once(pad, p.pad);
+        break;
+      case 'd':
+        once(dilation, p.dilation);
+        break;
+      default:
+        refuse();
     }
   }
   if (p.channels < 1 || p.outputs < 1 || p.size < 1 || p.kernel < 1 || p.stride < 1 || p.dilation < 1) refuse();

@@ -1,5 +1,5 @@
-// What a unit of each kind of work takes on this machine: small problems timed, the best of a few runs each, and solved for
-// one unknown after the other.
+// What a unit of each kind of work takes on this machine: small problems timed, the best of a few runs each, and solved
+// for one unknown after the other.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -59,8 +59,10 @@ class Measurement {
   void solve(WorkKind kind, const WorkList& work, double ns) {
     double amount = 0;
     for (const Work& w : work) {
-      if (w.kind == kind) amount += w.amount;
-      else ns -= w.amount * rates_[w.kind];
+      if (w.kind == kind)
+        amount += w.amount;
+      else
+        ns -= w.amount * rates_[w.kind];
     }
     rates_[kind] = std::max(kLeast, ns / amount);
   }
@@ -97,24 +99,32 @@ class Measurement {
     const double point_ns = conv_ns(point, "kpacked"), wide_ns = conv_ns(wide, "kpacked");
     rates_[WorkKind::kKpackedPixel] = 0;
     const double pixels = work(point)[1].amount;
-    rates_[WorkKind::kKpackedWord] = std::max(kLeast, (wide_ns - point_ns) / (work(wide)[0].amount - work(point)[0].amount));
-    rates_[WorkKind::kKpackedPixel] = std::max(kLeast, (point_ns - work(point)[0].amount * rates_[WorkKind::kKpackedWord]) / pixels);
+    rates_[WorkKind::kKpackedWord] =
+        std::max(kLeast, (wide_ns - point_ns) / (work(wide)[0].amount - work(point)[0].amount));
+    rates_[WorkKind::kKpackedPixel] =
+        std::max(kLeast, (point_ns - work(point)[0].amount * rates_[WorkKind::kKpackedWord]) / pixels);
   }
 
   // Many weights against few; many outputs against few; a stride.
   void sliced_convs() {
-    const LayerProblem full{.size = 28}, sparse{.size = 28, .nonzero = 0.1}, narrow{.outputs = 8, .size = 28, .nonzero = 0.1},
+    const LayerProblem full{.size = 28}, sparse{.size = 28, .nonzero = 0.1},
+        narrow{.outputs = 8, .size = 28, .nonzero = 0.1},
         strided{.outputs = 8, .size = 28, .stride = 2, .nonzero = 0.1};
     const auto work = [&](const LayerProblem& p) {
       const bool moved = p.stride > 1;
-      const bitsliced::SlicedLayout out{{p.lo, p.hi}, p.outputs, p.out_size(), p.out_size(), p.out_size() + (moved ? 2 : 1)};
+      const bitsliced::SlicedLayout out{
+          {p.lo, p.hi}, p.outputs, p.out_size(), p.out_size(), p.out_size() + (moved ? 2 : 1)};
       return sliced_conv_work(shape_of(p), weights_of(p), {p.lo, p.hi}, out, moved, isa_);
     };
-    const double full_ns = conv_ns(full, "bitsliced"), sparse_ns = conv_ns(sparse, "bitsliced"), narrow_ns = conv_ns(narrow, "bitsliced");
-    rates_[WorkKind::kSlicedAdder] = std::max(kLeast, (full_ns - sparse_ns) / (work(full)[0].amount - work(sparse)[0].amount));
-    const auto rest = [&](const LayerProblem& p, double ns) { return ns - work(p)[0].amount * rates_[WorkKind::kSlicedAdder]; };
-    rates_[WorkKind::kSlicedOutput] =
-        std::max(kLeast, (rest(sparse, sparse_ns) - rest(narrow, narrow_ns)) / (work(sparse)[1].amount - work(narrow)[1].amount));
+    const double full_ns = conv_ns(full, "bitsliced"), sparse_ns = conv_ns(sparse, "bitsliced"),
+                 narrow_ns = conv_ns(narrow, "bitsliced");
+    rates_[WorkKind::kSlicedAdder] =
+        std::max(kLeast, (full_ns - sparse_ns) / (work(full)[0].amount - work(sparse)[0].amount));
+    const auto rest = [&](const LayerProblem& p, double ns) {
+      return ns - work(p)[0].amount * rates_[WorkKind::kSlicedAdder];
+    };
+    rates_[WorkKind::kSlicedOutput] = std::max(kLeast, (rest(sparse, sparse_ns) - rest(narrow, narrow_ns)) /
+                                                           (work(sparse)[1].amount - work(narrow)[1].amount));
     solve(WorkKind::kSlicedPanel, work(narrow), narrow_ns);
     solve(WorkKind::kSlicedMove, work(strided), conv_ns(strided, "bitsliced"));
   }
@@ -124,13 +134,18 @@ class Measurement {
     const ValueType type{Shape{64, 28, 28}, 1.0f, -1, 1}, bits{Shape{64, 28, 28}, 1.0f, 0, 1};
     const kpacked::PlaneLayout k{{-1, 1}, 64, 28, 28, 1, 1};
     const bitsliced::SlicedLayout s{{-1, 1}, 64, 28, 28, 29, 64};
-    AlignedVector<std::uint8_t> kx(static_cast<std::size_t>(k.total_bytes())), ky(kx), sx(static_cast<std::size_t>(s.total_bytes())), sy(sx);
+    AlignedVector<std::uint8_t> kx(static_cast<std::size_t>(k.total_bytes())), ky(kx),
+        sx(static_cast<std::size_t>(s.total_bytes())), sy(sx);
     std::vector<std::int8_t> codes(static_cast<std::size_t>(type.numel()), 1);
     const auto n = static_cast<double>(type.numel());
-    solve(WorkKind::kKpackedPack, {{WorkKind::kKpackedPack, n}}, best_ns([&] { kpacked::pack(k, codes.data(), kx.data()); }));
-    solve(WorkKind::kSlicedPack, {{WorkKind::kSlicedPack, n}}, best_ns([&] { bitsliced::pack(s, codes.data(), sx.data()); }));
-    solve(WorkKind::kKpackedUnpack, {{WorkKind::kKpackedUnpack, n}}, best_ns([&] { kpacked::unpack(k, kx.data(), codes.data()); }));
-    solve(WorkKind::kSlicedUnpack, {{WorkKind::kSlicedUnpack, n}}, best_ns([&] { bitsliced::unpack(s, sx.data(), codes.data()); }));
+    solve(WorkKind::kKpackedPack, {{WorkKind::kKpackedPack, n}},
+          best_ns([&] { kpacked::pack(k, codes.data(), kx.data()); }));
+    solve(WorkKind::kSlicedPack, {{WorkKind::kSlicedPack, n}},
+          best_ns([&] { bitsliced::pack(s, codes.data(), sx.data()); }));
+    solve(WorkKind::kKpackedUnpack, {{WorkKind::kKpackedUnpack, n}},
+          best_ns([&] { kpacked::unpack(k, kx.data(), codes.data()); }));
+    solve(WorkKind::kSlicedUnpack, {{WorkKind::kSlicedUnpack, n}},
+          best_ns([&] { bitsliced::unpack(s, sx.data(), codes.data()); }));
     const double there = best_ns([&] { planes::turn(k, kx.data(), s, sy.data(), 0, 8); });
     const double back = best_ns([&] { planes::turn(s, sx.data(), k, ky.data(), 0, 8); });
     solve(WorkKind::kTurn, turn_work(type), std::max(there, back));
@@ -139,8 +154,10 @@ class Measurement {
     const ValueType pooled{Shape{64, 14, 14}, 1.0f, -1, 1};
     const kpacked::PlaneLayout ko{{-1, 1}, 64, 14, 14, 1, 1};
     const bitsliced::SlicedLayout so{{-1, 1}, 64, 14, 14, 15, 64};
-    solve(WorkKind::kKpackedPool, kpacked_pool_work(type, pooled, pool), best_ns([&] { kpacked::max_pool(pool, k, kx.data(), ko, ky.data(), 0, 14); }));
-    solve(WorkKind::kSlicedPool, sliced_pool_work(pooled, pool), best_ns([&] { planes::max_pool(pool, s, sx.data(), so, sy.data(), 0, 64); }));
+    solve(WorkKind::kKpackedPool, kpacked_pool_work(type, pooled, pool),
+          best_ns([&] { kpacked::max_pool(pool, k, kx.data(), ko, ky.data(), 0, 14); }));
+    solve(WorkKind::kSlicedPool, sliced_pool_work(pooled, pool),
+          best_ns([&] { planes::max_pool(pool, s, sx.data(), so, sy.data(), 0, 64); }));
 
     const kpacked::PlaneLayout kb{{0, 1}, 64, 28, 28, 1, 1};
     const bitsliced::SlicedLayout sb{{0, 1}, 64, 28, 28, 29, 64};
@@ -155,16 +172,18 @@ class Measurement {
     for (i64 c = 0; c < 64; ++c) order.push_back({0, (c + 4) % 64});
     const planes::KpackedChannels turned(order);
     const std::array<const std::uint8_t*, 1> from = {kx.data()};
-    solve(WorkKind::kKpackedPiece, kpacked_channel_work(type, turned.pieces()),
-          best_ns([&] { turned.run({&k, 1}, from, k, ky.data(), 0, 28); }));
+    solve(WorkKind::kKpackedPiece, kpacked_channel_work(type, turned.pieces()), best_ns([&] {
+            turned.run({&k, 1}, from, k, ky.data(), 0, 28);
+          }));
   }
 
   // Steps on floats, by running a small network.
   void floats() {
     packed::Model m;
-    m.graph = Graph::parse("tern-graph 1\nx = input() shape=8x24x24\nc = conv2d(x) out=32 kernel=3 weights=f32\n"
-                           "a = add(c, c)\nr = relu(a)\nb = add(c, r)\nq = quantize(b) lo=-1 hi=1 step=1\n"
-                           "d = conv2d(q) out=32 kernel=3 weights=codes\ns = relu(d)\n");
+    m.graph = Graph::parse(
+        "tern-graph 1\nx = input() shape=8x24x24\nc = conv2d(x) out=32 kernel=3 weights=f32\n"
+        "a = add(c, c)\nr = relu(a)\nb = add(c, r)\nq = quantize(b) lo=-1 hi=1 step=1\n"
+        "d = conv2d(q) out=32 kernel=3 weights=codes\ns = relu(d)\n");
     m.blobs["c.weight"] = packed::Blob::of_floats({32, 8, 3, 3}, std::vector<float>(32 * 8 * 9, 0.5f));
     m.blobs["q.thresholds"] = packed::Blob::of_floats({2}, std::vector<float>{-0.5f, 0.5f});
     m.blobs["d.weight"] = packed::Blob::of_codes({32, 32, 3, 3}, weights_of({.channels = 32, .outputs = 32}));
@@ -180,19 +199,23 @@ class Measurement {
     };
     const double values = 32 * 22 * 22, macs = values * 72;
     solve(WorkKind::kElement, {{WorkKind::kElement, values}}, time("reference", "r"));
-    solve(WorkKind::kReferenceMac, {{WorkKind::kReferenceMac, macs}, {WorkKind::kElement, values}}, time("reference", "c"));
+    solve(WorkKind::kReferenceMac, {{WorkKind::kReferenceMac, macs}, {WorkKind::kElement, values}},
+          time("reference", "c"));
     if (isa_ == Isa::kReference) return;
     const kernels::PoolShape pool{1, 56, 56, 3, 2, 1};
     const std::vector<float> plane(56 * 56, 0.5f);
     std::vector<float> pooled(28 * 28);
-    solve(WorkKind::kFloatPool, {{WorkKind::kFloatPool, 28 * 28 * 9}}, best_ns([&] { kernels::max_pool_plane(pool, plane.data(), pooled.data()); }));
+    solve(WorkKind::kFloatPool, {{WorkKind::kFloatPool, 28 * 28 * 9}},
+          best_ns([&] { kernels::max_pool_plane(pool, plane.data(), pooled.data()); }));
     const ValueType codes{Shape{32, 22, 22}, 1.0f, -1, 1};
     solve(WorkKind::kRowFloat, {{WorkKind::kRowFloat, 5 * values}}, time("kpacked", "a+r"));
     solve(WorkKind::kFloat, {{WorkKind::kFloat, 4 * values}}, time("kpacked", "b+q"));
     solve(WorkKind::kOrderedMac, {{WorkKind::kOrderedMac, macs}, {WorkKind::kFloat, 2 * values}}, time("kpacked", "c"));
-    solve(WorkKind::kRowPack, {{WorkKind::kRowFloat, 4 * values}, row_pack_work(codes).front()}, time("bitsliced", "b+q"));
+    solve(WorkKind::kRowPack, {{WorkKind::kRowFloat, 4 * values}, row_pack_work(codes).front()},
+          time("bitsliced", "b+q"));
     const double sums = 32 * 20 * 20;
-    solve(WorkKind::kSlicedSum, {{WorkKind::kSlicedSum, sums}, {WorkKind::kRowFloat, 3 * sums}}, time("bitsliced", "d+s"));
+    solve(WorkKind::kSlicedSum, {{WorkKind::kSlicedSum, sums}, {WorkKind::kRowFloat, 3 * sums}},
+          time("bitsliced", "d+s"));
   }
 
   Isa isa_;

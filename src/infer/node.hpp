@@ -15,8 +15,27 @@ namespace tern::infer {
 using i64 = std::int64_t;
 
 enum class Op {
-  kInput, kConv, kLinear, kAffine, kQuantize, kRelu, kHardtanh, kPrelu, kMaxPool, kAvgPool, kGlobalAvgPool, kFlatten,
-  kAdd, kConcat, kShuffle, kPadChannels, kShift, kZero, kOr, kTgap, kMux
+  kInput,
+  kConv,
+  kLinear,
+  kAffine,
+  kQuantize,
+  kRelu,
+  kHardtanh,
+  kPrelu,
+  kMaxPool,
+  kAvgPool,
+  kGlobalAvgPool,
+  kFlatten,
+  kAdd,
+  kConcat,
+  kShuffle,
+  kPadChannels,
+  kShift,
+  kZero,
+  kOr,
+  kTgap,
+  kMux
 };
 
 /// What travels along an edge, for one image.
@@ -39,10 +58,10 @@ struct Node {
   std::vector<std::size_t> inputs;
   ValueType type;
 
-  kernels::ConvShape conv;  ///< kConv; kLinear as a 1x1 convolution of K channels
-  int pad_code = 0;         ///< kConv, kShift: what pixels outside the image hold; 0 if the input is real
-  float pad_value = 0;      ///< fl(step * pad_code)
-  kernels::PoolShape pool;  ///< pools
+  kernels::ConvShape conv;    ///< kConv; kLinear as a 1x1 convolution of K channels
+  int pad_code = 0;           ///< kConv, kShift: what pixels outside the image hold; 0 if the input is real
+  float pad_value = 0;        ///< fl(step * pad_code)
+  kernels::PoolShape pool;    ///< pools
   i64 front = 0, stride = 1;  ///< kPadChannels; kZero
   i64 by = 0;                 ///< kShift
   i64 groups = 1;             ///< kShuffle
@@ -68,7 +87,8 @@ struct Node {
 /// Errors: FormatError naming the node. The result points into `model`.
 std::vector<Node> check_model(const packed::Model& model);
 
-/// Extents may not go beyond these, so that sizes and offsets fit their types and a small file cannot ask for all memory.
+/// Extents may not go beyond these, so that sizes and offsets fit their types and a small file cannot ask for all
+/// memory.
 inline constexpr i64 kMaxAttribute = i64{1} << 24;
 inline constexpr i64 kMaxValueElements = i64{1} << 26;
 inline constexpr i64 kMaxTotalElements = i64{1} << 28;

@@ -44,8 +44,11 @@ class PoolStep final : public PlaneStep {
   using PlaneStep::PlaneStep;
   i64 units() const override { return sliced() ? node_.type.channels() : node_.type.height(); }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    if (sliced()) planes::max_pool(node_.pool, view(w, in_[0].buffer), in(w, 0), view(w, out_), w.at<u8>(output), begin, end);
-    else kernels::kpacked::max_pool(node_.pool, in_[0].buffer.kpacked, in(w, 0), out_.kpacked, w.at<u8>(output), begin, end);
+    if (sliced())
+      planes::max_pool(node_.pool, view(w, in_[0].buffer), in(w, 0), view(w, out_), w.at<u8>(output), begin, end);
+    else
+      kernels::kpacked::max_pool(node_.pool, in_[0].buffer.kpacked, in(w, 0), out_.kpacked, w.at<u8>(output), begin,
+                                 end);
   }
 };
 
@@ -58,9 +61,11 @@ class GateStep final : public PlaneStep {
     const u8* select = in_.size() > 2 ? in(w, 2) : nullptr;
     const Buffer &y = in_[0].buffer, &x = in_[1].buffer, &s = in_[t].buffer;
     if (sliced()) {
-      planes::SlicedGate{view(w, y), view(w, x), view(w, s), view(w, out_)}.run(in(w, 0), in(w, 1), select, w.at<u8>(output), begin, end);
+      planes::SlicedGate{view(w, y), view(w, x), view(w, s), view(w, out_)}.run(in(w, 0), in(w, 1), select,
+                                                                                w.at<u8>(output), begin, end);
     } else {
-      planes::KpackedGate{y.kpacked, x.kpacked, s.kpacked, out_.kpacked}.run(in(w, 0), in(w, 1), select, w.at<u8>(output), begin, end);
+      planes::KpackedGate{y.kpacked, x.kpacked, s.kpacked, out_.kpacked}.run(in(w, 0), in(w, 1), select,
+                                                                             w.at<u8>(output), begin, end);
     }
   }
 };
@@ -70,8 +75,10 @@ class TgapStep final : public PlaneStep {
   using PlaneStep::PlaneStep;
   i64 units() const override { return sliced() ? node_.type.channels() : (node_.type.channels() + 7) / 8; }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    if (sliced()) planes::tgap(view(w, in_[0].buffer), in(w, 0), view(w, out_), w.at<u8>(output), begin, end);
-    else planes::tgap(in_[0].buffer.kpacked, in(w, 0), out_.kpacked, w.at<u8>(output), begin, end);
+    if (sliced())
+      planes::tgap(view(w, in_[0].buffer), in(w, 0), view(w, out_), w.at<u8>(output), begin, end);
+    else
+      planes::tgap(in_[0].buffer.kpacked, in(w, 0), out_.kpacked, w.at<u8>(output), begin, end);
   }
 };
 
@@ -79,7 +86,8 @@ class TgapStep final : public PlaneStep {
 std::vector<planes::ChannelSource> channel_order(const Node& node, std::span<const ValueType* const> inputs) {
   std::vector<planes::ChannelSource> order;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    for (i64 c = 0; c < inputs[k]->channels(); ++c) order.push_back({k, node.op == Op::kShuffle ? node.shuffled(c) : c});
+    for (i64 c = 0; c < inputs[k]->channels(); ++c)
+      order.push_back({k, node.op == Op::kShuffle ? node.shuffled(c) : c});
   }
   return order;
 }
@@ -113,28 +121,36 @@ class ChannelStep final : public PlaneStep {
 }  // namespace
 
 bool runs_on_planes(Op op) {
-  return op == Op::kMaxPool || op == Op::kConcat || op == Op::kShuffle || op == Op::kOr || op == Op::kMux || op == Op::kTgap;
+  return op == Op::kMaxPool || op == Op::kConcat || op == Op::kShuffle || op == Op::kOr || op == Op::kMux ||
+         op == Op::kTgap;
 }
 
 WorkList plane_work(const Node& node, std::span<const ValueType* const> inputs, Layout layout) {
   const bool sliced = layout == Layout::kSliced;
   switch (node.op) {
-    case Op::kMaxPool: return sliced ? sliced_pool_work(node.type, node.pool) : kpacked_pool_work(*inputs[0], node.type, node.pool);
+    case Op::kMaxPool:
+      return sliced ? sliced_pool_work(node.type, node.pool) : kpacked_pool_work(*inputs[0], node.type, node.pool);
     case Op::kConcat:
     case Op::kShuffle:
       return sliced ? sliced_channel_work(node.type)
                     : kpacked_channel_work(node.type, planes::KpackedChannels(channel_order(node, inputs)).pieces());
-    default: return sliced ? sliced_gate_work(*inputs[0]) : kpacked_gate_work(*inputs[0]);
+    default:
+      return sliced ? sliced_gate_work(*inputs[0]) : kpacked_gate_work(*inputs[0]);
   }
 }
 
-std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out, BufferId out_id) {
+std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out,
+                                      BufferId out_id) {
   switch (node.op) {
-    case Op::kMaxPool: return std::make_unique<PoolStep>(node, std::move(inputs), out, out_id);
+    case Op::kMaxPool:
+      return std::make_unique<PoolStep>(node, std::move(inputs), out, out_id);
     case Op::kConcat:
-    case Op::kShuffle: return std::make_unique<ChannelStep>(node, std::move(inputs), out, out_id);
-    case Op::kTgap: return std::make_unique<TgapStep>(node, std::move(inputs), out, out_id);
-    default: return std::make_unique<GateStep>(node, std::move(inputs), out, out_id);
+    case Op::kShuffle:
+      return std::make_unique<ChannelStep>(node, std::move(inputs), out, out_id);
+    case Op::kTgap:
+      return std::make_unique<TgapStep>(node, std::move(inputs), out, out_id);
+    default:
+      return std::make_unique<GateStep>(node, std::move(inputs), out, out_id);
   }
 }
 

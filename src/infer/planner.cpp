@@ -102,13 +102,22 @@ class Builder : private Decisions {
     const Node& n = nodes_[i];
     switch (choice_[i].how) {
       case How::kAlias:
-      case How::kInside: return;
-      case How::kInput: push(make_input_step(n, own(i, Layout::kF32))); return;
-      case How::kCodedInput: push(make_coded_input_step(nodes_[n.inputs[0]], n, own(i, Layout::kI8))); return;
-      case How::kDense: return build_dense(i);
-      case How::kThresholdConv: return choice_[i].family == Family::kSliced ? build_sliced_conv(i) : build_kpacked_conv(i);
-      case How::kPlanes: return build_planes(i);
-      case How::kLane: return build_lane(i);
+      case How::kInside:
+        return;
+      case How::kInput:
+        push(make_input_step(n, own(i, Layout::kF32)));
+        return;
+      case How::kCodedInput:
+        push(make_coded_input_step(nodes_[n.inputs[0]], n, own(i, Layout::kI8)));
+        return;
+      case How::kDense:
+        return build_dense(i);
+      case How::kThresholdConv:
+        return choice_[i].family == Family::kSliced ? build_sliced_conv(i) : build_kpacked_conv(i);
+      case How::kPlanes:
+        return build_planes(i);
+      case How::kLane:
+        return build_lane(i);
     }
   }
 
@@ -122,8 +131,10 @@ class Builder : private Decisions {
     }
     for (const BufferId id : inputs) touch(id);
     const BufferId out = own(i, n.type.is_codes() ? Layout::kI8 : Layout::kF32);
-    if (fused_ && n.op == Op::kMaxPool && !n.type.is_codes()) push(make_float_pool_step(n, inputs[0], out));
-    else push(make_dense_step(n, std::move(types), std::move(inputs), out));
+    if (fused_ && n.op == Op::kMaxPool && !n.type.is_codes())
+      push(make_float_pool_step(n, inputs[0], out));
+    else
+      push(make_dense_step(n, std::move(types), std::move(inputs), out));
   }
 
   PlaneConvSpec plane_spec(std::size_t i, Layout layout) {
@@ -163,8 +174,8 @@ class Builder : private Decisions {
     const PlaneConvSpec spec = plane_spec(i, Layout::kSliced);
     const BufferId out = own(i, Layout::kSliced);
     const SlicedConv conv = make_sliced_conv(spec, isa_, plan_.buffers[spec.in], plan_.buffers[out]);
-    WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]), sliced_layout(i),
-                                     conv.prepared_bytes() > 0, isa_);
+    WorkList work = sliced_conv_work(spec.shape, nodes_[i].weight_codes, plane_code(nodes_[i].inputs[0]),
+                                     sliced_layout(i), conv.prepared_bytes() > 0, isa_);
     const BufferId from = prepared(conv, spec, work);
     push(make_sliced_conv_step(conv, spec, from, out));
     plan_.steps.back()->work = std::move(work);
@@ -182,7 +193,8 @@ class Builder : private Decisions {
       plan_.buffers.push_back(b);
       const BufferId out = plan_.buffers.size() - 1;
       const SlicedConv conv = make_sliced_sums(spec, part, isa_, plan_.buffers[spec.in], b);
-      WorkList work = sliced_conv_work(spec.shape, part, plane_code(nodes_[i].inputs[0]), b.sliced, !from && conv.prepared_bytes() > 0, isa_);
+      WorkList work = sliced_conv_work(spec.shape, part, plane_code(nodes_[i].inputs[0]), b.sliced,
+                                       !from && conv.prepared_bytes() > 0, isa_);
       if (!from) from = prepared(conv, spec, work);
       touch(*from);
       push(make_sliced_conv_step(conv, spec, *from, out));
@@ -232,15 +244,17 @@ class Builder : private Decisions {
   BufferId padded(const Node& conv, BufferId in) {
     const BufferId out = add_buffer(plan_.buffers[in].node, Layout::kF32);
     const kernels::ConvShape& d = conv.conv;
-    set_bytes(plan_.buffers[out], static_cast<std::size_t>(d.channels * (d.height + 2 * d.pad_h) * (d.width + 2 * d.pad_w)) * sizeof(float));
+    set_bytes(
+        plan_.buffers[out],
+        static_cast<std::size_t>(d.channels * (d.height + 2 * d.pad_h) * (d.width + 2 * d.pad_w)) * sizeof(float));
     push(make_pad_step(conv, in, out));
     plan_.steps.back()->nodes = conv.graph->name;
     touch(out);
     return out;
   }
 
-  // What is_lasting() keeps a place of its own, since its borders are written once. The others share memory: first fit, in the
-  // order in which they come to life.
+  // What is_lasting() keeps a place of its own, since its borders are written once. The others share memory: first fit,
+  // in the order in which they come to life.
   static std::size_t aligned(std::size_t n) {
     constexpr std::size_t kAlign = 64;
     return (n + kAlign - 1) / kAlign * kAlign;

@@ -1,5 +1,6 @@
-// Fused steps like those of lane_step.cpp whose floats come channel after channel and stay so: a row of one channel's pixels is
-// loaded, changed and stored, and no tile is turned. For sinks that lie channel after channel too, which bit-sliced planes do.
+// Fused steps like those of lane_step.cpp whose floats come channel after channel and stay so: a row of one channel's
+// pixels is loaded, changed and stored, and no tile is turned. For sinks that lie channel after channel too, which
+// bit-sliced planes do.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -17,9 +18,14 @@ using bitsliced::BitWriter;
 
 class RowStep final : public Step {
  public:
-  RowStep(std::unique_ptr<RowSource> source, LaneChain chain, const Node* quantize, const ValueType& result, Isa isa, const Buffer& out,
-          BufferId out_id)
-      : source_(std::move(source)), chain_(std::move(chain)), quantize_(quantize), type_(result), micro_(bitsliced::micro_for(isa)), out_(out) {
+  RowStep(std::unique_ptr<RowSource> source, LaneChain chain, const Node* quantize, const ValueType& result, Isa isa,
+          const Buffer& out, BufferId out_id)
+      : source_(std::move(source)),
+        chain_(std::move(chain)),
+        quantize_(quantize),
+        type_(result),
+        micro_(bitsliced::micro_for(isa)),
+        out_(out) {
     output = out_id;
     kernel = std::string(source_->name()) + "/" + std::string(name_of(isa));
   }
@@ -36,8 +42,10 @@ class RowStep final : public Step {
         float* v = quantize_ ? row.data() : w.at<float>(output) + c * pixels + i;
         source_->row(w, c, i, n, v);
         chain_.apply_row(v, n, c);
-        if (out_.layout == Layout::kSliced) store_planes(planes, i, n, v);
-        else if (quantize_) store_codes(w.at<std::int8_t>(output) + c * pixels + i, n, v);
+        if (out_.layout == Layout::kSliced)
+          store_planes(planes, i, n, v);
+        else if (quantize_)
+          store_codes(w.at<std::int8_t>(output) + c * pixels + i, n, v);
       }
       for (BitWriter& plane : planes) plane.finish();
     }
@@ -45,7 +53,8 @@ class RowStep final : public Step {
 
  private:
   void store_codes(std::int8_t* to, i64 n, const float* v) const {
-    for (i64 i = 0; i < n; ++i) to[i] = static_cast<std::int8_t>(exact::quantize(v[i], quantize_->float_thresholds, type_.lo));
+    for (i64 i = 0; i < n; ++i)
+      to[i] = static_cast<std::int8_t>(exact::quantize(v[i], quantize_->float_thresholds, type_.lo));
   }
 
   // As many rows of the image as a row of floats holds; part of one if that is wide.
@@ -55,7 +64,9 @@ class RowStep final : public Step {
     const bitsliced::SlicedLayout d = out_.sliced.image(w.index);
     planes.clear();
     for (i64 k = 0; k < d.code.planes(); ++k) {
-      planes.emplace_back(w.at<std::uint8_t>(output) + (channel * d.code.planes() + k) * d.plane_bytes() + d.front_bytes(), d.bit(0, 0));
+      planes.emplace_back(
+          w.at<std::uint8_t>(output) + (channel * d.code.planes() + k) * d.plane_bytes() + d.front_bytes(),
+          d.bit(0, 0));
     }
   }
 
@@ -68,7 +79,8 @@ class RowStep final : public Step {
     micro_.compare_row(v, quantize_->float_thresholds.data(), levels, reached.data());
     // Digit k of the number of levels reached is the parity of how many multiples of 2^k are among them.
     for (int j = 0; j < levels && !d.code.thermometer(); ++j) {
-      for (std::size_t k = 0; k < planes.size() && (j + 1) % (1 << k) == 0; ++k) digits[k] ^= reached[static_cast<std::size_t>(j)];
+      for (std::size_t k = 0; k < planes.size() && (j + 1) % (1 << k) == 0; ++k)
+        digits[k] ^= reached[static_cast<std::size_t>(j)];
     }
     const i64 gap = d.pitch - d.width, first = index % d.width;
     for (std::size_t k = 0; k < planes.size(); ++k) {
@@ -99,8 +111,8 @@ class RowStep final : public Step {
 
 }  // namespace
 
-std::unique_ptr<Step> make_row_step(std::unique_ptr<RowSource> source, LaneChain chain, const Node* quantize, const ValueType& result, Isa isa,
-                                    const Buffer& out, BufferId out_id) {
+std::unique_ptr<Step> make_row_step(std::unique_ptr<RowSource> source, LaneChain chain, const Node* quantize,
+                                    const ValueType& result, Isa isa, const Buffer& out, BufferId out_id) {
   return std::make_unique<RowStep>(std::move(source), std::move(chain), quantize, result, isa, out, out_id);
 }
 

@@ -33,12 +33,18 @@ void check_options(const Options& o) {
 
 std::string_view layout_name(Layout layout) {
   switch (layout) {
-    case Layout::kF32: return "f32";
-    case Layout::kI8: return "i8";
-    case Layout::kKpacked: return "k-packed";
-    case Layout::kSliced: return "bit-sliced";
-    case Layout::kSums: return "sums";
-    case Layout::kOpaque: break;
+    case Layout::kF32:
+      return "f32";
+    case Layout::kI8:
+      return "i8";
+    case Layout::kKpacked:
+      return "k-packed";
+    case Layout::kSliced:
+      return "bit-sliced";
+    case Layout::kSums:
+      return "sums";
+    case Layout::kOpaque:
+      break;
   }
   return "prepared";
 }
@@ -137,7 +143,8 @@ struct Session::Impl {
       }
       for (w.index = 0; tap && w.index < kGroup; ++w.index) record(group, w, step->output, first + w.index);
     }
-    for (w.index = 0; w.index < kGroup; ++w.index) std::copy_n(w.at<float>(group.output), classes(), logits + w.index * classes());
+    for (w.index = 0; w.index < kGroup; ++w.index)
+      std::copy_n(w.at<float>(group.output), classes(), logits + w.index * classes());
     w.index = 0;
   }
 
@@ -188,11 +195,14 @@ struct Session::Impl {
       ensure_group_workspaces(static_cast<std::size_t>(team));
       const auto work = [&](i64 worker) {
         for (i64 i = worker * kGroup; i < grouped; i += team * kGroup) {
-          run_group(group_workspaces[static_cast<std::size_t>(worker)], images.data() + i * pixels, logits.data() + i * classes(), i);
+          run_group(group_workspaces[static_cast<std::size_t>(worker)], images.data() + i * pixels,
+                    logits.data() + i * classes(), i);
         }
       };
-      if (team > 1) parallel_for(team, work);
-      else work(0);
+      if (team > 1)
+        parallel_for(team, work);
+      else
+        work(0);
     }
     if (team > 1 && n - grouped >= team) {
       ensure_workspaces(static_cast<std::size_t>(team));
@@ -241,8 +251,10 @@ struct Session::Impl {
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       if (plan.visible[i] < 0) continue;
       const auto size = static_cast<std::size_t>(n * nodes[i].type.numel());
-      if (nodes[i].type.is_codes()) tap_codes[i].resize(size);
-      else tap_floats[i].resize(size);
+      if (nodes[i].type.is_codes())
+        tap_codes[i].resize(size);
+      else
+        tap_floats[i].resize(size);
     }
   }
 
@@ -258,7 +270,8 @@ struct Session::Impl {
       } else if (b.layout == Layout::kKpacked) {
         kernels::kpacked::unpack(b.kpacked, w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
       } else {
-        kernels::bitsliced::unpack(b.sliced.image(w.index), w.at<std::uint8_t>(id), tap_codes.at(i).data() + index * size);
+        kernels::bitsliced::unpack(b.sliced.image(w.index), w.at<std::uint8_t>(id),
+                                   tap_codes.at(i).data() + index * size);
       }
     }
   }
@@ -270,14 +283,17 @@ struct Session::Impl {
       std::vector<std::int64_t> extents = {n};
       extents.insert(extents.end(), t.shape.extents().begin(), t.shape.extents().end());
       TapValue value{*nodes[i].graph, Shape(std::span<const std::int64_t>(extents)), {}, {}, t.step, t.lo, t.hi};
-      if (t.is_codes()) value.codes = tap_codes.at(i);
-      else value.floats = tap_floats.at(i);
+      if (t.is_codes())
+        value.codes = tap_codes.at(i);
+      else
+        value.floats = tap_floats.at(i);
       tap(value);
     }
   }
 };
 
-Session::Session(packed::Model model, const Options& options) : impl_(std::make_unique<Impl>(std::move(model), options)) {}
+Session::Session(packed::Model model, const Options& options)
+    : impl_(std::make_unique<Impl>(std::move(model), options)) {}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
@@ -302,8 +318,8 @@ std::vector<StepInfo> Session::plan(std::int64_t batch) const {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = *plan.steps[i];
     const Buffer& out = plan.buffers[step.output];
-    rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs, static_cast<std::int64_t>(out.bytes) / plan.images,
-                    plan.seconds[i], step.shape});
+    rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs,
+                    static_cast<std::int64_t>(out.bytes) / plan.images, plan.seconds[i], step.shape});
   }
   return rows;
 }

@@ -1,6 +1,6 @@
-// Extents of bit-sliced buffers. A convolution of stride 1 reads its input in place if both sides have one pitch, and gates
-// work on whole streams of one pitch, so values that such steps connect form a class with one pitch, wide enough for
-// every border that one of them needs. The same holds for the rows from one image of a group to the next.
+// Extents of bit-sliced buffers. A convolution of stride 1 reads its input in place if both sides have one pitch, and
+// gates work on whole streams of one pitch, so values that such steps connect form a class with one pitch, wide enough
+// for every border that one of them needs. The same holds for the rows from one image of a group to the next.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// Bit-sliced convolution: planes to planes, a tile of positions at a time. Where strides want it, a step of its own rearranges
-// the input first.
+// Bit-sliced convolution: planes to planes, a tile of positions at a time. Where strides want it, a step of its own
+// rearranges the input first.
 #include <algorithm>
 
 #include "infer/steps.hpp"
@@ -14,14 +14,16 @@ using u8 = std::uint8_t;
 // A tile's panel, one a thread. It holds nothing from one call to the next.
 u8* thread_panel(const bitsliced::Conv& conv) {
   thread_local AlignedVector<u8> panel;
-  if (panel.size() < static_cast<std::size_t>(conv.panel_bytes())) panel.resize(static_cast<std::size_t>(conv.panel_bytes()));
+  if (panel.size() < static_cast<std::size_t>(conv.panel_bytes()))
+    panel.resize(static_cast<std::size_t>(conv.panel_bytes()));
   conv.init_panel(panel.data());
   return panel.data();
 }
 
 class SlicedConvStep final : public Step {
  public:
-  SlicedConvStep(std::shared_ptr<const bitsliced::Conv> conv, BufferId from, BufferId out) : conv_(std::move(conv)), from_(from) {
+  SlicedConvStep(std::shared_ptr<const bitsliced::Conv> conv, BufferId from, BufferId out)
+      : conv_(std::move(conv)), from_(from) {
     output = out;
   }
   // Neighbouring tiles write whole vectors, which no other tile touches.
@@ -39,7 +41,8 @@ class SlicedConvStep final : public Step {
 
 class PrepareStep final : public Step {
  public:
-  PrepareStep(std::shared_ptr<const bitsliced::Conv> conv, BufferId in, BufferId out) : conv_(std::move(conv)), in_(in) {
+  PrepareStep(std::shared_ptr<const bitsliced::Conv> conv, BufferId in, BufferId out)
+      : conv_(std::move(conv)), in_(in) {
     output = out;
     kernel = "prepare";
   }
@@ -63,9 +66,11 @@ SlicedConv make_sliced_conv(const PlaneConvSpec& spec, Isa isa, const Buffer& in
           std::string("bitsliced/") + bitsliced::micro_for(isa).name};
 }
 
-SlicedConv make_sliced_sums(const PlaneConvSpec& spec, std::span<const std::int8_t> part, Isa isa, const Buffer& in, const Buffer& out) {
+SlicedConv make_sliced_sums(const PlaneConvSpec& spec, std::span<const std::int8_t> part, Isa isa, const Buffer& in,
+                            const Buffer& out) {
   const bitsliced::Micro& micro = bitsliced::micro_for(isa);
-  return {std::make_shared<const bitsliced::Conv>(bitsliced::Conv::Spec{spec.shape, in.sliced, out.sliced, part.data(), nullptr, nullptr}, micro),
+  return {std::make_shared<const bitsliced::Conv>(
+              bitsliced::Conv::Spec{spec.shape, in.sliced, out.sliced, part.data(), nullptr, nullptr}, micro),
           std::string("bitsliced/") + micro.name};
 }
 
@@ -86,7 +91,8 @@ std::unique_ptr<Step> make_prepare_step(const SlicedConv& conv, const PlaneConvS
   return step;
 }
 
-std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId from, BufferId out) {
+std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId from,
+                                            BufferId out) {
   auto step = std::make_unique<SlicedConvStep>(conv.conv, from, out);
   step->nodes = spec.node->graph->name;
   step->macs = spec.node->macs();

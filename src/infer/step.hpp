@@ -34,8 +34,8 @@ using BufferId = std::size_t;
 struct Buffer {
   std::size_t node = 0;  ///< whose value it is
   Layout layout = Layout::kF32;
-  kernels::kpacked::PlaneLayout kpacked;     ///< kKpacked
-  kernels::bitsliced::SlicedLayout sliced;   ///< kSliced, kSums
+  kernels::kpacked::PlaneLayout kpacked;    ///< kKpacked
+  kernels::bitsliced::SlicedLayout sliced;  ///< kSliced, kSums
   std::size_t bytes = 0;
   // Set by the planner: steps that write it first and read it last, and its place in the arena.
   std::size_t first_step = 0, last_step = 0;
@@ -53,7 +53,8 @@ struct Workspace {
 
   template <class T>
   T* at(BufferId id) {
-    return reinterpret_cast<T*>(arena.data() + (*buffers)[id].offset + static_cast<std::size_t>(index) * (*buffers)[id].stride);
+    return reinterpret_cast<T*>(arena.data() + (*buffers)[id].offset +
+                                static_cast<std::size_t>(index) * (*buffers)[id].stride);
   }
 };
 
@@ -68,11 +69,11 @@ class Step {
   /// Whether one run works on all images of the group; else it works on image w.index.
   virtual bool is_grouped() const { return false; }
 
-  std::string nodes;    ///< what it computes, for StepInfo
+  std::string nodes;  ///< what it computes, for StepInfo
   std::string kernel;
   i64 macs = 0;
-  std::string shape;    ///< see StepInfo
-  WorkList work;        ///< for a prediction of its time
+  std::string shape;  ///< see StepInfo
+  WorkList work;      ///< for a prediction of its time
   BufferId output = 0;
 };
 

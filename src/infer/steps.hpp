@@ -29,7 +29,8 @@ std::unique_ptr<Step> make_coded_input_step(const Node& node, const Node& codes,
 std::unique_ptr<Step> make_dense_step(const Node& node, std::vector<const ValueType*> types,
                                       std::vector<BufferId> inputs, BufferId out);
 
-/// The same value in another layout: i8 to f32, planes to i8 and f32 and back to planes, one kind of planes to the other.
+/// The same value in another layout: i8 to f32, planes to i8 and f32 and back to planes, one kind of planes to the
+/// other.
 std::unique_ptr<Step> make_convert_step(const ValueType& type, const Buffer& from, BufferId in, const Buffer& to,
                                         BufferId out);
 WorkList convert_work(const ValueType& type, Layout from, Layout to);
@@ -47,7 +48,8 @@ struct PlaneInput {
   BufferId id = 0;
 };
 bool runs_on_planes(Op op);
-std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out, BufferId out_id);
+std::unique_ptr<Step> make_plane_step(const Node& node, std::vector<PlaneInput> inputs, const Buffer& out,
+                                      BufferId out_id);
 WorkList plane_work(const Node& node, std::span<const ValueType* const> inputs, Layout layout);
 
 /// Convolution on planes.
@@ -61,8 +63,8 @@ struct PlaneConvSpec {
 /// With integer thresholds, K-packed planes to K-packed planes.
 std::unique_ptr<Step> make_threshold_conv_step(const PlaneConvSpec& spec, Isa isa, const Buffer& out, BufferId out_id);
 
-/// The same, bit-sliced planes to bit-sliced planes. If prepared_bytes() is not 0, a prepare step writes so many and the
-/// convolution reads them.
+/// The same, bit-sliced planes to bit-sliced planes. If prepared_bytes() is not 0, a prepare step writes so many and
+/// the convolution reads them.
 struct SlicedConv {
   std::shared_ptr<const kernels::bitsliced::Conv> conv;
   std::string name;
@@ -70,11 +72,14 @@ struct SlicedConv {
 };
 SlicedConv make_sliced_conv(const PlaneConvSpec& spec, Isa isa, const Buffer& in, const Buffer& out);
 /// Without thresholds: integer sums of one of weight_parts(), which a lane step makes floats of.
-SlicedConv make_sliced_sums(const PlaneConvSpec& spec, std::span<const std::int8_t> part, Isa isa, const Buffer& in, const Buffer& out);
+SlicedConv make_sliced_sums(const PlaneConvSpec& spec, std::span<const std::int8_t> part, Isa isa, const Buffer& in,
+                            const Buffer& out);
 std::unique_ptr<Step> make_prepare_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId out);
-std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId from, BufferId out);
+std::unique_ptr<Step> make_sliced_conv_step(const SlicedConv& conv, const PlaneConvSpec& spec, BufferId from,
+                                            BufferId out);
 
-/// The weight codes whose sums a node of two scales wants: the positive ones, and the magnitudes of the negative ones. Else all.
+/// The weight codes whose sums a node of two scales wants: the positive ones, and the magnitudes of the negative ones.
+/// Else all.
 std::vector<std::vector<std::int8_t>> weight_parts(const Node& node);
 /// Integer sums in bit-sliced planes.
 struct Sums {
@@ -89,7 +94,8 @@ struct LaneSource {
   std::vector<Sums> sums;               ///< of `planes`, for each of weight_parts(); empty: counted in K-packed planes
   std::vector<BufferId> inputs;         ///< kF32: padded input of an ordered convolution, or the terms of a sum
 };
-/// Source, then a chain of elementwise nodes, then either floats (kF32), or codes as planes or i8 if `quantize` is given.
+/// Source, then a chain of elementwise nodes, then either floats (kF32), or codes as planes or i8 if `quantize` is
+/// given.
 std::unique_ptr<Step> make_lane_step(const LaneSource& source, std::span<const Node* const> chain, const Node* quantize,
                                      const ValueType& result, Isa isa, const Buffer& out, BufferId out_id);
 

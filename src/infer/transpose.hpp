@@ -7,7 +7,8 @@
 namespace tern::infer {
 
 /// y[j][i] = x[i][j] for i < rows and j < cols; strides are floats from row to row.
-inline void transpose(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, float* y, std::int64_t y_stride) {
+inline void transpose(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t cols, float* y,
+                      std::int64_t y_stride) {
   typedef float Four __attribute__((vector_size(16)));
   const auto single = [&](std::int64_t i, std::int64_t j) { y[j * y_stride + i] = x[i * x_stride + j]; };
   const auto put = [](Four value, float* to) { std::memcpy(to, &value, sizeof value); };

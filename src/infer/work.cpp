@@ -44,11 +44,16 @@ std::pair<const char*, const char*> describe(WorkKind kind) {
 Rates built_in_rates(Isa isa) {
   const auto pick = [isa](double portable, double neon, double avx2, double avx512, double vpopcnt) {
     switch (isa) {
-      case Isa::kNeon: return neon;
-      case Isa::kAvx2: return avx2;
-      case Isa::kAvx512: return avx512;
-      case Isa::kAvx512Vpopcnt: return vpopcnt;
-      default: return portable;
+      case Isa::kNeon:
+        return neon;
+      case Isa::kAvx2:
+        return avx2;
+      case Isa::kAvx512:
+        return avx512;
+      case Isa::kAvx512Vpopcnt:
+        return vpopcnt;
+      default:
+        return portable;
     }
   };
   Rates r;
@@ -58,7 +63,8 @@ Rates built_in_rates(Isa isa) {
   return r;
 }
 
-WorkList kpacked_conv_work(const ConvShape& d, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in) {
+WorkList kpacked_conv_work(const ConvShape& d, std::span<const std::int8_t> weights,
+                           const kernels::kpacked::PlaneCode& in) {
   const i64 pixel = up(d.channels / d.groups, 8), pixels = d.out_height() * d.out_width();
   const i64 blocks = d.groups * up(d.outputs / d.groups, 8);
   i64 words = d.kernel_h * d.kernel_w * up(pixel, 8);
@@ -70,12 +76,14 @@ WorkList kpacked_conv_work(const ConvShape& d, std::span<const std::int8_t> weig
           {WorkKind::kKpackedPixel, product({pixels, blocks})}};
 }
 
-WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in,
-                          const kernels::bitsliced::SlicedLayout& out, bool moved, Isa isa) {
+WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weights,
+                          const kernels::kpacked::PlaneCode& in, const kernels::bitsliced::SlicedLayout& out,
+                          bool moved, Isa isa) {
   namespace bitsliced = kernels::bitsliced;
   const bitsliced::Micro& micro = bitsliced::Conv::fitting(bitsliced::micro_for(isa), out);
   const i64 planes = in.planes();
-  const double tiles = static_cast<double>(up(out.stream_bits(), 8 * micro.vector_bytes)) / static_cast<double>(out.images);
+  const double tiles =
+      static_cast<double>(up(out.stream_bits(), 8 * micro.vector_bytes)) / static_cast<double>(out.images);
   WorkList work = {{WorkKind::kSlicedAdder, tiles * bitsliced::Conv::plan(d, weights, in, micro).adders},
                    {WorkKind::kSlicedOutput, tiles * product({d.outputs})},
                    {WorkKind::kSlicedPanel, tiles * product({d.channels, d.kernel_h, d.kernel_w, planes})}};
@@ -88,13 +96,15 @@ WorkList sliced_conv_work(const ConvShape& d, std::span<const std::int8_t> weigh
 
 WorkList kpacked_pool_work(const ValueType& in, const ValueType& out, const kernels::PoolShape& shape) {
   const kernels::kpacked::PlaneCode code{in.lo, in.hi};
-  return {{WorkKind::kKpackedPool, product({out.pixels(), shape.kernel, shape.kernel, up(in.channels(), 8), code.planes()})}};
+  return {{WorkKind::kKpackedPool,
+           product({out.pixels(), shape.kernel, shape.kernel, up(in.channels(), 8), code.planes()})}};
 }
 
 WorkList sliced_pool_work(const ValueType& out, const kernels::PoolShape& shape) {
   const kernels::kpacked::PlaneCode code{out.lo, out.hi};
   const i64 words = up(out.width() * shape.stride, 64);
-  return {{WorkKind::kSlicedPool, product({out.channels(), code.planes(), out.height(), words, shape.kernel, shape.kernel})}};
+  return {{WorkKind::kSlicedPool,
+           product({out.channels(), code.planes(), out.height(), words, shape.kernel, shape.kernel})}};
 }
 
 WorkList kpacked_gate_work(const ValueType& image) {
@@ -124,7 +134,8 @@ WorkList row_pack_work(const ValueType& codes) {
 }
 
 Work floats_work(const ValueType& value, std::size_t times, bool by_rows) {
-  return {by_rows ? WorkKind::kRowFloat : WorkKind::kFloat, static_cast<double>(value.numel()) * static_cast<double>(times)};
+  return {by_rows ? WorkKind::kRowFloat : WorkKind::kFloat,
+          static_cast<double>(value.numel()) * static_cast<double>(times)};
 }
 WorkList sums_work(const ValueType& sums) { return {{WorkKind::kSlicedSum, static_cast<double>(sums.numel())}}; }
 

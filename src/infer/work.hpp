@@ -1,5 +1,5 @@
-// Predicting time: a step says what work it has, rates say how long a unit of each kind takes. The planner compares kernels
-// and conversions by it, `tern plan` prints it next to what it measures. No result depends on it.
+// Predicting time: a step says what work it has, rates say how long a unit of each kind takes. The planner compares
+// kernels and conversions by it, `tern plan` prints it next to what it measures. No result depends on it.
 #pragma once
 
 #include <array>
@@ -46,10 +46,12 @@ const Rates& measure_rates(Isa isa);
 
 // Work of the kernels, from what the planner knows before it makes a step.
 
-WorkList kpacked_conv_work(const kernels::ConvShape& shape, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in);
+WorkList kpacked_conv_work(const kernels::ConvShape& shape, std::span<const std::int8_t> weights,
+                           const kernels::kpacked::PlaneCode& in);
 /// `out`: layout of the output, whose images share the work; `moved`: the input is rearranged first.
-WorkList sliced_conv_work(const kernels::ConvShape& shape, std::span<const std::int8_t> weights, const kernels::kpacked::PlaneCode& in,
-                          const kernels::bitsliced::SlicedLayout& out, bool moved, Isa isa);
+WorkList sliced_conv_work(const kernels::ConvShape& shape, std::span<const std::int8_t> weights,
+                          const kernels::kpacked::PlaneCode& in, const kernels::bitsliced::SlicedLayout& out,
+                          bool moved, Isa isa);
 WorkList kpacked_pool_work(const ValueType& in, const ValueType& out, const kernels::PoolShape& shape);
 WorkList sliced_pool_work(const ValueType& out, const kernels::PoolShape& shape);
 WorkList kpacked_gate_work(const ValueType& image);

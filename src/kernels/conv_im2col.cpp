@@ -22,10 +22,10 @@ namespace {
 
 using i64 = std::int64_t;
 
-constexpr i64 kTileBytes = i64{512} << 10;     // of col, about an L2
+constexpr i64 kTileBytes = i64{512} << 10;  // of col, about an L2
 constexpr i64 kMinColumns = 128, kMaxColumns = 1024;
-constexpr i64 kChunks = 16;                    // enough to balance a handful of threads
-constexpr i64 kPartialBytes = i64{32} << 20;   // of partial filter gradients, all chunks together
+constexpr i64 kChunks = 16;                   // enough to balance a handful of threads
+constexpr i64 kPartialBytes = i64{32} << 20;  // of partial filter gradients, all chunks together
 
 template <class T>
 class Scratch {
@@ -112,7 +112,8 @@ void zero_edges(T* plane, i64 rows, i64 q, Span columns) {
   }
 }
 
-// Where the elements of one tap of one image lie. Calls f(tap row in col, input plane, rows, columns, shift_h, shift_w).
+// Where the elements of one tap of one image lie. Calls f(tap row in col, input plane, rows, columns, shift_h,
+// shift_w).
 template <class T, class F>
 void for_each_plane(const ConvShape& s, const Tile& t, i64 channel, i64 channels, i64 ld, T* col, F&& f) {
   const i64 plane = (t.p1 - t.p0) * s.q;
@@ -124,8 +125,8 @@ void for_each_plane(const ConvShape& s, const Tile& t, i64 channel, i64 channels
         const i64 shift_w = k * s.dilation_w - s.pad_w;
         const Span columns = inside(0, s.q, s.w, s.stride_w, shift_w);
         for (i64 n = t.n0; n < t.n1; ++n) {
-          f(col + ((c * s.r + r) * s.s + k) * ld + (n - t.n0) * plane, (n * s.c + channel + c) * s.h * s.w, rows, columns,
-            shift_h, shift_w);
+          f(col + ((c * s.r + r) * s.s + k) * ld + (n - t.n0) * plane, (n * s.c + channel + c) * s.h * s.w, rows,
+            columns, shift_h, shift_w);
         }
       }
     }
@@ -138,31 +139,32 @@ void gather(const ConvShape& s, const Tile& t, i64 channel, i64 channels, const 
   const bool shifted = shifted_planes(s);
   for_each_plane(s, t, channel, channels, t.columns(s), col,
                  [&](T* to, i64 plane, Span rows, Span columns, i64 shift_h, i64 shift_w) {
-    const T* from = x + plane;
-    if (rows.low >= rows.high || columns.low >= columns.high) {
-      std::fill(to, to + (t.p1 - t.p0) * s.q, T(0));
-      return;
-    }
-    std::fill(to, to + (rows.low - t.p0) * s.q, T(0));
-    std::fill(to + (rows.high - t.p0) * s.q, to + (t.p1 - t.p0) * s.q, T(0));
-    T* row = to + (rows.low - t.p0) * s.q;
-    if (shifted) {
-      // Edge elements of the copied block are junk from neighbouring rows until zero_edges; the very first and last ones
-      // would lie outside the plane and are not read.
-      const i64 begin = (rows.low + shift_h) * s.w + shift_w, end = (rows.high - 1 + shift_h) * s.w + shift_w + s.q;
-      const i64 from_begin = std::max<i64>(begin, 0), from_end = std::min(end, s.h * s.w);
-      std::memcpy(row + (from_begin - begin), from + from_begin,
-                  static_cast<std::size_t>(from_end - from_begin) * sizeof(T));
-      zero_edges(row, rows.high - rows.low, s.q, columns);
-      return;
-    }
-    for (i64 p = rows.low; p < rows.high; ++p, row += s.q) {
-      const T* line = from + (p * s.stride_h + shift_h) * s.w + shift_w;
-      std::fill(row, row + columns.low, T(0));
-      for (i64 q = columns.low; q < columns.high; ++q) row[q] = line[q * s.stride_w];
-      std::fill(row + columns.high, row + s.q, T(0));
-    }
-  });
+                   const T* from = x + plane;
+                   if (rows.low >= rows.high || columns.low >= columns.high) {
+                     std::fill(to, to + (t.p1 - t.p0) * s.q, T(0));
+                     return;
+                   }
+                   std::fill(to, to + (rows.low - t.p0) * s.q, T(0));
+                   std::fill(to + (rows.high - t.p0) * s.q, to + (t.p1 - t.p0) * s.q, T(0));
+                   T* row = to + (rows.low - t.p0) * s.q;
+                   if (shifted) {
+                     // Edge elements of the copied block are junk from neighbouring rows until zero_edges; the very
+                     // first and last ones would lie outside the plane and are not read.
+                     const i64 begin = (rows.low + shift_h) * s.w + shift_w,
+                               end = (rows.high - 1 + shift_h) * s.w + shift_w + s.q;
+                     const i64 from_begin = std::max<i64>(begin, 0), from_end = std::min(end, s.h * s.w);
+                     std::memcpy(row + (from_begin - begin), from + from_begin,
+                                 static_cast<std::size_t>(from_end - from_begin) * sizeof(T));
+                     zero_edges(row, rows.high - rows.low, s.q, columns);
+                     return;
+                   }
+                   for (i64 p = rows.low; p < rows.high; ++p, row += s.q) {
+                     const T* line = from + (p * s.stride_h + shift_h) * s.w + shift_w;
+                     std::fill(row, row + columns.low, T(0));
+                     for (i64 q = columns.low; q < columns.high; ++q) row[q] = line[q * s.stride_w];
+                     std::fill(row + columns.high, row + s.q, T(0));
+                   }
+                 });
 }
 
 // dx += dcol, the transpose of gather. Clobbers dcol.
@@ -171,22 +173,23 @@ void scatter_add(const ConvShape& s, const Tile& t, i64 channel, i64 channels, T
   const bool shifted = shifted_planes(s);
   for_each_plane(s, t, channel, channels, t.columns(s), dcol,
                  [&](T* from, i64 plane, Span rows, Span columns, i64 shift_h, i64 shift_w) {
-    if (rows.low >= rows.high || columns.low >= columns.high) return;
-    T* to = dx + plane;
-    T* row = from + (rows.low - t.p0) * s.q;
-    if (shifted) {
-      zero_edges(row, rows.high - rows.low, s.q, columns);
-      const i64 begin = (rows.low + shift_h) * s.w + shift_w, end = (rows.high - 1 + shift_h) * s.w + shift_w + s.q;
-      const i64 to_begin = std::max<i64>(begin, 0), to_end = std::min(end, s.h * s.w);
-      const T* source = row + (to_begin - begin);
-      for (i64 i = 0; i < to_end - to_begin; ++i) to[to_begin + i] += source[i];
-      return;
-    }
-    for (i64 p = rows.low; p < rows.high; ++p, row += s.q) {
-      T* line = to + (p * s.stride_h + shift_h) * s.w + shift_w;
-      for (i64 q = columns.low; q < columns.high; ++q) line[q * s.stride_w] += row[q];
-    }
-  });
+                   if (rows.low >= rows.high || columns.low >= columns.high) return;
+                   T* to = dx + plane;
+                   T* row = from + (rows.low - t.p0) * s.q;
+                   if (shifted) {
+                     zero_edges(row, rows.high - rows.low, s.q, columns);
+                     const i64 begin = (rows.low + shift_h) * s.w + shift_w,
+                               end = (rows.high - 1 + shift_h) * s.w + shift_w + s.q;
+                     const i64 to_begin = std::max<i64>(begin, 0), to_end = std::min(end, s.h * s.w);
+                     const T* source = row + (to_begin - begin);
+                     for (i64 i = 0; i < to_end - to_begin; ++i) to[to_begin + i] += source[i];
+                     return;
+                   }
+                   for (i64 p = rows.low; p < rows.high; ++p, row += s.q) {
+                     T* line = to + (p * s.stride_h + shift_h) * s.w + shift_w;
+                     for (i64 q = columns.low; q < columns.high; ++q) line[q * s.stride_w] += row[q];
+                   }
+                 });
 }
 
 // The rows of y (or dy) that belong to a tile and a group, as a matrix [g.o x columns]. One image's rows lie in place;

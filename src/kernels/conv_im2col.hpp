@@ -1,5 +1,5 @@
-// Convolution by im2col and matrix products: every shape, float and double. The general path; conv/conv.hpp has the fast
-// float kernels for the shapes that suit them.
+// Convolution by im2col and matrix products: every shape, float and double. The general path; conv/conv.hpp has the
+// fast float kernels for the shapes that suit them.
 //
 // Results do not depend on the number of threads: work is cut by the shape alone, and partial sums are added in a fixed
 // order.

@@ -30,7 +30,8 @@ std::string list_available() {
 bool detect(Isa isa) {
   switch (isa) {
     case Isa::kReference:
-    case Isa::kPortable: return true;
+    case Isa::kPortable:
+      return true;
 #if defined(__x86_64__)
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
@@ -43,9 +44,11 @@ bool detect(Isa isa) {
              __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512vbmi") &&
              __builtin_cpu_supports("avx512vbmi2");
 #elif defined(__aarch64__)
-    case Isa::kNeon: return true;  // part of the base architecture
+    case Isa::kNeon:
+      return true;  // part of the base architecture
 #endif
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -58,12 +61,18 @@ Isa from_environment_or_best() {
 
 std::string_view name_of(Isa isa) {
   switch (isa) {
-    case Isa::kReference: return "reference";
-    case Isa::kPortable: return "portable";
-    case Isa::kNeon: return "neon";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
-    case Isa::kAvx512Vpopcnt: break;
+    case Isa::kReference:
+      return "reference";
+    case Isa::kPortable:
+      return "portable";
+    case Isa::kNeon:
+      return "neon";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx512Vpopcnt:
+      break;
   }
   return "avx512vpopcnt";
 }

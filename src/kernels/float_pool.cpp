@@ -65,9 +65,11 @@ void max_pool_plane(const PoolShape& d, const float* x, float* y) {
   const i64 begin = std::min(cols, (d.pad + d.stride - 1) / d.stride);
   const i64 end = std::clamp(d.width + d.pad < d.kernel ? 0 : (d.width + d.pad - d.kernel) / d.stride + 1, begin, cols);
   for (i64 p = 0; p < d.out_height(); ++p, y += cols) {
-    const i64 top = std::max<i64>(p * d.stride - d.pad, 0), bottom = std::min(p * d.stride - d.pad + d.kernel, d.height);
+    const i64 top = std::max<i64>(p * d.stride - d.pad, 0),
+              bottom = std::min(p * d.stride - d.pad + d.kernel, d.height);
     const auto clipped = [&](i64 q) {
-      const i64 left = std::max<i64>(q * d.stride - d.pad, 0), right = std::min(q * d.stride - d.pad + d.kernel, d.width);
+      const i64 left = std::max<i64>(q * d.stride - d.pad, 0),
+                right = std::min(q * d.stride - d.pad + d.kernel, d.width);
       float best = x[top * d.width + left];
       for (i64 i = top; i < bottom; ++i) {
         for (i64 j = left; j < right; ++j) best = std::max(best, x[i * d.width + j]);

@@ -2,8 +2,8 @@
 //
 //   y[n][o][p][q] = fl(sum over (c, r, s) ascending of fl(w[o][c][r][s] * x[n][g*C/groups + c][..][..])) [+ bias[o]]
 //
-// one accumulator from +0, product and sum rounded separately; taps outside the image contribute nothing. Vectorised over
-// outputs, never over the sum. Weights must be finite. Runs on parallel_for.
+// one accumulator from +0, product and sum rounded separately; taps outside the image contribute nothing. Vectorised
+// over outputs, never over the sum. Weights must be finite. Runs on parallel_for.
 #pragma once
 
 #include <cstdint>

@@ -48,7 +48,8 @@ void add_scaled(const Tensor& y, double a, const Tensor& x) {
     using T = decltype(zero);
     T* to = y.data<T>();
     const T* from = in.data<T>();
-    for (std::int64_t i = 0; i < y.numel(); ++i) to[i] = static_cast<T>(static_cast<double>(to[i]) + a * static_cast<double>(from[i]));
+    for (std::int64_t i = 0; i < y.numel(); ++i)
+      to[i] = static_cast<T>(static_cast<double>(to[i]) + a * static_cast<double>(from[i]));
   });
 }
 
@@ -93,7 +94,8 @@ class Saved {
 };
 
 // dL_train/dalpha at w + e v.
-std::vector<Tensor> gradient_beside(const InnerProblem& problem, const Saved& saved, const std::vector<Tensor>& v, double e) {
+std::vector<Tensor> gradient_beside(const InnerProblem& problem, const Saved& saved, const std::vector<Tensor>& v,
+                                    double e) {
   saved.restore();
   for (std::size_t i = 0; i < v.size(); ++i) {
     if (v[i].defined()) add_scaled(problem.weights[i].value, e, v[i]);

@@ -24,7 +24,8 @@ struct Output {
 
 class CellStack {
  public:
-  CellStack(const CellOptions& options, bool searching) : o_(options), space_(space(options.space)), searching_(searching) {}
+  CellStack(const CellOptions& options, bool searching)
+      : o_(options), space_(space(options.space)), searching_(searching) {}
 
   Graph build(const std::function<void(Graph&)>& begin, const InnerBuilder& inner) {
     const std::string image = graph_.add("input", {}, {{"shape", o_.input.str()}}, "image");
@@ -49,8 +50,12 @@ class CellStack {
 
  private:
   EdgePlace place(const std::string& prefix, bool quantized) {
-    return {.graph = graph_, .input = {}, .prefix = prefix, .searching = searching_,
-            .weights = quantized ? o_.weights : "none", .acts = quantized ? o_.acts : "none"};
+    return {.graph = graph_,
+            .input = {},
+            .prefix = prefix,
+            .searching = searching_,
+            .weights = quantized ? o_.weights : "none",
+            .acts = quantized ? o_.acts : "none"};
   }
 
   Output stem(const std::string& image) {
@@ -65,12 +70,14 @@ class CellStack {
     const bool one_input = o_.cell_template == "resnet";
     CellPlace at{.index = k, .reduction = reduction, .channels = channels, .inputs = {}, .edge = place(name, true)};
     at.edge.channels = channels;
-    at.inputs[0] = preprocess(name + "_pre0", one_input ? last_ : before_last_, channels, after_reduction && !one_input);
+    at.inputs[0] =
+        preprocess(name + "_pre0", one_input ? last_ : before_last_, channels, after_reduction && !one_input);
     at.inputs[1] = preprocess(name + "_pre1", last_, channels, false);
     const std::string joined = join(inner(at), channels, name);
     const std::string skipped = k > 0 && o_.cell_template != "darts" ? skip(name, reduction, channels) : std::string();
     if (joined.empty() && skipped.empty()) {
-      throw ValueError("[nas] cell " + std::to_string(k) + " has no result: all its operations are zero and there is no skip");
+      throw ValueError("[nas] cell " + std::to_string(k) +
+                       " has no result: all its operations are zero and there is no skip");
     }
     const Output out{.node = joined.empty() ? skipped : joined, .channels = kInner * channels};
     if (joined.empty() || skipped.empty()) return out;
@@ -80,8 +87,8 @@ class CellStack {
   std::string preprocess(const std::string& prefix, const Output& x, std::int64_t channels, bool halve) {
     const bool quantized = !(searching_ && space_.float_preprocess);
     const EdgePlace at = place(prefix, quantized);
-    const ConvSpec conv = halve ? ConvSpec{.out = channels, .kernel = 3, .stride = 2, .pad = 1}
-                                : ConvSpec{.out = channels, .kernel = 1};
+    const ConvSpec conv =
+        halve ? ConvSpec{.out = channels, .kernel = 3, .stride = 2, .pad = 1} : ConvSpec{.out = channels, .kernel = 1};
     if (space_.norm_first) return add_norm_sign_conv_relu(at, x.node, conv, !searching_ && !halve);
     return add_act_conv_norm(at, x.node, conv);
   }
@@ -158,8 +165,13 @@ bool is_reduction(const CellOptions& options, std::int64_t cell) {
 }
 
 EdgePlace CellPlace::at(int from, const std::string& input, const std::string& prefix) const {
-  return {.graph = edge.graph, .input = input, .prefix = prefix, .channels = channels,
-          .stride = reduction && from < kInputs ? 2 : 1, .searching = edge.searching, .weights = edge.weights,
+  return {.graph = edge.graph,
+          .input = input,
+          .prefix = prefix,
+          .channels = channels,
+          .stride = reduction && from < kInputs ? 2 : 1,
+          .searching = edge.searching,
+          .weights = edge.weights,
           .acts = edge.acts};
 }
 
@@ -177,7 +189,8 @@ CellOptions completed(CellOptions o) {
   require(o.width >= 1 && o.width <= 4096, "a width in [1, 4096]", o.width);
   require(o.classes >= 1, "at least one class", o.classes);
   if (o.input.rank() != 3 || o.input.numel() == 0 || o.input[1] % 4 != 0 || o.input[2] % 4 != 0) {
-    throw ShapeError("[nas] expected images CxHxW that can be halved twice, H and W divisible by 4; got " + o.input.str());
+    throw ShapeError("[nas] expected images CxHxW that can be halved twice, H and W divisible by 4; got " +
+                     o.input.str());
   }
   return o;
 }

@@ -1,5 +1,5 @@
-// What the network under search and the final one share: stem, preprocessing, joining of cells, skips, classifier. What is
-// inside a cell comes from a callback.
+// What the network under search and the final one share: stem, preprocessing, joining of cells, skips, classifier. What
+// is inside a cell comes from a callback.
 #pragma once
 
 #include <array>

@@ -28,7 +28,8 @@ class CellRules {
       const int to = ends(e).to;
       std::vector<Kept> into;
       for (; e < kEdges && ends(e).to == to; ++e) into.push_back({e, best(p, e, false)});
-      std::stable_sort(into.begin(), into.end(), [](const Kept& a, const Kept& b) { return a.best.probability > b.best.probability; });
+      std::stable_sort(into.begin(), into.end(),
+                       [](const Kept& a, const Kept& b) { return a.best.probability > b.best.probability; });
       kept.insert(kept.end(), into.begin(), into.begin() + 2);
     }
     if (rules_.most_weightless >= 0) {
@@ -40,7 +41,8 @@ class CellRules {
                        [](const Kept* a, const Kept* b) { return a->best.probability < b->best.probability; });
       for (std::size_t i = 0; weightless.size() - i > static_cast<std::size_t>(rules_.most_weightless); ++i) {
         weightless[i]->best = best(p, weightless[i]->edge, true);
-        if (weightless[i]->best.op < 0) throw ValueError("[discretize] the space " + space_.key + " has no operation with weights");
+        if (weightless[i]->best.op < 0)
+          throw ValueError("[discretize] the space " + space_.key + " has no operation with weights");
       }
     }
     CellGenotype out;
@@ -77,16 +79,21 @@ Genotype discretize(const CellOptions& options, const Mixture& p, const Discreti
   const SearchSpace& s = space(o.space);
   const Shape want{kEdges, static_cast<std::int64_t>(s.ops.size())};
   for (const Tensor& t : {p.normal, p.reduce}) {
-    if (!(t.shape() == want)) throw ShapeError("[discretize] expected probabilities of shape " + want.str() + "; got " + t.shape().str());
+    if (!(t.shape() == want))
+      throw ShapeError("[discretize] expected probabilities of shape " + want.str() + "; got " + t.shape().str());
   }
-  if (!(rules.zero_gamma > 0)) throw ValueError("[discretize] expected zero_gamma > 0; got " + std::to_string(rules.zero_gamma));
+  if (!(rules.zero_gamma > 0))
+    throw ValueError("[discretize] expected zero_gamma > 0; got " + std::to_string(rules.zero_gamma));
   const CellRules cell(s, rules);
-  return {.space = o.space, .cell_template = o.cell_template, .normal = cell.choose(p.normal.detach().contiguous()),
+  return {.space = o.space,
+          .cell_template = o.cell_template,
+          .normal = cell.choose(p.normal.detach().contiguous()),
           .reduce = cell.choose(p.reduce.detach().contiguous())};
 }
 
 int weightless_edges(const CellGenotype& cell) {
-  return static_cast<int>(std::count_if(cell.begin(), cell.end(), [](const Choice& c) { return !candidate(c.op).has_weights; }));
+  return static_cast<int>(
+      std::count_if(cell.begin(), cell.end(), [](const Choice& c) { return !candidate(c.op).has_weights; }));
 }
 
 }  // namespace tern::nas

@@ -20,7 +20,8 @@ void dot_cell(std::ostringstream& out, const std::string& name, const CellGenoty
   }
   for (std::size_t i = 0; i < cell.size(); ++i) {
     if (cell[i].op == "zero") continue;
-    out << "    " << id(cell[i].from) << " -> " << id(kInputs + static_cast<int>(i / 2)) << " [label=\"" << cell[i].op << "\"];\n";
+    out << "    " << id(cell[i].from) << " -> " << id(kInputs + static_cast<int>(i / 2)) << " [label=\"" << cell[i].op
+        << "\"];\n";
   }
   for (int n = kInputs; n < kNodes; ++n) out << "    " << id(n) << " -> " << id(kNodes) << " [style=dotted];\n";
   out << "  }\n";
@@ -49,7 +50,8 @@ class CellDrawing {
       for (int i = 0; i < 2; ++i) {
         const Choice& c = cell[static_cast<std::size_t>(2 * (n - kInputs) + i)];
         if (c.op != "zero") {
-          depth[static_cast<std::size_t>(n)] = std::max(depth[static_cast<std::size_t>(n)], depth[static_cast<std::size_t>(c.from)] + 1);
+          depth[static_cast<std::size_t>(n)] =
+              std::max(depth[static_cast<std::size_t>(n)], depth[static_cast<std::size_t>(c.from)] + 1);
         }
       }
     }
@@ -76,14 +78,15 @@ class CellDrawing {
     top += 34;
     for (int n = kInputs; n < kNodes; ++n) arrow(out, n, kNodes, "", top, 0);
     for (std::size_t i = 0; i < cell_.size(); ++i) {
-      if (cell_[i].op != "zero") arrow(out, cell_[i].from, kInputs + static_cast<int>(i / 2), cell_[i].op, top, i % 2 ? 1 : -1);
+      if (cell_[i].op != "zero")
+        arrow(out, cell_[i].from, kInputs + static_cast<int>(i / 2), cell_[i].op, top, i % 2 ? 1 : -1);
     }
     for (int n = 0; n <= kNodes; ++n) {
       const Point p = at_[static_cast<std::size_t>(n)];
       out << "<rect x=\"" << p.x << "\" y=\"" << top + p.y << "\" width=\"" << kBox << "\" height=\"" << kBoxHeight
           << "\" rx=\"6\" fill=\"" << (n < kInputs || n == kNodes ? "#eef2f7" : "#fff6e0") << "\" stroke=\"#444\"/>\n"
-          << "<text x=\"" << p.x + kBox / 2 << "\" y=\"" << top + p.y + kBoxHeight / 2 + 4 << "\" text-anchor=\"middle\">"
-          << kLabels[static_cast<std::size_t>(n)] << "</text>\n";
+          << "<text x=\"" << p.x + kBox / 2 << "\" y=\"" << top + p.y + kBoxHeight / 2 + 4
+          << "\" text-anchor=\"middle\">" << kLabels[static_cast<std::size_t>(n)] << "</text>\n";
     }
   }
 
@@ -92,16 +95,16 @@ class CellDrawing {
     const Point a = at_[static_cast<std::size_t>(from)], b = at_[static_cast<std::size_t>(to)];
     const double x1 = a.x + kBox, y1 = top + a.y + kBoxHeight / 2, x2 = b.x, y2 = top + b.y + kBoxHeight / 2 + 6 * side;
     const double bend = (x2 - x1) / 2;
-    out << "<path d=\"M" << x1 << ' ' << y1 << " C" << x1 + bend << ' ' << y1 << ' ' << x2 - bend << ' ' << y2 << ' ' << x2 << ' '
-        << y2 << "\" fill=\"none\" stroke=\"" << (op.empty() ? "#bbbbbb" : color_of(op)) << "\""
+    out << "<path d=\"M" << x1 << ' ' << y1 << " C" << x1 + bend << ' ' << y1 << ' ' << x2 - bend << ' ' << y2 << ' '
+        << x2 << ' ' << y2 << "\" fill=\"none\" stroke=\"" << (op.empty() ? "#bbbbbb" : color_of(op)) << "\""
         << (op.empty() ? " stroke-dasharray=\"3 4\"" : " marker-end=\"url(#tip)\"") << "/>\n";
     if (op.empty()) return;
     // a third of the way before the head, where edges into one node have not met yet
     const double t = 0.62, u = 1 - t;
     const double x = u * u * u * x1 + 3 * u * u * t * (x1 + bend) + 3 * u * t * t * (x2 - bend) + t * t * t * x2;
     const double y = u * u * u * y1 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y2;
-    out << "<text x=\"" << x << "\" y=\"" << y + (side < 0 ? -5 : 13) << "\" text-anchor=\"middle\" fill=\"" << color_of(op) << "\">"
-        << op << "</text>\n";
+    out << "<text x=\"" << x << "\" y=\"" << y + (side < 0 ? -5 : 13) << "\" text-anchor=\"middle\" fill=\""
+        << color_of(op) << "\">" << op << "</text>\n";
   }
 
   const CellGenotype& cell_;
@@ -122,15 +125,18 @@ std::string genotype_dot(const Genotype& g) {
 
 std::string genotype_svg(const Genotype& g) {
   const CellDrawing normal(g.normal), reduce(g.reduce);
-  const double width = std::max(normal.width(), reduce.width()), height = normal.height() + reduce.height() + 2 * kMargin;
+  const double width = std::max(normal.width(), reduce.width()),
+               height = normal.height() + reduce.height() + 2 * kMargin;
   std::ostringstream out;
-  out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << width << "\" height=\"" << height << "\" viewBox=\"0 0 " << width
-      << ' ' << height << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
-      << "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">"
+  out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << width << "\" height=\"" << height
+      << "\" viewBox=\"0 0 " << width << ' ' << height << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
+      << "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" "
+         "orient=\"auto\">"
       << "<path d=\"M0 0 L8 4 L0 8 z\" fill=\"#444\"/></marker></defs>\n"
       << "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
   normal.draw(out, kMargin / 2, "normal cell");
-  reduce.draw(out, kMargin / 2 + normal.height(), "reduction cell (space " + g.space + ", template " + g.cell_template + ")");
+  reduce.draw(out, kMargin / 2 + normal.height(),
+              "reduction cell (space " + g.space + ", template " + g.cell_template + ")");
   out << "</svg>\n";
   return out.str();
 }

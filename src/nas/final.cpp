@@ -5,11 +5,12 @@
 namespace tern::nas {
 namespace {
 
-std::string add_edge(const CellPlace& cell, const Choice& choice, const std::vector<std::string>& nodes, std::size_t index,
-                     bool drop_path) {
+std::string add_edge(const CellPlace& cell, const Choice& choice, const std::vector<std::string>& nodes,
+                     std::size_t index, bool drop_path) {
   const std::string prefix = cell.edge.prefix + "_o" + std::to_string(index) + "_" + choice.op;
   const EdgePlace at = cell.at(choice.from, nodes[static_cast<std::size_t>(choice.from)], prefix);
-  if (at.input.empty()) return {};  // on a node that is zero: zero, and so without weights (batch norm's beta would shift it)
+  if (at.input.empty())
+    return {};  // on a node that is zero: zero, and so without weights (batch norm's beta would shift it)
   const std::string y = candidate(choice.op).build(at);
   return y.empty() || !drop_path ? y : at.add("_drop", "drop_path", y);
 }
@@ -20,8 +21,9 @@ std::array<std::string, kInner> add_inner(const CellPlace& cell, const CellGenot
   for (std::size_t i = 0; i < kInner; ++i) {
     const std::string a = add_edge(cell, genotype[2 * i], nodes, 2 * i, drop_path);
     const std::string b = add_edge(cell, genotype[2 * i + 1], nodes, 2 * i + 1, drop_path);
-    out[i] = a.empty() || b.empty() ? a + b
-                                    : cell.edge.graph.add("add", {a, b}, {}, cell.edge.prefix + "_n" + std::to_string(i + 2));
+    out[i] = a.empty() || b.empty()
+                 ? a + b
+                 : cell.edge.graph.add("add", {a, b}, {}, cell.edge.prefix + "_n" + std::to_string(i + 2));
     nodes.push_back(out[i]);
   }
   return out;
@@ -55,7 +57,8 @@ std::int64_t width_for_budget(const Genotype& genotype, CellOptions options, std
     options.width = width;
     return count_weights(final_graph(genotype, options)).all <= budget;
   };
-  if (!fits(2)) throw ValueError("[nas] expected a budget of at least the weights of width 2; got " + std::to_string(budget));
+  if (!fits(2))
+    throw ValueError("[nas] expected a budget of at least the weights of width 2; got " + std::to_string(budget));
   std::int64_t low = 2, high = 4;
   while (high <= 4096 && fits(high)) {
     low = high;

@@ -24,7 +24,8 @@ ordered_json to_json(const CellGenotype& cell) {
 class Reader {
  public:
   Reader(const std::string& text, std::string path) : path_(std::move(path)) {
-    if (text.size() > kMaxBytes) fail("expected at most " + std::to_string(kMaxBytes) + " bytes; got " + std::to_string(text.size()));
+    if (text.size() > kMaxBytes)
+      fail("expected at most " + std::to_string(kMaxBytes) + " bytes; got " + std::to_string(text.size()));
     try {
       root_ = json::parse(text);
     } catch (const json::exception& e) {
@@ -34,10 +35,12 @@ class Reader {
   }
 
   Genotype read() {
-    static const std::vector<std::string> known{"space", "template", "normal", "normal_concat", "reduce", "reduce_concat"};
+    static const std::vector<std::string> known{"space",         "template", "normal",
+                                                "normal_concat", "reduce",   "reduce_concat"};
     for (const auto& [key, value] : root_.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        fail("unknown key \"" + printable(key, 40) + "\"; known: space, template, normal, normal_concat, reduce, reduce_concat");
+        fail("unknown key \"" + printable(key, 40) +
+             "\"; known: space, template, normal, normal_concat, reduce, reduce_concat");
       }
     }
     Genotype g;
@@ -96,7 +99,8 @@ class Reader {
       if (i % 2 == 1 && out[i].from == out[i - 1].from) fail(at + "expected two different nodes");
     }
     const auto concat = root_.find(key + "_concat");
-    if (concat != root_.end() && *concat != json::array({2, 3, 4, 5})) fail("expected [2,3,4,5] for \"" + key + "_concat\"");
+    if (concat != root_.end() && *concat != json::array({2, 3, 4, 5}))
+      fail("expected [2,3,4,5] for \"" + key + "_concat\"");
     return out;
   }
 

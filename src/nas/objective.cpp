@@ -14,8 +14,8 @@
 namespace tern::nas {
 namespace {
 
-// -sum p ln p over all elements, 0 ln 0 = 0. The derivative at 0 is taken at the smallest normal float: softmax multiplies
-// it by 0.
+// -sum p ln p over all elements, 0 ln 0 = 0. The derivative at 0 is taken at the smallest normal float: softmax
+// multiplies it by 0.
 Tensor entropy_sum(const Tensor& p) {
   const Tensor in = p.contiguous().detach();
   double total = 0;
@@ -30,28 +30,36 @@ Tensor entropy_sum(const Tensor& p) {
       d[i] = static_cast<T>(-(log + 1));
     }
   });
-  return record("entropy", Tensor::scalar(total, p.dtype()), {p}, [slope](const Tensor& dy) {
-    return std::vector<Tensor>{scale(slope, dy.item())};
-  });
+  return record("entropy", Tensor::scalar(total, p.dtype()), {p},
+                [slope](const Tensor& dy) { return std::vector<Tensor>{scale(slope, dy.item())}; });
 }
 
-double bits_per_weight(const LayerSummary& row) { return !row.quantized ? 32.0 : row.weight_bits == 2 ? 1.6 : row.weight_bits; }
+double bits_per_weight(const LayerSummary& row) {
+  return !row.quantized ? 32.0 : row.weight_bits == 2 ? 1.6 : row.weight_bits;
+}
 
 double cost_of(const Graph& graph, Cost cost) {
   double total = 0;
   for (const LayerSummary& row : summarize(Network(graph, 1))) {
-    total += cost == Cost::kMacs ? static_cast<double>(row.macs) : static_cast<double>(row.weights) * bits_per_weight(row) / 8;
+    total += cost == Cost::kMacs ? static_cast<double>(row.macs)
+                                 : static_cast<double>(row.weights) * bits_per_weight(row) / 8;
   }
   return total;
 }
 
 // One operation alone. Height and width are those of the cell's output.
-double cost_of_op(const CellOptions& o, const std::string& op, std::int64_t channels, std::int64_t stride, std::int64_t height,
-                  std::int64_t width, Cost cost) {
+double cost_of_op(const CellOptions& o, const std::string& op, std::int64_t channels, std::int64_t stride,
+                  std::int64_t height, std::int64_t width, Cost cost) {
   Graph g;
   g.add("input", {}, {{"shape", Shape{channels, height * stride, width * stride}.str()}}, "image");
-  const EdgePlace at{.graph = g, .input = "image", .prefix = "op", .channels = channels, .stride = stride,
-                     .searching = false, .weights = o.weights, .acts = o.acts};
+  const EdgePlace at{.graph = g,
+                     .input = "image",
+                     .prefix = "op",
+                     .channels = channels,
+                     .stride = stride,
+                     .searching = false,
+                     .weights = o.weights,
+                     .acts = o.acts};
   return candidate(op).build(at).empty() ? 0.0 : cost_of(g, cost);
 }
 
@@ -94,7 +102,8 @@ CostTable cost_table(const CellOptions& final_options, Cost cost) {
   for (const std::string& op : s.ops) {
     if (op != "zero" && !candidate(op).has_weights) weightless = weightless.empty() ? op : weightless;
   }
-  if (weightless.empty()) throw ValueError("[nas] expected a space with a pool or skip to tell fixed costs; got " + s.key);
+  if (weightless.empty())
+    throw ValueError("[nas] expected a space with a pool or skip to tell fixed costs; got " + s.key);
   for (CellGenotype* cell : {&pools.normal, &pools.reduce}) {
     for (Choice& c : *cell) c = {weightless, static_cast<int>(&c - cell->data()) % 2};
   }

@@ -22,7 +22,8 @@ std::string add_norm(const EdgePlace& at, const std::string& name, const std::st
 std::string add_act_conv_norm(const EdgePlace& at, const std::string& x, const ConvSpec& conv);
 /// batch norm, sign (nothing if activations are fp32), convolution, ReLU.
 std::string add_norm_sign_conv_relu(const EdgePlace& at, const std::string& x, const ConvSpec& conv, bool affine);
-/// act, two 1x1 convolutions of stride 2 with `out` / 2 filters each, the second one pixel down and right, joined; batch norm.
+/// act, two 1x1 convolutions of stride 2 with `out` / 2 filters each, the second one pixel down and right, joined;
+/// batch norm.
 std::string add_factorized_reduce(const EdgePlace& at, const std::string& x, std::int64_t out);
 
 }  // namespace tern::nas

@@ -48,7 +48,10 @@ struct SupernetBuilder {
       const std::size_t begin = g.nodes().size();
       std::string y = candidate(space.ops[o]).build(cell.at(from, input, name + "_" + space.ops[o]));
       if (g.nodes().size() > begin && take_norm(g, y)) normed += (normed.empty() ? "" : ",") + std::to_string(o);
-      owned.push_back({.reduction = cell.reduction, .edge = e, .op = static_cast<std::int64_t>(o), .begin = begin,
+      owned.push_back({.reduction = cell.reduction,
+                       .edge = e,
+                       .op = static_cast<std::int64_t>(o),
+                       .begin = begin,
                        .end = g.nodes().size()});
       if (y.empty()) continue;
       inputs.push_back(y);
@@ -62,7 +65,8 @@ struct SupernetBuilder {
   // A batch norm that ends a candidate is left to the mixing node, which does it in its own pass.
   static bool take_norm(Graph& g, std::string& y) {
     const GraphNode& last = g.nodes().back();
-    if (last.name != y || last.op != "batch_norm" || last.flag("affine", true) || last.has("eps") || last.has("momentum")) {
+    if (last.name != y || last.op != "batch_norm" || last.flag("affine", true) || last.has("eps") ||
+        last.has("momentum")) {
       return false;
     }
     y = last.inputs[0];
@@ -78,7 +82,8 @@ Graph supernet_graph(const CellOptions& options) {
 
 namespace {
 
-// Its initialisation must not collide with the streams of the layers, which have the top bit set, or of the training loop.
+// Its initialisation must not collide with the streams of the layers, which have the top bit set, or of the training
+// loop.
 constexpr std::uint64_t kAlphaStream = 0x617263;
 
 Tensor initial_alpha(std::size_t ops, Rng& rng) {
@@ -148,7 +153,8 @@ void Supernet::sample(Rng& rng, double temperature) {
   temperature_ = temperature;
   noise_ = {gumbel_noise(normal_.shape(), rng), gumbel_noise(reduce_.shape(), rng)};
   const NoGrad no_grad;
-  const Mixture p{noisy_probabilities(normal_, noise_.normal, temperature), noisy_probabilities(reduce_, noise_.reduce, temperature)};
+  const Mixture p{noisy_probabilities(normal_, noise_.normal, temperature),
+                  noisy_probabilities(reduce_, noise_.reduce, temperature)};
   std::vector<bool> left_out(network_->graph().nodes().size(), false);
   for (const OwnedNodes& o : owned_) {
     if (largest_in_row(o.reduction ? p.reduce : p.normal, o.edge) == o.op) continue;

@@ -97,7 +97,9 @@ Tensor avg_pool2d_in_order(const Value& x, const Pool2dOptions& o) {
 
 Tensor global_avg_pool_in_order(const Value& x) {
   const std::int64_t height = x.t.size(2), width = x.t.size(3);
-  return average_windows(x, 1, 1, [&](std::int64_t, std::int64_t) { return Window{0, height, 0, width, height * width}; });
+  return average_windows(x, 1, 1, [&](std::int64_t, std::int64_t) {
+    return Window{0, height, 0, width, height * width};
+  });
 }
 
 void check_exact_sums(std::int64_t k, int max_weight_code, const Value& x) {

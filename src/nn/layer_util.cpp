@@ -96,7 +96,9 @@ Tensor LayerWeight::for_training() const {
 }
 
 Tensor LayerWeight::with_gradient_bits(const Tensor& y, const ForwardContext& context) const {
-  return quantizer_ && context.training && context.gradient_bits > 0 ? quantize_gradient(y, context.gradient_bits, context.rng) : y;
+  return quantizer_ && context.training && context.gradient_bits > 0
+             ? quantize_gradient(y, context.gradient_bits, context.rng)
+             : y;
 }
 
 void LayerWeight::set_relaxed(const Tensor& mask) {

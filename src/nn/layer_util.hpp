@@ -54,8 +54,8 @@ class LayerWeight {
 
   /// What evaluation multiplies with: integer codes as floats, split by sign if the two sides have their own scales.
   struct Codes {
-    Tensor all;                 // all codes; with two scales only the positive ones
-    Tensor negative;            // magnitudes of the negative codes; undefined with a single scale
+    Tensor all;       // all codes; with two scales only the positive ones
+    Tensor negative;  // magnitudes of the negative codes; undefined with a single scale
     std::vector<float> scale_pos, scale_neg;
     int max_code = 1;
   };

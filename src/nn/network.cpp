@@ -1,12 +1,11 @@
 // Network: builds the layers of a graph in order, and runs them in order. Results are dropped after their last reader.
-#include "tern/nn.hpp"
-
 #include <new>
 #include <unordered_map>
 
 #include "nn/layer_util.hpp"
 #include "nn/registry.hpp"
 #include "tern/autograd.hpp"
+#include "tern/nn.hpp"
 
 namespace tern {
 
@@ -21,10 +20,14 @@ Tensor Value::real() const {
 
 std::string_view name_of(ParamKind kind) {
   switch (kind) {
-    case ParamKind::kWeight: return "weight";
-    case ParamKind::kBias: return "bias";
-    case ParamKind::kNorm: return "norm";
-    case ParamKind::kQuantizer: break;
+    case ParamKind::kWeight:
+      return "weight";
+    case ParamKind::kBias:
+      return "bias";
+    case ParamKind::kNorm:
+      return "norm";
+    case ParamKind::kQuantizer:
+      break;
   }
   return "quantizer";
 }
@@ -88,8 +91,8 @@ Network::Network(Graph graph, std::uint64_t seed, const ShapeCheck& check) : imp
     }
     const Layer& layer = *m.layers.back();
     if (layer.output_shape().numel() > kMaxNumbers) {
-      throw ShapeError(at_node(node) + "expected results of at most " + std::to_string(kMaxNumbers) + " numbers an image; got " +
-                       layer.output_shape().str());
+      throw ShapeError(at_node(node) + "expected results of at most " + std::to_string(kMaxNumbers) +
+                       " numbers an image; got " + layer.output_shape().str());
     }
     m.quantized = m.quantized || layer.weight_quantizer() || layer.act_quantizer();
   }
@@ -131,7 +134,8 @@ void Network::set_tap(Tap tap) { impl_->tap = std::move(tap); }
 Rng& Network::rng() { return impl_->rng; }
 void Network::set_drop_path(double p) { impl_->context.drop_path = p; }
 void Network::set_gradient_bits(int bits) {
-  if (bits < 0 || bits > 16) throw ValueError("[network] expected gradients of 0 to 16 bits; got " + std::to_string(bits));
+  if (bits < 0 || bits > 16)
+    throw ValueError("[network] expected gradients of 0 to 16 bits; got " + std::to_string(bits));
   impl_->context.gradient_bits = bits;
 }
 void Network::set_update_running(bool on) { impl_->context.update_running = on; }

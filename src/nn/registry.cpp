@@ -1,8 +1,9 @@
 // The lists of layers and models: built from their .def files, extended by register_*.
+#include "nn/registry.hpp"
+
 #include <map>
 #include <mutex>
 
-#include "nn/registry.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -19,7 +20,8 @@ namespace {
 template <class Factory>
 class Registry {
  public:
-  Registry(const char* what, std::vector<std::pair<RegistryInfo, Factory>> rows) : what_(what), rows_(std::move(rows)) {}
+  Registry(const char* what, std::vector<std::pair<RegistryInfo, Factory>> rows)
+      : what_(what), rows_(std::move(rows)) {}
 
   void add(const std::string& key, const std::string& help, Factory factory) {
     const std::lock_guard lock(mutex_);
@@ -60,7 +62,7 @@ Registry<LayerFactory>& layer_registry() {
 #define TERN_LAYER(op, file, help) {{#op, help}, make_layer_##op},
 #include "nn/layers.def"
 #undef TERN_LAYER
-  });
+                                           });
   return r;
 }
 
@@ -69,7 +71,7 @@ Registry<ModelFactory>& model_registry() {
 #define TERN_MODEL(name, file, help) {{#name, help}, make_model_##name},
 #include "nn/models.def"
 #undef TERN_MODEL
-  });
+                                           });
   return r;
 }
 

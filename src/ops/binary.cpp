@@ -113,7 +113,8 @@ Tensor add(const Tensor& a, const Tensor& b) {
 }
 
 Tensor add_relu(const Tensor& a, const Tensor& b) {
-  if (!(a.shape() == b.shape())) ops::throw_shape("add_relu", "equal shapes", a.shape().str() + " and " + b.shape().str());
+  if (!(a.shape() == b.shape()))
+    ops::throw_shape("add_relu", "equal shapes", a.shape().str() + " and " + b.shape().str());
   Tensor y = combine("add_relu", a, b, [](auto p, auto q) {
     const auto sum = p + q;
     return sum <= 0 ? decltype(sum)(0) : sum;  // NaN passes through

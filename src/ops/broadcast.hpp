@@ -10,8 +10,8 @@
 
 namespace tern::ops {
 
-/// Walks two contiguous operands of a broadcast at once. Neighbouring dimensions that step alike are merged, so that the
-/// innermost one is as long as possible; its strides are 0 or 1.
+/// Walks two contiguous operands of a broadcast at once. Neighbouring dimensions that step alike are merged, so that
+/// the innermost one is as long as possible; its strides are 0 or 1.
 struct BroadcastPlan {
   Shape result;
   int rank = 0;

@@ -1,12 +1,14 @@
 // conv2d: y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride + r*dilation - pad, ...]
 //   dx = dy correlated back through w,  dw[o,c,r,s] = sum_{n,p,q} dy[n,o,p,q] x[n, c, ...],  dbias[o] = sum_{n,p,q} dy
-// This file checks and records; the arithmetic is in kernels/conv (fast float shapes) and kernels/conv_im2col (the rest).
+// This file checks and records; the arithmetic is in kernels/conv (fast float shapes) and kernels/conv_im2col (the
+// rest).
+#include "kernels/conv/conv.hpp"
+
 #include <algorithm>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-#include "kernels/conv/conv.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -29,19 +31,31 @@ ConvShape checked_geometry(const Tensor& x, const Tensor& w, const Tensor& bias,
                          std::to_string(o.groups));
   }
   if (x.size(1) % o.groups != 0 || w.size(0) % o.groups != 0 || w.size(1) != x.size(1) / o.groups) {
-    ops::throw_shape("conv2d", "w of shape O x C/groups x R x S with groups " + std::to_string(o.groups) + " for x " +
-                     x.shape().str(), w.shape().str());
+    ops::throw_shape(
+        "conv2d",
+        "w of shape O x C/groups x R x S with groups " + std::to_string(o.groups) + " for x " + x.shape().str(),
+        w.shape().str());
   }
   if (bias.defined()) {
     ops::check_same_dtype("conv2d", x, bias);
     ops::check_shape("conv2d", "bias", bias, Shape{w.size(0)});
   }
-  return {.n = x.size(0), .c = x.size(1), .h = x.size(2), .w = x.size(3),
-          .o = w.size(0), .r = w.size(2), .s = w.size(3),
+  return {.n = x.size(0),
+          .c = x.size(1),
+          .h = x.size(2),
+          .w = x.size(3),
+          .o = w.size(0),
+          .r = w.size(2),
+          .s = w.size(3),
           .p = conv_out_extent(x.size(2), w.size(2), o.stride_h, o.pad_h, o.dilation_h),
           .q = conv_out_extent(x.size(3), w.size(3), o.stride_w, o.pad_w, o.dilation_w),
-          .stride_h = o.stride_h, .stride_w = o.stride_w, .pad_h = o.pad_h, .pad_w = o.pad_w,
-          .dilation_h = o.dilation_h, .dilation_w = o.dilation_w, .groups = o.groups};
+          .stride_h = o.stride_h,
+          .stride_w = o.stride_w,
+          .pad_h = o.pad_h,
+          .pad_w = o.pad_w,
+          .dilation_h = o.dilation_h,
+          .dilation_w = o.dilation_w,
+          .groups = o.groups};
 }
 
 }  // namespace
@@ -49,9 +63,11 @@ ConvShape checked_geometry(const Tensor& x, const Tensor& w, const Tensor& bias,
 std::int64_t conv_out_extent(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
                              std::int64_t dilation, bool ceil) {
   if (stride < 1 || dilation < 1 || pad < 0 || std::max({kernel, stride, pad, dilation}) > ops::kMaxAttribute) {
-    ops::throw_value("conv_out_extent", "stride and dilation >= 1, pad >= 0, and all of them and the kernel at most " + std::to_string(ops::kMaxAttribute),
-                     "stride " + std::to_string(stride) + ", dilation " + std::to_string(dilation) + ", pad " + std::to_string(pad) +
-                         ", kernel " + std::to_string(kernel));
+    ops::throw_value("conv_out_extent",
+                     "stride and dilation >= 1, pad >= 0, and all of them and the kernel at most " +
+                         std::to_string(ops::kMaxAttribute),
+                     "stride " + std::to_string(stride) + ", dilation " + std::to_string(dilation) + ", pad " +
+                         std::to_string(pad) + ", kernel " + std::to_string(kernel));
   }
   const std::int64_t reach = dilation * (kernel - 1) + 1;
   const std::int64_t room = in + 2 * pad - reach;

@@ -1,4 +1,5 @@
-// OR, thresholded global average pooling and MUX, each in one pass. Letters: N samples, C channels, one plane = H W pixels.
+// OR, thresholded global average pooling and MUX, each in one pass. Letters: N samples, C channels, one plane = H W
+// pixels.
 #include "tern/logic.hpp"
 
 #include <algorithm>
@@ -43,7 +44,8 @@ Tensor logic_or(const Tensor& a, const Tensor& b, const LogicOptions& options) {
       for (std::int64_t i = begin; i < end; ++i) to[i] = gate.value(u[i], v[i]);
     });
     return record("logic_or", o, {a, b}, [p, q, gate](const Tensor& d) {
-      const Tensor g = d.contiguous(), da = Tensor::empty(p.shape(), p.dtype()), db = Tensor::empty(p.shape(), p.dtype());
+      const Tensor g = d.contiguous(), da = Tensor::empty(p.shape(), p.dtype()),
+                   db = Tensor::empty(p.shape(), p.dtype());
       parallel_ranges(p.numel(), ops::kGrain, [&](std::int64_t begin, std::int64_t end) {
         const T *u = p.data<T>(), *v = q.data<T>(), *from = g.data<T>();
         T *du = da.data<T>(), *dv = db.data<T>();
@@ -65,7 +67,8 @@ Tensor tgap(const Tensor& x, const LogicOptions& options) {
   return dispatch(x.dtype(), "tgap", [&](auto zero) {
     using T = decltype(zero);
     const Tensor dense = x.contiguous();
-    const Tensor t = Tensor::empty(Shape{samples, channels, 1, 1}, x.dtype()), slope = Tensor::empty(t.shape(), x.dtype());
+    const Tensor t = Tensor::empty(Shape{samples, channels, 1, 1}, x.dtype()),
+                 slope = Tensor::empty(t.shape(), x.dtype());
     parallel_for(samples, [&](std::int64_t n) {
       std::vector<double> sums(static_cast<std::size_t>(channels));
       for (std::int64_t c = 0; c < channels; ++c) {
@@ -100,7 +103,8 @@ Tensor mux(const Tensor& t, const Tensor& y, const Tensor& x, const LogicOptions
   ops::check_shape("mux", "t", t, y.shape().with(2, 1).with(3, 1));
   return dispatch(y.dtype(), "mux", [&](auto zero) {
     using T = decltype(zero);
-    const Tensor select = t.contiguous(), p = y.contiguous(), q = x.contiguous(), o = Tensor::empty(y.shape(), y.dtype());
+    const Tensor select = t.contiguous(), p = y.contiguous(), q = x.contiguous(),
+                 o = Tensor::empty(y.shape(), y.dtype());
     const std::int64_t plane = y.size(2) * y.size(3);
     const Or<T> gate(options);
     parallel_for(select.numel(), [&](std::int64_t k) {

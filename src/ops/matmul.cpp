@@ -15,14 +15,14 @@ namespace {
 using i64 = std::int64_t;
 
 struct Matrix {
-  Tensor data;       // contiguous, rank 2
-  bool transposed;   // read as its transpose
+  Tensor data;      // contiguous, rank 2
+  bool transposed;  // read as its transpose
   i64 rows() const { return data.size(transposed ? 1 : 0); }
   i64 columns() const { return data.size(transposed ? 0 : 1); }
 };
 
-// C = op(A) op(B): float on tern's own kernels, double by BLAS, cut into blocks of C by its shape alone, each one product
-// over the whole inner dimension.
+// C = op(A) op(B): float on tern's own kernels, double by BLAS, cut into blocks of C by its shape alone, each one
+// product over the whole inner dimension.
 Tensor product(const Matrix& a, const Matrix& b) {
   const i64 m = a.rows(), n = b.columns(), k = a.columns(), lda = a.data.size(1), ldb = b.data.size(1);
   Tensor c = Tensor::empty(Shape{m, n}, a.data.dtype());

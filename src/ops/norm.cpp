@@ -27,7 +27,9 @@ using i64 = std::int64_t;
 struct Extents {
   i64 n, c, pixels, chunks;
   explicit Extents(const Tensor& x)
-      : n(x.size(0)), c(x.size(1)), pixels(x.shape().rank() == 4 ? x.size(2) * x.size(3) : 1),
+      : n(x.size(0)),
+        c(x.size(1)),
+        pixels(x.shape().rank() == 4 ? x.size(2) * x.size(3) : 1),
         chunks(std::clamp<i64>(n * c * pixels / ops::kGrain, 1, std::clamp<i64>(n, 1, 32))) {}
   i64 count() const { return n * pixels; }
   i64 first(i64 chunk) const { return n * chunk / chunks; }
@@ -96,8 +98,7 @@ template <class T>
 struct Channel {
   std::vector<T> k1, k0;
   std::vector<double> mean, inv;  // inv = 1 / sqrt(var + eps)
-  explicit Channel(i64 c)
-      : k1(static_cast<std::size_t>(c)), k0(k1), mean(static_cast<std::size_t>(c)), inv(mean) {}
+  explicit Channel(i64 c) : k1(static_cast<std::size_t>(c)), k0(k1), mean(static_cast<std::size_t>(c)), inv(mean) {}
 };
 
 template <class T>
@@ -279,23 +280,23 @@ Tensor mixed_batch_norm(const std::vector<Tensor>& xs, const Tensor& w, const st
     for (const Tensor& x : xs) needs.push_back(x.requires_grad());
     y = record("mixed_batch_norm", std::move(y), inputs,
                [e, options, summands, weights, needs, channels = std::move(channels)](const Tensor& dy) {
-      const Tensor g = dy.contiguous();
-      std::vector<Tensor> out(needs.size() + 1);
-      out.back() = Tensor::zeros(weights.shape(), weights.dtype());
-      for (std::size_t k = 0; k < needs.size(); ++k) {
-        const T* x = summands[k].data<T>();
-        const std::vector<double> sums = gradient_sums(e, channels[k], false, x, g.data<T>());
-        double dw = 0;
-        for (std::size_t c = 0; c < channels[k].inv.size(); ++c) dw += sums[2 * c + 1] * channels[k].inv[c];
-        out.back().template data<T>()[k] = static_cast<T>(dw);
-        if (!needs[k]) continue;
-        Channel<T> scaled = channels[k];
-        for (T& k1 : scaled.k1) k1 *= weights.data<T>()[k];
-        out[k] = Tensor::empty(g.shape(), g.dtype());
-        input_gradient(e, scaled, options, sums, x, g.data<T>(), out[k].template data<T>());
-      }
-      return out;
-    });
+                 const Tensor g = dy.contiguous();
+                 std::vector<Tensor> out(needs.size() + 1);
+                 out.back() = Tensor::zeros(weights.shape(), weights.dtype());
+                 for (std::size_t k = 0; k < needs.size(); ++k) {
+                   const T* x = summands[k].data<T>();
+                   const std::vector<double> sums = gradient_sums(e, channels[k], false, x, g.data<T>());
+                   double dw = 0;
+                   for (std::size_t c = 0; c < channels[k].inv.size(); ++c) dw += sums[2 * c + 1] * channels[k].inv[c];
+                   out.back().template data<T>()[k] = static_cast<T>(dw);
+                   if (!needs[k]) continue;
+                   Channel<T> scaled = channels[k];
+                   for (T& k1 : scaled.k1) k1 *= weights.data<T>()[k];
+                   out[k] = Tensor::empty(g.shape(), g.dtype());
+                   input_gradient(e, scaled, options, sums, x, g.data<T>(), out[k].template data<T>());
+                 }
+                 return out;
+               });
   });
   return y;
 }

@@ -28,12 +28,14 @@ void check_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
   check_floating(op, a);
   check_floating(op, b);
   if (a.dtype() != b.dtype()) {
-    throw_value(op, "tensors of one dtype", std::string(name_of(a.dtype())) + " and " + std::string(name_of(b.dtype())));
+    throw_value(op, "tensors of one dtype",
+                std::string(name_of(a.dtype())) + " and " + std::string(name_of(b.dtype())));
   }
 }
 
 void check_rank(std::string_view op, std::string_view what, const Tensor& x, int rank) {
-  if (x.shape().rank() != rank) throw_shape(op, std::string(what) + " of rank " + std::to_string(rank), x.shape().str());
+  if (x.shape().rank() != rank)
+    throw_shape(op, std::string(what) + " of rank " + std::to_string(rank), x.shape().str());
 }
 
 void check_shape(std::string_view op, std::string_view what, const Tensor& x, const Shape& shape) {

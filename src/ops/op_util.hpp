@@ -12,8 +12,8 @@ namespace tern::ops {
 /// Elements a parallel chunk of a memory-bound loop takes.
 inline constexpr std::int64_t kGrain = std::int64_t{1} << 15;
 
-/// Windows, their steps and borders, and channels that are added, may not go beyond this, so that what is computed from a
-/// few of them fits 64 bits.
+/// Windows, their steps and borders, and channels that are added, may not go beyond this, so that what is computed from
+/// a few of them fits 64 bits.
 inline constexpr std::int64_t kMaxAttribute = std::int64_t{1} << 24;
 
 [[noreturn]] void throw_shape(std::string_view op, const std::string& expected, const std::string& got);

@@ -24,10 +24,12 @@ struct Geometry {
   Geometry(std::string_view op, const Tensor& x, const Pool2dOptions& options) : o(options) {
     ops::check_floating(op, x);
     ops::check_rank(op, "x", x, 4);
-    if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || o.pad > o.kernel / 2 || std::max(o.kernel, o.stride) > ops::kMaxAttribute) {
-      ops::throw_value(op, "kernel and stride in 1 .. " + std::to_string(ops::kMaxAttribute) + " and 0 <= pad <= kernel / 2",
-                       "kernel " + std::to_string(o.kernel) + ", stride " + std::to_string(o.stride) + ", pad " +
-                           std::to_string(o.pad));
+    if (o.kernel < 1 || o.stride < 1 || o.pad < 0 || o.pad > o.kernel / 2 ||
+        std::max(o.kernel, o.stride) > ops::kMaxAttribute) {
+      ops::throw_value(
+          op, "kernel and stride in 1 .. " + std::to_string(ops::kMaxAttribute) + " and 0 <= pad <= kernel / 2",
+          "kernel " + std::to_string(o.kernel) + ", stride " + std::to_string(o.stride) + ", pad " +
+              std::to_string(o.pad));
     }
     planes = x.size(0) * x.size(1);
     h = x.size(2);
@@ -73,8 +75,8 @@ struct Geometry {
     return {begin, std::clamp(last < 0 ? i64{0} : last / o.stride + 1, begin, q)};
   }
 
-  // A row of windows: f(j, columns) for those that hang over an edge, g(first, count, column) for runs of inner ones, of at
-  // most kRun; window j begins at pixel column + (j - first) * stride of its rows.
+  // A row of windows: f(j, columns) for those that hang over an edge, g(first, count, column) for runs of inner ones,
+  // of at most kRun; window j begins at pixel column + (j - first) * stride of its rows.
   static constexpr i64 kRun = 64;
   template <class F, class G>
   void for_row(F f, G g) const {
@@ -180,7 +182,8 @@ void max_row(const Geometry& g, const T* image, i64 i, T* y, bool recording, Vie
           const i64 pixel = r * g.w + column + k;
           const T* from = image + pixel;
           for (i64 n = 0; n < count; ++n) {
-            keep_larger(from[n * stride], static_cast<std::uint32_t>(pixel) + static_cast<std::uint32_t>(n * stride), top[n], best[n]);
+            keep_larger(from[n * stride], static_cast<std::uint32_t>(pixel) + static_cast<std::uint32_t>(n * stride),
+                        top[n], best[n]);
           }
         }
       }
@@ -214,7 +217,8 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const bool recording = will_record({x});
   if (!g.two_by_two() && is_fast(g, x.dtype())) {
     const ops::SavedBytes winners(recording ? y.numel() : 0);
-    kernels::conv::window_max::forward(as_convolution(g), input.data<float>(), y.data<float>(), recording ? winners.data() : nullptr);
+    kernels::conv::window_max::forward(as_convolution(g), input.data<float>(), y.data<float>(),
+                                       recording ? winners.data() : nullptr);
     return record("max_pool2d", std::move(y), {x}, [g, winners](const Tensor& dy) {
       const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
       kernels::conv::window_max::backward(as_convolution(g), dense.data<float>(), winners.data(), dx.data<float>());
@@ -237,7 +241,8 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
         }
         return;
       }
-      for (i64 i = 0; i < g.p; ++i) max_row(g, image, i, to + (plane * g.p + i) * g.q, recording, seats, (plane * g.p + i) * g.q);
+      for (i64 i = 0; i < g.p; ++i)
+        max_row(g, image, i, to + (plane * g.p + i) * g.q, recording, seats, (plane * g.p + i) * g.q);
     });
   });
   return record("max_pool2d", std::move(y), {x}, [g, winners](const Tensor& dy) {
@@ -289,7 +294,9 @@ void divide_by_cells(const Geometry& g, const Cells& cells, const float* from, f
 }
 
 // Sums over windows are depthwise convolutions whose weights are 1.
-std::vector<float> ones(const Geometry& g) { return std::vector<float>(static_cast<std::size_t>(g.input[1] * g.o.kernel * g.o.kernel), 1.0f); }
+std::vector<float> ones(const Geometry& g) {
+  return std::vector<float>(static_cast<std::size_t>(g.input[1] * g.o.kernel * g.o.kernel), 1.0f);
+}
 
 }  // namespace
 
@@ -304,44 +311,46 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
     kernels::conv::depthwise::forward(as_convolution(g), input.data<float>(), ones(g).data(), nullptr, y.data<float>());
     divide_by_cells(g, cells, y.data<float>(), y.data<float>());
   }
-  if (!fast) dispatch(x.dtype(), "avg_pool2d", [&](auto zero) {
-    using T = decltype(zero);
-    const T* from = input.data<T>();
-    T* to = y.data<T>();
-    g.for_planes([&](i64 plane) {
-      const T* image = from + plane * g.h * g.w;
-      for (i64 i = 0; i < g.p; ++i) {
-        T* row = to + (plane * g.p + i) * g.q;
-        const Geometry::Range rows = g.range(i, g.h);
-        const auto at_edge = [&](i64 j, Geometry::Range columns) {
-          T total = 0;
-          for (i64 r = rows.begin; r < rows.end; ++r) {
-            for (i64 c = columns.begin; c < columns.end; ++c) total += image[r * g.w + c];
-          }
-          row[j] = total / static_cast<T>(cells(rows, columns));
-        };
-        with_stride(g.o.stride, [&](auto stride) {
-          g.for_row(at_edge, [&](i64 first, i64 count, i64 column) {
-            T total[Geometry::kRun] = {};
+  if (!fast)
+    dispatch(x.dtype(), "avg_pool2d", [&](auto zero) {
+      using T = decltype(zero);
+      const T* from = input.data<T>();
+      T* to = y.data<T>();
+      g.for_planes([&](i64 plane) {
+        const T* image = from + plane * g.h * g.w;
+        for (i64 i = 0; i < g.p; ++i) {
+          T* row = to + (plane * g.p + i) * g.q;
+          const Geometry::Range rows = g.range(i, g.h);
+          const auto at_edge = [&](i64 j, Geometry::Range columns) {
+            T total = 0;
             for (i64 r = rows.begin; r < rows.end; ++r) {
-              for (i64 k = 0; k < g.o.kernel; ++k) {
-                const T* pixels = image + r * g.w + column + k;
-                for (i64 n = 0; n < count; ++n) total[n] += pixels[n * stride];
-              }
+              for (i64 c = columns.begin; c < columns.end; ++c) total += image[r * g.w + c];
             }
-            const T size = static_cast<T>(cells(rows, {0, g.o.kernel, g.o.kernel}));
-            for (i64 n = 0; n < count; ++n) row[first + n] = total[n] / size;
+            row[j] = total / static_cast<T>(cells(rows, columns));
+          };
+          with_stride(g.o.stride, [&](auto stride) {
+            g.for_row(at_edge, [&](i64 first, i64 count, i64 column) {
+              T total[Geometry::kRun] = {};
+              for (i64 r = rows.begin; r < rows.end; ++r) {
+                for (i64 k = 0; k < g.o.kernel; ++k) {
+                  const T* pixels = image + r * g.w + column + k;
+                  for (i64 n = 0; n < count; ++n) total[n] += pixels[n * stride];
+                }
+              }
+              const T size = static_cast<T>(cells(rows, {0, g.o.kernel, g.o.kernel}));
+              for (i64 n = 0; n < count; ++n) row[first + n] = total[n] / size;
+            });
           });
-        });
-      }
+        }
+      });
     });
-  });
   return record("avg_pool2d", std::move(y), {x}, [g, cells, fast](const Tensor& dy) {
     const Tensor dense = dy.contiguous(), dx = Tensor::empty(g.input, dy.dtype());
     if (fast) {
       const Tensor shares = Tensor::empty(dy.shape(), dy.dtype());
       divide_by_cells(g, cells, dense.data<float>(), shares.data<float>());
-      kernels::conv::depthwise::backward_data(as_convolution(g), shares.data<float>(), ones(g).data(), dx.data<float>());
+      kernels::conv::depthwise::backward_data(as_convolution(g), shares.data<float>(), ones(g).data(),
+                                              dx.data<float>());
       return std::vector<Tensor>{dx};
     }
     dispatch(dy.dtype(), "avg_pool2d", [&](auto zero) {

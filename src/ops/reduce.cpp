@@ -1,5 +1,5 @@
-// Reductions: sum and mean over any dimensions, max over one. Sums run in a fixed order: pieces of the reduced elements,
-// cut by the shape alone, are added in double, then the pieces in order.
+// Reductions: sum and mean over any dimensions, max over one. Sums run in a fixed order: pieces of the reduced
+// elements, cut by the shape alone, are added in double, then the pieces in order.
 #include <algorithm>
 #include <array>
 #include <string>

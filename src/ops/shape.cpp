@@ -159,16 +159,17 @@ template <class T, class F>
 void for_each_shortcut_row(const Shape& small, const Shape& large, i64 stride, i64 front, T* s, T* l, F f) {
   const i64 channels = small[1], p = small[2], q = small[3];
   const i64 inner = large[1], height = large[2], width = large[3];
-  parallel_ranges(small[0] * channels, std::max<i64>(1, ops::kGrain / std::max<i64>(1, p * q)), [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; ++i) {
-      const i64 c = i % channels - front;
-      const bool padding = c < 0 || c >= inner;
-      for (i64 row = 0; row < p; ++row) {
-        T* from = padding ? nullptr : l + ((i / channels * inner + c) * height + row * stride) * width;
-        f(s + (i * p + row) * q, from);
-      }
-    }
-  });
+  parallel_ranges(small[0] * channels, std::max<i64>(1, ops::kGrain / std::max<i64>(1, p * q)),
+                  [&](i64 begin, i64 end) {
+                    for (i64 i = begin; i < end; ++i) {
+                      const i64 c = i % channels - front;
+                      const bool padding = c < 0 || c >= inner;
+                      for (i64 row = 0; row < p; ++row) {
+                        T* from = padding ? nullptr : l + ((i / channels * inner + c) * height + row * stride) * width;
+                        f(s + (i * p + row) * q, from);
+                      }
+                    }
+                  });
 }
 
 }  // namespace
@@ -178,7 +179,8 @@ Tensor shortcut_pad(const Tensor& x, std::int64_t stride, std::int64_t front, st
   ops::check_floating("shortcut_pad", x);
   ops::check_rank("shortcut_pad", "x", x, 4);
   if (stride < 1 || front < 0 || back < 0 || std::max({stride, front, back}) > ops::kMaxAttribute) {
-    ops::throw_value("shortcut_pad", "stride >= 1, front and back >= 0, none above " + std::to_string(ops::kMaxAttribute),
+    ops::throw_value("shortcut_pad",
+                     "stride >= 1, front and back >= 0, none above " + std::to_string(ops::kMaxAttribute),
                      std::to_string(stride) + ", " + std::to_string(front) + " and " + std::to_string(back));
   }
   const Shape large = x.shape();

@@ -41,12 +41,16 @@ Tensor straight_through(std::string_view op, const Tensor& x, Step step, Window 
 struct Positive {
   static constexpr int kLow = 0;
   template <class T>
-  bool operator()(T v) const { return v > 0; }
+  bool operator()(T v) const {
+    return v > 0;
+  }
 };
 struct NotNegative {
   static constexpr int kLow = -1;
   template <class T>
-  bool operator()(T v) const { return v >= 0; }
+  bool operator()(T v) const {
+    return v >= 0;
+  }
 };
 
 }  // namespace

@@ -36,9 +36,10 @@ class Adam final : public Optimizer {
     const auto t = static_cast<double>(++*slot.state[2].value.data<std::int64_t>());
     dispatch(slot.value.dtype(), "adam", [&](auto zero) {
       using T = decltype(zero);
-      // The betas are rounded to T once and then used everywhere: the rounding of 0.999 to float moves 1 - b2 by 1e-5, and
-      // weights that do not add up to what the bias correction assumes would scale every step by half of that.
-      const T b1 = static_cast<T>(options_.beta1), b2 = static_cast<T>(options_.beta2), eps = static_cast<T>(options_.eps);
+      // The betas are rounded to T once and then used everywhere: the rounding of 0.999 to float moves 1 - b2 by 1e-5,
+      // and weights that do not add up to what the bias correction assumes would scale every step by half of that.
+      const T b1 = static_cast<T>(options_.beta1), b2 = static_cast<T>(options_.beta2),
+              eps = static_cast<T>(options_.eps);
       const T a1 = T(1) - b1, a2 = T(1) - b2;  // exact for betas >= 0.5
       const T rate = static_cast<T>(lr / (1 - std::pow(static_cast<double>(b1), t)));
       const T correction = static_cast<T>(1 / (1 - std::pow(static_cast<double>(b2), t)));

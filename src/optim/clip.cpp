@@ -11,8 +11,8 @@
 namespace tern {
 namespace {
 
-// Eight interleaved sums in each range of kUpdateGrain elements, then the ranges in order: the order of the additions is
-// the same for any number of threads.
+// Eight interleaved sums in each range of kUpdateGrain elements, then the ranges in order: the order of the additions
+// is the same for any number of threads.
 template <class T>
 double sum_of_squares(std::span<const T> x) {
   constexpr std::size_t lanes = 8;
@@ -40,9 +40,8 @@ double clip_grad_norm(const std::vector<Tensor>& params, double max_norm) {
   for (const Tensor& p : params) {
     if (!p.grad().defined()) continue;
     if (!p.grad().is_contiguous()) p.set_grad(p.grad().contiguous());
-    dispatch(p.grad().dtype(), "clip_grad_norm", [&](auto zero) {
-      total += sum_of_squares<decltype(zero)>(p.grad().span<decltype(zero)>());
-    });
+    dispatch(p.grad().dtype(), "clip_grad_norm",
+             [&](auto zero) { total += sum_of_squares<decltype(zero)>(p.grad().span<decltype(zero)>()); });
   }
   const double norm = std::sqrt(total);
   if (!std::isfinite(norm) || norm <= max_norm) return norm;

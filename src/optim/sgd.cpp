@@ -1,5 +1,6 @@
 // Stochastic gradient descent with momentum, undampened:
-//   d = grad + weight_decay * w;  buf = momentum * buf + d;  w -= lr * buf          (Nesterov: w -= lr * (d + momentum * buf))
+//   d = grad + weight_decay * w;  buf = momentum * buf + d;  w -= lr * buf          (Nesterov: w -= lr * (d + momentum
+//   * buf))
 // Paper: Sutskever et al., 2013, in the form where lr multiplies the whole buffer, so that a change of lr acts at once.
 #include <string>
 
@@ -13,7 +14,10 @@ namespace {
 class Sgd final : public Optimizer {
  public:
   Sgd(const OptimizerOptions& o, std::vector<ParamGroup> groups)
-      : Optimizer(std::move(groups)), own_momentum_(checked(o.momentum)), momentum_(o.momentum), nesterov_(o.nesterov) {}
+      : Optimizer(std::move(groups)),
+        own_momentum_(checked(o.momentum)),
+        momentum_(o.momentum),
+        nesterov_(o.nesterov) {}
   void set_momentum(std::optional<double> momentum) override { momentum_ = checked(momentum.value_or(own_momentum_)); }
 
  protected:

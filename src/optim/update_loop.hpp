@@ -15,8 +15,9 @@ inline constexpr std::int64_t kUpdateGrain = 1 << 15;
 
 namespace detail {
 
-// Everything by value: what is reached through a reference could, for all the compiler knows, be what a store changes, and
-// then nothing is vectorised. Masked elements are computed too and not kept: a select is vectorised, a branch is not.
+// Everything by value: what is reached through a reference could, for all the compiler knows, be what a store changes,
+// and then nothing is vectorised. Masked elements are computed too and not kept: a select is vectorised, a branch is
+// not.
 template <bool masked, std::size_t S, class T, class F>
 void update_range(T* w, const T* g, std::array<T*, S> state, const T* mask, std::int64_t begin, std::int64_t end, F f) {
   for (std::int64_t i = begin; i < end; ++i) {
@@ -32,10 +33,11 @@ void update_range(T* w, const T* g, std::array<T*, S> state, const T* mask, std:
 
 }  // namespace detail
 
-/// f(w, g, s) changes an element's value w and its state s[0], s[1], ... given its gradient g. Elements whose mask (may be
-/// undefined) is 0 keep value and state bit for bit. All tensors contiguous, of T.
+/// f(w, g, s) changes an element's value w and its state s[0], s[1], ... given its gradient g. Elements whose mask (may
+/// be undefined) is 0 keep value and state bit for bit. All tensors contiguous, of T.
 template <class T, std::size_t S, class F>
-void update_elements(const Tensor& value, const Tensor& grad, const std::array<Tensor, S>& state, const Tensor& mask, F f) {
+void update_elements(const Tensor& value, const Tensor& grad, const std::array<Tensor, S>& state, const Tensor& mask,
+                     F f) {
   T* w = value.data<T>();
   const T* g = grad.data<T>();
   const T* m = mask.defined() ? mask.data<T>() : nullptr;

@@ -1,5 +1,5 @@
-// CRC-32 as in Ethernet, gzip and PNG: polynomial 0x04C11DB7 reflected, initial value and final xor all ones. Any change
-// of one bit, of an odd number of bits, or of one run of up to 32 bits changes it.
+// CRC-32 as in Ethernet, gzip and PNG: polynomial 0x04C11DB7 reflected, initial value and final xor all ones. Any
+// change of one bit, of an odd number of bits, or of one run of up to 32 bits changes it.
 #pragma once
 
 #include <array>

@@ -26,13 +26,15 @@ class Reader {
   Reader(std::string_view file, Bytes bytes, std::size_t base) : file_(file), bytes_(bytes), base_(base) {}
 
   [[noreturn]] void fail(std::size_t at, const std::string& field, const std::string& why) const {
-    throw FormatError("[packed] \"" + std::string(file_) + "\", byte " + std::to_string(base_ + at) + ", " + field + ": " + why);
+    throw FormatError("[packed] \"" + std::string(file_) + "\", byte " + std::to_string(base_ + at) + ", " + field +
+                      ": " + why);
   }
   [[noreturn]] void fail_here(const std::string& field, const std::string& why) const { fail(last_, field, why); }
 
   Bytes take(std::size_t n, const char* field) {
     if (n > bytes_.size() - at_) {
-      fail(at_, field, "expected " + std::to_string(n) + " bytes; got " + std::to_string(bytes_.size() - at_) + " (truncated?)");
+      fail(at_, field,
+           "expected " + std::to_string(n) + " bytes; got " + std::to_string(bytes_.size() - at_) + " (truncated?)");
     }
     last_ = at_;
     at_ += n;
@@ -58,7 +60,8 @@ class Reader {
 
 void check_zeros(const Reader& file, Bytes bytes, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i) {
-    if (bytes[i] != std::byte{0}) file.fail(i, "padding", "expected 0; got " + std::to_string(static_cast<int>(bytes[i])));
+    if (bytes[i] != std::byte{0})
+      file.fail(i, "padding", "expected 0; got " + std::to_string(static_cast<int>(bytes[i])));
   }
 }
 
@@ -145,12 +148,14 @@ void read_blob_entry(Reader& in, Entry& e) {
     const std::uint64_t extent = in.u64("extent");
     if (extent > static_cast<std::uint64_t>(kMaxElements)) in.fail_here("extent", "expected at most 2^32");
     extents[i] = static_cast<std::int64_t>(extent);
-    if (extents[i] != 0 && n > kMaxElements / extents[i]) in.fail_here("extent", "expected at most 2^32 elements in all");
+    if (extents[i] != 0 && n > kMaxElements / extents[i])
+      in.fail_here("extent", "expected at most 2^32 elements in all");
     n *= extents[i];
   }
   e.shape = Shape(std::span<const std::int64_t>(extents.data(), rank));
   const unsigned length = in.u16("name length");
-  if (length == 0 || length > kMaxNameBytes) in.fail_here("name length", "expected 1 to " + std::to_string(kMaxNameBytes));
+  if (length == 0 || length > kMaxNameBytes)
+    in.fail_here("name length", "expected 1 to " + std::to_string(kMaxNameBytes));
   e.name = in.text(length, "name");
 }
 
@@ -161,18 +166,22 @@ Blob read_blob(const Reader& in, const Entry& e, Bytes data) {
   const auto n = static_cast<std::size_t>(e.shape.numel());
   const std::string field = "blob \"" + e.name + "\"";
   if (b.kind == Blob::Kind::kCodes) {
-    if (n / max_elements_per_byte(e.book) > data.size()) in.fail(e.offset, field, "too few bytes for shape " + e.shape.str());
+    if (n / max_elements_per_byte(e.book) > data.size())
+      in.fail(e.offset, field, "too few bytes for shape " + e.shape.str());
     const DecodeProblem problem = decode_codes(e.book, data, n, b.codes);
     if (!problem.what.empty()) in.fail(e.offset + problem.offset, field, problem.what);
     return b;
   }
   if (data.size() % 4 != 0 || data.size() / 4 != n) {
-    in.fail(e.offset, field, "expected 4 bytes for each of " + std::to_string(n) + " numbers; got " + std::to_string(data.size()));
+    in.fail(e.offset, field,
+            "expected 4 bytes for each of " + std::to_string(n) + " numbers; got " + std::to_string(data.size()));
   }
   for (std::size_t i = 0; i < n; ++i) {
     const auto word = static_cast<std::uint32_t>(little(data.subspan(4 * i, 4)));
-    if (b.kind == Blob::Kind::kF32) b.f32.push_back(std::bit_cast<float>(word));
-    else b.i32.push_back(static_cast<std::int32_t>(word));
+    if (b.kind == Blob::Kind::kF32)
+      b.f32.push_back(std::bit_cast<float>(word));
+    else
+      b.i32.push_back(static_cast<std::int32_t>(word));
   }
   return b;
 }
@@ -205,8 +214,9 @@ Graph read_graph(const Reader& in, const Entry& e, Bytes data) {
 Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
   Reader file(name, bytes, 0);
   if (bytes.size() < kHeaderBytes + kTrailerBytes) {
-    file.fail(0, "file", "expected at least " + std::to_string(kHeaderBytes + kTrailerBytes) + " bytes; got " +
-                             std::to_string(bytes.size()));
+    file.fail(0, "file",
+              "expected at least " + std::to_string(kHeaderBytes + kTrailerBytes) + " bytes; got " +
+                  std::to_string(bytes.size()));
   }
   const Header header = read_header(file, bytes);
   const std::size_t end = bytes.size() - kTrailerBytes;
@@ -230,7 +240,8 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
     if (e.kind == SectionKind::kBlob) read_blob_entry(table, e);
     const std::size_t aligned = (at + kAlign - 1) / kAlign * kAlign;
     if (aligned > end || e.offset != aligned) {
-      file.fail(begin + 1, "section offset", "expected " + std::to_string(aligned) + "; got " + std::to_string(e.offset));
+      file.fail(begin + 1, "section offset",
+                "expected " + std::to_string(aligned) + "; got " + std::to_string(e.offset));
     }
     if (e.size > end - e.offset) file.fail(begin + 9, "section size", "the section reaches past the end of the file");
     check_zeros(file, bytes, at, e.offset);
@@ -247,7 +258,8 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
         info.meta_bytes = e.size;
         break;
       case SectionKind::kBlob: {
-        if (i > 2 && e.name <= last_name) file.fail(begin, "name", "expected names in ascending order; got \"" + e.name + "\"");
+        if (i > 2 && e.name <= last_name)
+          file.fail(begin, "name", "expected names in ascending order; got \"" + e.name + "\"");
         last_name = e.name;
         const std::string encoding = e.blob_kind == Blob::Kind::kF32   ? "f32"
                                      : e.blob_kind == Blob::Kind::kI32 ? "i32"
@@ -260,7 +272,8 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
   }
   if (header.sections < 2) file.fail(12, "section count", "expected a graph and a meta section");
   if (table.left() != 0) file.fail(table.position(), "section table", "expected nothing after the last entry");
-  if ((at + kAlign - 1) / kAlign * kAlign != end) file.fail(at, "sections", "expected the file checksum after the last section");
+  if ((at + kAlign - 1) / kAlign * kAlign != end)
+    file.fail(at, "sections", "expected the file checksum after the last section");
   check_zeros(file, bytes, at, end);
   return model;
 }

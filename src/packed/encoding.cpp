@@ -75,11 +75,16 @@ std::string expected_size(std::size_t want, std::size_t got) {
 
 std::string name_of(const CodeBook& book) {
   switch (book.encoding) {
-    case Encoding::kRaw: return "raw";
-    case Encoding::kBase3: return "base-3";
-    case Encoding::kRans: return "rans";
-    case Encoding::kMasked: return "masked " + std::to_string(book.bits) + "-bit";
-    case Encoding::kBits: break;
+    case Encoding::kRaw:
+      return "raw";
+    case Encoding::kBase3:
+      return "base-3";
+    case Encoding::kRans:
+      return "rans";
+    case Encoding::kMasked:
+      return "masked " + std::to_string(book.bits) + "-bit";
+    case Encoding::kBits:
+      break;
   }
   return std::to_string(book.bits) + "-bit";
 }
@@ -125,8 +130,10 @@ CodeBook choose(std::span<const std::int8_t> codes) {
 std::vector<std::byte> encode_codes(const CodeBook& book, std::span<const std::int8_t> codes) {
   BitWriter out;
   switch (book.encoding) {
-    case Encoding::kRaw: break;
-    case Encoding::kRans: return encode_rans(book, codes);
+    case Encoding::kRaw:
+      break;
+    case Encoding::kRans:
+      return encode_rans(book, codes);
     case Encoding::kBits:
       for (const std::int8_t c : codes) out.put(static_cast<unsigned>(index_of(book, c)), book.bits);
       break;
@@ -163,24 +170,31 @@ std::string check(const CodeBook& book) {
     case Encoding::kBase3:
       if (book.levels > 3 || book.bits != 0) return "expected at most 3 levels and 0 bits for base-3 codes";
       return "";
-    case Encoding::kRans: return book.bits == 0 ? "" : "expected 0 bits for rans codes";
+    case Encoding::kRans:
+      return book.bits == 0 ? "" : "expected 0 bits for rans codes";
     case Encoding::kMasked:
       if (book.bits < 1 || book.bits > 8 || book.levels < 2 || !zero_index(book)) {
         return "expected 1 to 8 bits, 2 levels and a zero among them for masked codes";
       }
       return "";
-    case Encoding::kRaw: break;
+    case Encoding::kRaw:
+      break;
   }
   return "expected an encoding of codes; got " + std::to_string(static_cast<int>(book.encoding));
 }
 
-std::size_t max_elements_per_byte(const CodeBook& book) { return book.encoding == Encoding::kRans ? rans::kMaxElementsPerByte : 8; }
+std::size_t max_elements_per_byte(const CodeBook& book) {
+  return book.encoding == Encoding::kRans ? rans::kMaxElementsPerByte : 8;
+}
 
 DecodeProblem decode_codes(const CodeBook& book, std::span<const std::byte> bytes, std::size_t n,
                            std::vector<std::int8_t>& codes) {
-  const auto code_at = [&](unsigned index) { return static_cast<std::int8_t>(book.lo + static_cast<int>(index) * book.stride); };
+  const auto code_at = [&](unsigned index) {
+    return static_cast<std::int8_t>(book.lo + static_cast<int>(index) * book.stride);
+  };
   const auto bad_index = [&](std::size_t at, unsigned index) {
-    return DecodeProblem{at, "expected an index below " + std::to_string(book.levels) + "; got " + std::to_string(index)};
+    return DecodeProblem{at,
+                         "expected an index below " + std::to_string(book.levels) + "; got " + std::to_string(index)};
   };
   codes.assign(n, 0);
   if (book.encoding == Encoding::kRans) {

@@ -35,15 +35,15 @@ std::vector<std::byte> encode_codes(const CodeBook& book, std::span<const std::i
 
 /// Why a section cannot be decoded.
 struct DecodeProblem {
-  std::size_t offset = 0;   ///< within the section
-  std::string what;         ///< empty: none
+  std::size_t offset = 0;  ///< within the section
+  std::string what;        ///< empty: none
 };
 /// Whether the numbers of a code book make sense; "" or what is wrong.
 std::string check(const CodeBook& book);
 /// How many elements a byte of the section may stand for at most. A reader compares before it allocates.
 std::size_t max_elements_per_byte(const CodeBook& book);
-/// Decodes `n` codes; the section must be exactly as long as they need and its unused bits 0. `book` has been checked and
-/// n is at most max_elements_per_byte() * bytes.size(), which bounds the allocation.
+/// Decodes `n` codes; the section must be exactly as long as they need and its unused bits 0. `book` has been checked
+/// and n is at most max_elements_per_byte() * bytes.size(), which bounds the allocation.
 DecodeProblem decode_codes(const CodeBook& book, std::span<const std::byte> bytes, std::size_t n,
                            std::vector<std::int8_t>& codes);
 

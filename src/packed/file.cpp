@@ -1,9 +1,10 @@
 // Reading and writing the packed model file. The bytes are described in docs/file-format.md, in this order: header,
 // section table, sections, checksum of everything.
+#include "core/file.hpp"
+
 #include <algorithm>
 #include <bit>
 
-#include "core/file.hpp"
 #include "packed/crc32.hpp"
 #include "packed/encoding.hpp"
 #include "packed/file_layout.hpp"
@@ -55,7 +56,8 @@ std::vector<std::byte> encode_meta(const Model& model) {
   out.u32(static_cast<std::uint32_t>(model.meta.size()));
   for (const auto& [key, value] : model.meta) {
     for (const std::string* s : {&key, &value}) {
-      if (s->size() > kMaxMetaBytes) refuse("meta \"" + key + "\" is longer than " + std::to_string(kMaxMetaBytes) + " bytes");
+      if (s->size() > kMaxMetaBytes)
+        refuse("meta \"" + key + "\" is longer than " + std::to_string(kMaxMetaBytes) + " bytes");
       out.u32(static_cast<std::uint32_t>(s->size()));
       out.text(*s);
     }
@@ -63,7 +65,8 @@ std::vector<std::byte> encode_meta(const Model& model) {
   return std::move(out.data());
 }
 
-// A graph built by hand may hold what its own text form cannot (white space in a value); find out now, not when reading.
+// A graph built by hand may hold what its own text form cannot (white space in a value); find out now, not when
+// reading.
 std::string graph_text(const Model& model) {
   std::string text = model.graph.format();
   try {

@@ -1,9 +1,9 @@
 // Folding what stands between an integer sum and the next quantizer into integer thresholds.
 //
 // The chain acc -> float -> scale -> bias -> batch norm -> activation is a composition of monotone functions, each also
-// monotone after rounding. So for a threshold t the set {acc : evaluate(acc) >= t} is an interval that reaches one end of
-// the range, and bisection on evaluate() itself finds its border exactly, with no analysis of rounding errors. Dividing
-// (t - k0) / k1 instead would be off by one wherever the quotient falls near an integer.
+// monotone after rounding. So for a threshold t the set {acc : evaluate(acc) >= t} is an interval that reaches one end
+// of the range, and bisection on evaluate() itself finds its border exactly, with no analysis of rounding errors.
+// Dividing (t - k0) / k1 instead would be off by one wherever the quotient falls near an integer.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -42,10 +42,14 @@ float evaluate(const ChannelExpression& e, std::int32_t acc) {
   if (e.has_bias) y = y + e.bias;
   if (e.has_affine) y = exact::affine(y, e.k1, e.k0);
   switch (e.act) {
-    case ChannelExpression::Act::kNone: break;
-    case ChannelExpression::Act::kRelu: return exact::relu(y);
-    case ChannelExpression::Act::kPrelu: return exact::prelu(y, e.slope);
-    case ChannelExpression::Act::kHardtanh: return exact::hardtanh(y);
+    case ChannelExpression::Act::kNone:
+      break;
+    case ChannelExpression::Act::kRelu:
+      return exact::relu(y);
+    case ChannelExpression::Act::kPrelu:
+      return exact::prelu(y, e.slope);
+    case ChannelExpression::Act::kHardtanh:
+      return exact::hardtanh(y);
   }
   return y;
 }

@@ -15,9 +15,12 @@ void expect_count(std::size_t count, const Shape& shape) {
 
 std::string_view name_of(Blob::Kind kind) {
   switch (kind) {
-    case Blob::Kind::kF32: return "f32";
-    case Blob::Kind::kI32: return "i32";
-    case Blob::Kind::kCodes: break;
+    case Blob::Kind::kF32:
+      return "f32";
+    case Blob::Kind::kI32:
+      return "i32";
+    case Blob::Kind::kCodes:
+      break;
   }
   return "codes";
 }

@@ -56,7 +56,9 @@ std::vector<std::byte> encode(std::span<const std::uint8_t> indices, std::size_t
 
 DecodeProblem decode(std::span<const std::byte> bytes, std::size_t levels, std::span<std::uint8_t> indices) {
   const std::size_t head = 2 * levels + 4;
-  if (bytes.size() < head) return {0, "expected " + std::to_string(head) + " bytes of frequencies and start; got " + std::to_string(bytes.size())};
+  if (bytes.size() < head)
+    return {
+        0, "expected " + std::to_string(head) + " bytes of frequencies and start; got " + std::to_string(bytes.size())};
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(bytes[i]); };
   std::vector<std::uint32_t> f;
   std::uint32_t sum = 0;
@@ -64,14 +66,17 @@ DecodeProblem decode(std::span<const std::byte> bytes, std::size_t levels, std::
     f.push_back(byte(2 * i) | byte(2 * i + 1) << 8);
     sum += f.back();  // 256 * 65535 at most
   }
-  if (sum != kTotal) return {0, "expected frequencies that sum up to " + std::to_string(kTotal) + "; got " + std::to_string(sum)};
+  if (sum != kTotal)
+    return {0, "expected frequencies that sum up to " + std::to_string(kTotal) + "; got " + std::to_string(sum)};
   const std::vector<std::uint32_t> start = starts(f);
   std::array<std::uint8_t, kTotal> index_at;
-  for (std::size_t s = 0; s < levels; ++s) std::fill(index_at.begin() + start[s], index_at.begin() + start[s + 1], static_cast<std::uint8_t>(s));
+  for (std::size_t s = 0; s < levels; ++s)
+    std::fill(index_at.begin() + start[s], index_at.begin() + start[s + 1], static_cast<std::uint8_t>(s));
 
   std::size_t at = 2 * levels;
   std::uint32_t x = byte(at) | byte(at + 1) << 8 | byte(at + 2) << 16 | byte(at + 3) << 24;
-  if (x < kLow || x >= std::uint64_t{kLow} * 256) return {at, "expected a start from 2^23 to below 2^31; got " + std::to_string(x)};
+  if (x < kLow || x >= std::uint64_t{kLow} * 256)
+    return {at, "expected a start from 2^23 to below 2^31; got " + std::to_string(x)};
   at += 4;
   for (std::uint8_t& index : indices) {
     const std::uint32_t r = x % kTotal;

@@ -1,6 +1,7 @@
 // Binary activations.
 //   heaviside: q = 1{v > 0} in {0, 1},    dv = dq 1{|v| <= 1}      (HEQ)
-//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}       (Courbariaux et al., "Binarized neural networks", 2016)
+//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}       (Courbariaux et al., "Binarized neural networks",
+//   2016)
 // The sign has no code 0, so both of its thresholds are 0, and a padded zero counts as +1.
 #include "quant/quant_util.hpp"
 
@@ -14,7 +15,8 @@ class Heaviside final : public ActQuantizer {
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "heaviside", [&](auto zero) {
       using T = decltype(zero);
-      return straight_through<T>("heaviside", v, [](T x) { return x > 0 ? T(1) : T(0); }, [](T x) { return within_one(x); });
+      return straight_through<T>(
+          "heaviside", v, [](T x) { return x > 0 ? T(1) : T(0); }, [](T x) { return within_one(x); });
     });
   }
 
@@ -31,7 +33,8 @@ class Sign final : public ActQuantizer {
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "sign", [&](auto zero) {
       using T = decltype(zero);
-      return straight_through<T>("sign", v, [](T x) { return x >= 0 ? T(1) : T(-1); }, [](T x) { return std::abs(x) < T(1); });
+      return straight_through<T>(
+          "sign", v, [](T x) { return x >= 0 ? T(1) : T(-1); }, [](T x) { return std::abs(x) < T(1); });
     });
   }
 

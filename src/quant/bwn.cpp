@@ -1,12 +1,12 @@
 // BWN: binary weights, one scale a filter; also the weights of XNOR-Net and TBN.
 //   a = E|w| over the filter,  q = a sgn(w),  sgn(0) = +1
 //   dw_i = a dq_i 1{|w_i| <= 1} + sgn(w_i) (1/n) sum_j sgn(w_j) dq_j       (the scale is differentiated)
-// Pre-processing of the XNOR code, off by default, all three with xnor=1: center=1 subtracts the mean over the input channels
-// at each (r, s), clamp=1 clips to [-1, 1], scale_grad=1 multiplies dw by n (1 - 1/C). The window then looks at the centred
-// weight before the clip; the mean is a constant of the gradient.
-// Paper: Rastegari, Ordonez, Redmon, Farhadi, "XNOR-Net", 2016, equations 6 and 7, section 3.1.
-// Differs: the paper's gradient keeps only the j = i term of the sum; its code, and this, take the whole derivative. With one
-// input channel centering would leave nothing: such filters are not centred, and their gradient factor is n.
+// Pre-processing of the XNOR code, off by default, all three with xnor=1: center=1 subtracts the mean over the input
+// channels at each (r, s), clamp=1 clips to [-1, 1], scale_grad=1 multiplies dw by n (1 - 1/C). The window then looks
+// at the centred weight before the clip; the mean is a constant of the gradient. Paper: Rastegari, Ordonez, Redmon,
+// Farhadi, "XNOR-Net", 2016, equations 6 and 7, section 3.1. Differs: the paper's gradient keeps only the j = i term of
+// the sum; its code, and this, take the whole derivative. With one input channel centering would leave nothing: such
+// filters are not centred, and their gradient factor is n.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -87,7 +87,8 @@ class Bwn final : public WeightQuantizer {
 
   double gradient_factor(const Shape& shape) const {
     if (!scale_grad_) return 1.0;
-    const auto n = static_cast<double>(shape.numel()) / static_cast<double>(shape[0]), channels = static_cast<double>(shape[1]);
+    const auto n = static_cast<double>(shape.numel()) / static_cast<double>(shape[0]),
+               channels = static_cast<double>(shape[1]);
     return shape[1] > 1 ? n * (1.0 - 1.0 / channels) : n;
   }
 
@@ -96,7 +97,11 @@ class Bwn final : public WeightQuantizer {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_bwn(const QuantSpec& spec, const Shape&) { return std::make_unique<Bwn>(spec); }
-std::unique_ptr<WeightQuantizer> make_weight_tbn(const QuantSpec& spec, const Shape&) { return std::make_unique<Bwn>(spec); }
+std::unique_ptr<WeightQuantizer> make_weight_bwn(const QuantSpec& spec, const Shape&) {
+  return std::make_unique<Bwn>(spec);
+}
+std::unique_ptr<WeightQuantizer> make_weight_tbn(const QuantSpec& spec, const Shape&) {
+  return std::make_unique<Bwn>(spec);
+}
 
 }  // namespace tern::quant

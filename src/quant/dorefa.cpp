@@ -1,6 +1,7 @@
 // DoReFa: k-bit weights and activations on fixed grids; L = 2^k - 1.
 //
-// Weights, bits=k >= 2:  h = tanh(w),  X = max|h|,  z = h / (2X) + 1/2,  q = 2 rne(z L) / L - 1     (odd codes / L: no zero)
+// Weights, bits=k >= 2:  h = tanh(w),  X = max|h|,  z = h / (2X) + 1/2,  q = 2 rne(z L) / L - 1     (odd codes / L: no
+// zero)
 //   dw = dq (1 - h^2) / X,  X a constant
 // Weights, bits=1:  q = E|w| sgn(w), one scale a layer;  dw = dq
 // All weights zero: q = 0, dw = dq.
@@ -60,7 +61,8 @@ class DorefaWeights final : public WeightQuantizer {
       assign_codes(p, x.numel(), l.group(0), [](T v) { return v >= 0 ? 1 : -1; });
     } else {
       l.set_scale(0, T(1) / steps);
-      assign_codes(p, x.numel(), l.group(0), [=](T h) { return 2 * rne((h / (2 * largest) + T(0.5)) * steps) - steps; });
+      assign_codes(p, x.numel(), l.group(0),
+                   [=](T h) { return 2 * rne((h / (2 * largest) + T(0.5)) * steps) - steps; });
     }
     return l;
   }

@@ -14,8 +14,8 @@
 //
 // rne(clip(u, 0, 1)) is 1 if u > 1/2, else 0 (a tie goes to the even 0). Both steps start at 1; no gradient scaling.
 // Paper: Chen, Zhuang, Shen, "FATNN: fast and accurate ternary neural networks", 2021, equations 8 to 10.
-// Differs: the steps enter by magnitude (a negative a1 would make its branch zero everywhere); the printed unsigned formula has
-// an unbalanced bracket, read here as its figure and its code have it.
+// Differs: the steps enter by magnitude (a negative a1 would make its branch zero everywhere); the printed unsigned
+// formula has an unbalanced bracket, read here as its figure and its code have it.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -42,8 +42,10 @@ struct Steps {
 template <class T>
 struct Effective {
   explicit Effective(const Steps& s)
-      : a1(std::max(std::abs(at(s.a1)), kFloor)), a2(std::max(std::abs(at(s.a2)), kFloor)),
-        sign1(sign_of(at(s.a1))), sign2(sign_of(at(s.a2))) {}
+      : a1(std::max(std::abs(at(s.a1)), kFloor)),
+        a2(std::max(std::abs(at(s.a2)), kFloor)),
+        sign1(sign_of(at(s.a1))),
+        sign2(sign_of(at(s.a2))) {}
 
   T signed_level(T x) const { return (x / a2 > T(0.5) ? T(1) : T(0)) - (x / a1 >= T(-0.5) ? T(0) : T(1)); }
   T unsigned_level(T v) const { return (v / a1 > T(0.5) ? T(1) : T(0)) + ((v - a1) / a2 > T(0.5) ? T(1) : T(0)); }

@@ -1,6 +1,7 @@
-// DoReFa's gradient quantizer: the identity forward; backward, the gradient d of each sample (dimension 0) becomes one of 2^k
-// levels, with L = 2^k - 1 and X = max|d| of the sample:
-//   dx = 2X (rne(clip(d / (2X) + 1/2 + noise, 0, 1) L) / L - 1/2),   noise uniform in (-1/2, 1/2) / L, one draw an element
+// DoReFa's gradient quantizer: the identity forward; backward, the gradient d of each sample (dimension 0) becomes one
+// of 2^k levels, with L = 2^k - 1 and X = max|d| of the sample:
+//   dx = 2X (rne(clip(d / (2X) + 1/2 + noise, 0, 1) L) / L - 1/2),   noise uniform in (-1/2, 1/2) / L, one draw an
+//   element
 // A sample whose gradient is zero stays zero. Paper: Zhou et al., "DoReFa-Net", 2016, equation 12.
 #include "quant/quant_util.hpp"
 #include "tern/rng.hpp"
@@ -26,7 +27,8 @@ void quantize_sample(const T* d, T* dx, std::int64_t n, T levels, Rng* noise) {
 }  // namespace
 
 Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng) {
-  if (bits < 1 || bits > 16) throw ValueError("[quantize_gradient] expected bits in 1..16; got " + std::to_string(bits));
+  if (bits < 1 || bits > 16)
+    throw ValueError("[quantize_gradient] expected bits in 1..16; got " + std::to_string(bits));
   // The numbers are set aside now, one word an element: backward may run in any order, or after *rng is gone.
   std::shared_ptr<const Rng> stream;
   if (rng && will_record({x})) {

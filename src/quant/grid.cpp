@@ -1,11 +1,10 @@
 // grid: weights on fixed integer levels L (LevelSet), q = s t with t the level of L nearest to w / s, one s a filter.
 //   dw = dq 1{|w / s| <= max L}
-// levels=ternary (default), binary, five or pow2 (with count=3 magnitudes 1, 2, 4). s is state and 1 unless rescaling finds
-// no batch norm to fold it into (tern/freeze.hpp), so a packed network stores codes alone. The straight-through rule counts
-// only while no freezing policy splits the weights: under a policy relaxed weights have their exact gradient, the others
-// none (Layer::set_relaxed).
-// Paper: Cavigelli, Benini, "RPR: Random partition relaxation for training binary and ternary weight neural networks",
-// 2020, section 3: the sets L of levels.
+// levels=ternary (default), binary, five or pow2 (with count=3 magnitudes 1, 2, 4). s is state and 1 unless rescaling
+// finds no batch norm to fold it into (tern/freeze.hpp), so a packed network stores codes alone. The straight-through
+// rule counts only while no freezing policy splits the weights: under a policy relaxed weights have their exact
+// gradient, the others none (Layer::set_relaxed). Paper: Cavigelli, Benini, "RPR: Random partition relaxation for
+// training binary and ternary weight neural networks", 2020, section 3: the sets L of levels.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -28,20 +27,22 @@ class Grid final : public WeightQuantizer {
       using T = decltype(zero);
       const Tensor dense = w.contiguous();
       const auto l = std::make_shared<const Levels<T>>(on_levels<T>(dense));
-      return record("grid", values(*l, w.shape()), {w}, [l, dense, reach = static_cast<T>(levels_.max())](const Tensor& dq) {
-        const Tensor g = dq.contiguous();
-        const Tensor dw = Tensor::empty(dense.shape(), dense.dtype());
-        const T *p = dense.data<T>(), *from = g.data<T>();
-        T* to = dw.data<T>();
-        for_groups(l->groups, [&](std::int64_t f) {
-          const T window = reach * l->scale_pos(f);
-          const std::int64_t first = f * l->groups.size;
-          parallel_ranges(l->groups.size, kChunk, [=](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = first + begin; i < first + end; ++i) to[i] = only(std::abs(p[i]) <= window, from[i]);
-          });
-        });
-        return std::vector<Tensor>{dw};
-      });
+      return record("grid", values(*l, w.shape()), {w},
+                    [l, dense, reach = static_cast<T>(levels_.max())](const Tensor& dq) {
+                      const Tensor g = dq.contiguous();
+                      const Tensor dw = Tensor::empty(dense.shape(), dense.dtype());
+                      const T *p = dense.data<T>(), *from = g.data<T>();
+                      T* to = dw.data<T>();
+                      for_groups(l->groups, [&](std::int64_t f) {
+                        const T window = reach * l->scale_pos(f);
+                        const std::int64_t first = f * l->groups.size;
+                        parallel_ranges(l->groups.size, kChunk, [=](std::int64_t begin, std::int64_t end) {
+                          for (std::int64_t i = first + begin; i < first + end; ++i)
+                            to[i] = only(std::abs(p[i]) <= window, from[i]);
+                        });
+                      });
+                      return std::vector<Tensor>{dw};
+                    });
     });
   }
 
@@ -56,7 +57,8 @@ class Grid final : public WeightQuantizer {
     for_groups(l.groups, [&](std::int64_t f) {
       const T s = static_cast<T>(at(scale_, f));
       l.set_scale(f, s);
-      assign_codes(w.data<T>() + f * l.groups.size, l.groups.size, l.group(f), [&](T x) { return levels_.nearest(x / s); });
+      assign_codes(w.data<T>() + f * l.groups.size, l.groups.size, l.group(f),
+                   [&](T x) { return levels_.nearest(x / s); });
     });
     return l;
   }

@@ -3,10 +3,10 @@
 // The step s is state, set from quantiles of the layer's weights at the beginning of every epoch and never in between:
 //   s = sum_{i = 1..M} (|quantile((M + 1 - i) / n)| + |quantile((M + i) / n)|) / M^2,   at least 1e-8
 // with quantile(p) interpolated linearly between the order statistics around position p (N - 1).
-// ste=w_over_s_le_M reads the window as |w / s| <= M. center_median=1 subtracts the layer's median, taken with s, first.
-// Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks", 2022,
-// equations 1 to 3.
-// Differs: the paper's indicator does not say of what variable; it is the latent weight here, as in its authors' toolkit.
+// ste=w_over_s_le_M reads the window as |w / s| <= M. center_median=1 subtracts the layer's median, taken with s,
+// first. Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks",
+// 2022, equations 1 to 3. Differs: the paper's indicator does not say of what variable; it is the latent weight here,
+// as in its authors' toolkit.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -50,9 +50,9 @@ class Heq final : public WeightQuantizer {
       const bool window_is_m = window_is_m_;
       return record("heq", values(levels<T>(dense), w.shape()), {w}, [=](const Tensor& dq) {
         return std::vector<Tensor>{gradients<T>(dense, dq, [=](T x, T g) {
-          const T reach = window_is_m ? std::abs((x - c) / s) : std::abs(x);
-          return only(reach <= (window_is_m ? m : T(1)), g);
-        }).dx};
+                                     const T reach = window_is_m ? std::abs((x - c) / s) : std::abs(x);
+                                     return only(reach <= (window_is_m ? m : T(1)), g);
+                                   }).dx};
       });
     });
   }
@@ -91,6 +91,8 @@ class Heq final : public WeightQuantizer {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_heq(const QuantSpec& spec, const Shape&) { return std::make_unique<Heq>(spec); }
+std::unique_ptr<WeightQuantizer> make_weight_heq(const QuantSpec& spec, const Shape&) {
+  return std::make_unique<Heq>(spec);
+}
 
 }  // namespace tern::quant

@@ -19,7 +19,9 @@ class ImageActs final : public ActQuantizer {
       const T s = static_cast<T>(step_);
       return straight_through<T>(
           "image", v, [s](T x) { return s * level(x, s); },
-          [s](T x) { return static_cast<bool>(static_cast<int>(x >= T(kLow) * s) & static_cast<int>(x <= T(kHigh) * s)); });
+          [s](T x) {
+            return static_cast<bool>(static_cast<int>(x >= T(kLow) * s) & static_cast<int>(x <= T(kHigh) * s));
+          });
     });
   }
 

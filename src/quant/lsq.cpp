@@ -1,13 +1,14 @@
-// LSQ: uniform levels s * {-Qn .. Qp} with a learned step s, for weights and activations. The step enters as max(|s|, 1e-6).
+// LSQ: uniform levels s * {-Qn .. Qp} with a learned step s, for weights and activations. The step enters as max(|s|,
+// 1e-6).
 //   u = x / s,  t = clip(rne(u), -Qn, Qp),  q = s t
 //   dx = dq 1{-Qn < u < Qp}
 //   ds = sgn(s) c sum dq {-Qn if u <= -Qn;  Qp if u >= Qp;  rne(u) - u otherwise}
 //   (Qn, Qp): bits=ternary (default) (1, 1); bits=k weights (2^(k-1), 2^(k-1) - 1), activations (0, 2^k - 1);
 //   bits=uternary activations (0, 2)
-// preset=original (default): c = 1 / sqrt(N Qp), N = elements of the weights, or of one sample's activations; s starts at
-// 2 E|x| / sqrt(Qp). preset=fatnn: c = 1, s starts at 1, weights are normalised first (x = (w - mean) / std, dw = dx / std).
-// Activations are not normalised by preset=fatnn.
-// Paper: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned step size quantization", 2020, equations 1 to 5, section 2.2.
+// preset=original (default): c = 1 / sqrt(N Qp), N = elements of the weights, or of one sample's activations; s starts
+// at 2 E|x| / sqrt(Qp). preset=fatnn: c = 1, s starts at 1, weights are normalised first (x = (w - mean) / std, dw = dx
+// / std). Activations are not normalised by preset=fatnn. Paper: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned
+// step size quantization", 2020, equations 1 to 5, section 2.2.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {

@@ -1,5 +1,5 @@
-// Shared by the methods: options, sums, elementwise loops, codes with their scales. Sums are taken in double, in fixed chunks
-// and a fixed order; elementwise work runs in fixed chunks; so results do not depend on the number of threads.
+// Shared by the methods: options, sums, elementwise loops, codes with their scales. Sums are taken in double, in fixed
+// chunks and a fixed order; elementwise work runs in fixed chunks; so results do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -24,18 +24,21 @@
 
 namespace tern::quant {
 
-// ---- options -------------------------------------------------------------------------------------------------------------
+// ---- options
+// -------------------------------------------------------------------------------------------------------------
 
 [[noreturn]] inline void bad_option(const QuantSpec& spec, std::string_view option, const std::string& expected) {
   throw ValueError("[" + spec.key + "] expected " + std::string(option) + " " + expected + "; got \"" +
                    spec.text(option, "") + "\"");
 }
 /// The option's text, one of `known`; the first of them if it is not given.
-inline std::string choice(const QuantSpec& spec, std::string_view option, std::initializer_list<std::string_view> known) {
+inline std::string choice(const QuantSpec& spec, std::string_view option,
+                          std::initializer_list<std::string_view> known) {
   const std::string text = spec.text(option, *known.begin());
   if (std::find(known.begin(), known.end(), text) != known.end()) return text;
   std::string list;
-  for (const std::string_view k : known) list += (list.empty() ? "" : k == *(known.end() - 1) ? " or " : ", ") + std::string(k);
+  for (const std::string_view k : known)
+    list += (list.empty() ? "" : k == *(known.end() - 1) ? " or " : ", ") + std::string(k);
   bad_option(spec, option, "= " + list);
 }
 inline double positive(const QuantSpec& spec, std::string_view option, double fallback) {
@@ -49,7 +52,8 @@ inline int integer_within(const QuantSpec& spec, std::string_view option, int fa
   return v;
 }
 
-// ---- arithmetic, each branch-free so that loops over it vectorise --------------------------------------------------------
+// ---- arithmetic, each branch-free so that loops over it vectorise
+// --------------------------------------------------------
 
 /// +1 above t, -1 below -t, else 0: strict outward. NaN is -1, the lowest level, as in the packed runtime.
 template <class T>
@@ -62,8 +66,8 @@ T clip(T x, T lo, T hi) {
   const T above = x > lo ? x : lo;
   return above < hi ? above : hi;
 }
-/// Round to nearest, ties to even, for |x| < 2^22: adding 1.5 * 2^(mantissa bits) leaves no room for a fraction. Gives +0,
-/// never -0. (nearbyint would be a call per element on the base instruction set.)
+/// Round to nearest, ties to even, for |x| < 2^22: adding 1.5 * 2^(mantissa bits) leaves no room for a fraction. Gives
+/// +0, never -0. (nearbyint would be a call per element on the base instruction set.)
 template <class T>
 T rne(T x) {
   constexpr T kShift = sizeof(T) == sizeof(float) ? T(0x1.8p23) : T(0x1.8p52);
@@ -74,8 +78,8 @@ template <class T>
 bool inside(T x, T lo, T hi) {
   return static_cast<bool>(static_cast<int>(x > lo) & static_cast<int>(x < hi));
 }
-/// `value` if `condition`, else +0. A mask, because compilers make `condition ? value : 0` a branch where value is costly, and
-/// random data mispredicts it: 20 ns an element instead of 0.4.
+/// `value` if `condition`, else +0. A mask, because compilers make `condition ? value : 0` a branch where value is
+/// costly, and random data mispredicts it: 20 ns an element instead of 0.4.
 template <class T>
 T only(bool condition, T value) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -93,7 +97,8 @@ T narrow(double x) {
   return static_cast<T>(clip(x, -kMax, kMax));
 }
 
-// ---- sums and loops ------------------------------------------------------------------------------------------------------
+// ---- sums and loops
+// ------------------------------------------------------------------------------------------------------
 
 inline constexpr std::int64_t kChunk = std::int64_t{1} << 14;
 
@@ -177,7 +182,8 @@ Tensor straight_through(std::string_view op, const Tensor& input, const Level& l
   });
 }
 
-// ---- groups, codes, scales -----------------------------------------------------------------------------------------------
+// ---- groups, codes, scales
+// -----------------------------------------------------------------------------------------------
 
 /// Weights in groups that share statistics: one group a tensor, or one a filter (output channel).
 struct Groups {
@@ -198,7 +204,8 @@ void for_groups(const Groups& groups, const F& f) {
   });
 }
 
-/// Integer codes and, a group, what +1 and -1 are worth: values() is what forward() returns, packed() what deploy() does.
+/// Integer codes and, a group, what +1 and -1 are worth: values() is what forward() returns, packed() what deploy()
+/// does.
 template <class T>
 struct Levels {
   explicit Levels(Groups g)
@@ -209,7 +216,9 @@ struct Levels {
 
   std::int8_t* group(std::int64_t g) { return codes.data() + g * groups.size; }
   const std::int8_t* group(std::int64_t g) const { return codes.data() + g * groups.size; }
-  void set_scale(std::int64_t g, T scale) { pos[static_cast<std::size_t>(g)] = neg[static_cast<std::size_t>(g)] = scale; }
+  void set_scale(std::int64_t g, T scale) {
+    pos[static_cast<std::size_t>(g)] = neg[static_cast<std::size_t>(g)] = scale;
+  }
   T scale_pos(std::int64_t g) const { return pos[static_cast<std::size_t>(g)]; }
   T scale_neg(std::int64_t g) const { return neg[static_cast<std::size_t>(g)]; }
 
@@ -256,8 +265,8 @@ void assign_codes(const T* x, std::int64_t n, std::int8_t* codes, const F& code)
 /// deploy() works on dense float32.
 inline Tensor dense_float(const Tensor& w) { return w.to(DType::kF32).contiguous(); }
 
-/// wh = (w - mean) / std, with the unbiased deviation; both are constants of the gradient: dw = dwh / std. A tensor without
-/// spread (one element, all equal) keeps std = 1.
+/// wh = (w - mean) / std, with the unbiased deviation; both are constants of the gradient: dw = dwh / std. A tensor
+/// without spread (one element, all equal) keeps std = 1.
 template <class T>
 struct Normalized {
   Tensor wh;
@@ -278,7 +287,8 @@ Normalized<T> normalized(const Tensor& w) {
   return {map<T>(w, [m = static_cast<T>(mean), std](T x) { return (x - m) / std; }), std};
 }
 
-// ---- learnables ----------------------------------------------------------------------------------------------------------
+// ---- learnables
+// ----------------------------------------------------------------------------------------------------------
 
 /// A leaf that requires a gradient.
 inline Tensor learnable(const Shape& shape, double value) { return Tensor::full(shape, value).set_requires_grad(true); }

@@ -1,4 +1,5 @@
-// The list of quantizers: built from quantizers.def, extended by register_*. And the thresholds that follow from code().
+// The list of quantizers: built from quantizers.def, extended by register_*. And the thresholds that follow from
+// code().
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -80,7 +81,8 @@ std::int64_t rank_of(float v) {
   return bits & 0x80000000 ? -(bits & 0x7fffffff) - 1 : bits;
 }
 float float_at(std::int64_t rank) {
-  return std::bit_cast<float>(rank < 0 ? static_cast<std::uint32_t>(0x80000000 + (-rank - 1)) : static_cast<std::uint32_t>(rank));
+  return std::bit_cast<float>(rank < 0 ? static_cast<std::uint32_t>(0x80000000 + (-rank - 1))
+                                       : static_cast<std::uint32_t>(rank));
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
-// STTN: ternary weights as the sum of two binary tensors that share one scale a filter. W1 is the layer's latent weight, W2 a
-// second one of the same shape, trained beside it and dropped at deployment.
+// STTN: ternary weights as the sum of two binary tensors that share one scale a filter. W1 is the layer's latent
+// weight, W2 a second one of the same shape, trained beside it and dropped at deployment.
 //   a = (sum |W1| + sum |W2|) / (2n) over the filter,  q = a (sgn(W1) + sgn(W2)),  levels {-2a, 0, +2a}
 //   dWj_i = a dq_i 1{|Wj_i| <= 1} + sgn(Wj_i) / (2n) sum_k dq_k (sgn(W1_k) + sgn(W2_k)),   j = 1, 2
 // Start: W2 = W1 where |W1| > 0.7 E|W1| of the filter and -W1 elsewhere, so that training begins with TWN's codes.
-// Paper: Xu et al., "Soft threshold ternary networks", 2020, equations for the forward and backward of the two branches.
+// Paper: Xu et al., "Soft threshold ternary networks", 2020, equations for the forward and backward of the two
+// branches.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {

@@ -10,16 +10,17 @@
 //   If nothing survives the threshold, the element of largest magnitude does (the first of equals).
 //   ap, an >= 1e-4, delta in [0.05, 2].
 //
-// Activations:   D = delta E|v|,  q = +1, 0, -1 by strict comparison with +-D;   dv = dq 1{|v| <= 1}   (ste=v_le_2d: |v| <= 2D)
+// Activations:   D = delta E|v|,  q = +1, 0, -1 by strict comparison with +-D;   dv = dq 1{|v| <= 1}   (ste=v_le_2d:
+// |v| <= 2D)
 //   ddelta: the window estimator with ap = an = 1, divided by sqrt(C H W)
 //   E|v| is the batch's in training and a running average at inference.
-//   mode=signed (default) replaces the ReLU; mode=relu01 is ReLU, then the same ({0,1}); mode=relu012 is ReLU, then FATNN's
-//   unsigned levels {0,1,2}.
+//   mode=signed (default) replaces the ReLU; mode=relu01 is ReLU, then the same ({0,1}); mode=relu012 is ReLU, then
+//   FATNN's unsigned levels {0,1,2}.
 //
-// Paper: Loni, Mousavi, Riazati, Daneshtalab, Sjodin, "TAS: ternarized neural architecture search for resource-constrained edge
-// devices", equations 4, 5 and the unnumbered one after it.
-// Differs: the printed gradient of delta has a wrong scale, equal signs for both sides and no correlation with the slope of
-// the loss: kept as delta_grad=paper with the factor dD/ddelta = E|w|. The 1/sqrt(n) of the window estimator (off with
+// Paper: Loni, Mousavi, Riazati, Daneshtalab, Sjodin, "TAS: ternarized neural architecture search for
+// resource-constrained edge devices", equations 4, 5 and the unnumbered one after it. Differs: the printed gradient of
+// delta has a wrong scale, equal signs for both sides and no correlation with the slope of the loss: kept as
+// delta_grad=paper with the factor dD/ddelta = E|w|. The 1/sqrt(n) of the window estimator (off with
 // delta_grad_scale=0) balances it as LSQ does. delta is one number a filter, not one a 2-D kernel slice.
 #include "quant/two_scales.hpp"
 
@@ -44,7 +45,9 @@ T window_term(T x, T g, T threshold, T half_width, T pos, T neg) {
 /// How delta learns.
 struct DeltaRule {
   explicit DeltaRule(const QuantSpec& spec)
-      : learn(spec.flag("learn_delta", true)), scaled(spec.flag("delta_grad_scale", true)), h(positive(spec, "h", 0.25)) {}
+      : learn(spec.flag("learn_delta", true)),
+        scaled(spec.flag("delta_grad_scale", true)),
+        h(positive(spec, "h", 0.25)) {}
   /// What the sum of window terms over one sample or filter of n elements is multiplied with.
   double factor(double delta, std::int64_t n) const {
     return 1 / (2 * h * delta) / (scaled ? std::sqrt(static_cast<double>(n)) : 1.0);
@@ -206,8 +209,7 @@ class TasActs final : public ActQuantizer {
       return record("tas", q, {v, delta_}, [=](const Tensor& dq) {
         const auto below = relu ? T(0) : -std::numeric_limits<T>::infinity();
         const auto out = gradients<T>(
-            dense, dq,
-            [=](T x, T g) { return only(std::abs(x) <= reach, only(x > below, g)); },
+            dense, dq, [=](T x, T g) { return only(std::abs(x) <= reach, only(x > below, g)); },
             [=](T x, T g) { return window_term(x, g, d, half, T(1), relu ? T(0) : T(1)); });
         return std::vector<Tensor>{out.dx, one(factor * out.sums[0])};
       });

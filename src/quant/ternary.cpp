@@ -1,7 +1,8 @@
 // Ternary activations {-1, 0, 1} with a threshold that is not learned.
 //   q = +1 if v > D, -1 if v < -D, else 0;   dv = dq 1{|v| <= 1}   (ste=v_le_2d: |v| <= 2D)
 //   threshold=fixed: D = t, 0.5 unless given
-//   threshold=mean: D = factor * E|v|, of the batch in training, of a running average over training batches at inference
+//   threshold=mean: D = factor * E|v|, of the batch in training, of a running average over training batches at
+//   inference
 // Keys: ternary (fixed), sttn (fixed 0.5), tbn (mean, factor 0.4), totnet (mean, factor 0.7).
 // Papers: Wan et al., "TBN", 2018; Xu et al., "Soft threshold ternary networks", 2020; TOT-Net, 2019.
 #include "quant/quant_util.hpp"
@@ -13,8 +14,8 @@ class TernaryActs final : public ActQuantizer {
  public:
   TernaryActs(const QuantSpec& spec, bool mean_by_default, double factor) {
     spec.allow_only({"threshold", "t", "factor", "ste"});
-    const std::string kind = mean_by_default ? choice(spec, "threshold", {"mean", "fixed"})
-                                             : choice(spec, "threshold", {"fixed", "mean"});
+    const std::string kind =
+        mean_by_default ? choice(spec, "threshold", {"mean", "fixed"}) : choice(spec, "threshold", {"fixed", "mean"});
     from_mean_ = kind == "mean";
     fixed_ = static_cast<float>(positive(spec, "t", 0.5));
     factor_ = static_cast<float>(positive(spec, "factor", factor));
@@ -41,8 +42,8 @@ class TernaryActs final : public ActQuantizer {
         d = static_cast<T>(factor_) * narrow<T>(batch);
       }
       const T reach = window_is_2d_ ? 2 * d : T(1);
-      return straight_through<T>("ternary", v, [d](T x) { return ternary_sign(x, d); },
-                                 [reach](T x) { return std::abs(x) <= reach; });
+      return straight_through<T>(
+          "ternary", v, [d](T x) { return ternary_sign(x, d); }, [reach](T x) { return std::abs(x) <= reach; });
     });
   }
 
@@ -64,8 +65,12 @@ class TernaryActs final : public ActQuantizer {
 std::unique_ptr<ActQuantizer> make_act_ternary(const QuantSpec& spec) {
   return std::make_unique<TernaryActs>(spec, false, 0.7);
 }
-std::unique_ptr<ActQuantizer> make_act_sttn(const QuantSpec& spec) { return std::make_unique<TernaryActs>(spec, false, 0.7); }
-std::unique_ptr<ActQuantizer> make_act_tbn(const QuantSpec& spec) { return std::make_unique<TernaryActs>(spec, true, 0.4); }
+std::unique_ptr<ActQuantizer> make_act_sttn(const QuantSpec& spec) {
+  return std::make_unique<TernaryActs>(spec, false, 0.7);
+}
+std::unique_ptr<ActQuantizer> make_act_tbn(const QuantSpec& spec) {
+  return std::make_unique<TernaryActs>(spec, true, 0.4);
+}
 std::unique_ptr<ActQuantizer> make_act_totnet(const QuantSpec& spec) {
   return std::make_unique<TernaryActs>(spec, true, 0.7);
 }

@@ -69,6 +69,8 @@ class Ttq final : public WeightQuantizer {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_ttq(const QuantSpec& spec, const Shape&) { return std::make_unique<Ttq>(spec); }
+std::unique_ptr<WeightQuantizer> make_weight_ttq(const QuantSpec& spec, const Shape&) {
+  return std::make_unique<Ttq>(spec);
+}
 
 }  // namespace tern::quant

@@ -1,9 +1,9 @@
 // TWN: ternary weights {-a, 0, +a} that approximate the latent ones in the least-squares sense.
 //   D = 0.7 E|w|,  t = +1 if w > D, -1 if w < -D, else 0,  a = mean of |w| over {|w| > D},  q = a t
 //   dw = dq (identity, no clip); D and a are constants of the gradient
-// threshold=exact finds the optimum instead: sort |w| descending, k that maximises (sum of the k largest)^2 / k, a = mean of
-// those k. TOT-Net uses the same with one group a filter.
-// Paper: Li, Zhang, Liu, "Ternary weight networks", 2016, equations 3 to 6.
+// threshold=exact finds the optimum instead: sort |w| descending, k that maximises (sum of the k largest)^2 / k, a =
+// mean of those k. TOT-Net uses the same with one group a filter. Paper: Li, Zhang, Liu, "Ternary weight networks",
+// 2016, equations 3 to 6.
 #include <functional>
 
 #include "quant/quant_util.hpp"
@@ -53,9 +53,8 @@ class Twn final : public WeightQuantizer {
   }
 
   Tensor forward(const Tensor& w) override {
-    const Tensor q = dispatch(w.dtype(), "twn", [&](auto zero) {
-      return values(levels<decltype(zero)>(w.contiguous()), w.shape());
-    });
+    const Tensor q = dispatch(w.dtype(), "twn",
+                              [&](auto zero) { return values(levels<decltype(zero)>(w.contiguous()), w.shape()); });
     return record("twn", q, {w}, [](const Tensor& dq) { return std::vector<Tensor>{dq}; });
   }
 

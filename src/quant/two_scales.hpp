@@ -15,7 +15,8 @@ struct TwoScaleGradients {
 template <class T>
 TwoScaleGradients two_scale_gradients(const Levels<T>& l, const Tensor& dq, const Shape& shape) {
   const auto groups = static_cast<std::size_t>(l.groups.count);
-  TwoScaleGradients out{Tensor::empty(shape, DTypeOf<T>::value), std::vector<double>(groups), std::vector<double>(groups)};
+  TwoScaleGradients out{Tensor::empty(shape, DTypeOf<T>::value), std::vector<double>(groups),
+                        std::vector<double>(groups)};
   const Tensor dense = dq.contiguous();
   const std::int64_t n = l.groups.size;
   for_groups(l.groups, [&](std::int64_t k) {
@@ -25,7 +26,8 @@ TwoScaleGradients two_scale_gradients(const Levels<T>& l, const Tensor& dq, cons
     out.dpos[static_cast<std::size_t>(k)] = sum_of(n, [=](std::int64_t i) { return only(code[i] > 0, g[i]); });
     out.dneg[static_cast<std::size_t>(k)] = -sum_of(n, [=](std::int64_t i) { return only(code[i] < 0, g[i]); });
     const T pos = l.scale_pos(k), neg = l.scale_neg(k);
-    for (std::int64_t i = 0; i < n; ++i) to[i] = g[i] * (only(code[i] > 0, pos) + only(code[i] < 0, neg) + only(code[i] == 0, T(1)));
+    for (std::int64_t i = 0; i < n; ++i)
+      to[i] = g[i] * (only(code[i] > 0, pos) + only(code[i] < 0, neg) + only(code[i] == 0, T(1)));
   });
   return out;
 }

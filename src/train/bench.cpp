@@ -13,7 +13,8 @@
 
 namespace tern {
 
-std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds, int min_rounds) {
+std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds,
+                                     int min_rounds) {
   using Clock = std::chrono::steady_clock;
   const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };
   for (const auto& run : candidates) run();
@@ -60,9 +61,11 @@ Network fresh_network(const std::string& model, const ModelOptions& options) {
   return network;
 }
 
-ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch, double seconds) {
+ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch,
+                         double seconds) {
   if (images.count() < batch) {
-    throw ValueError("[measure_speed] expected at least " + std::to_string(batch) + " images; got " + std::to_string(images.count()));
+    throw ValueError("[measure_speed] expected at least " + std::to_string(batch) + " images; got " +
+                     std::to_string(images.count()));
   }
   const Shape shape = session.input_shape();
   const auto size = static_cast<std::size_t>(shape.numel());
@@ -72,7 +75,8 @@ ModelSpeed measure_speed(Network* network, infer::Session& session, const Images
   const auto next = [&](std::int64_t& at) {
     const std::int64_t first = at + batch > images.count() ? 0 : at;
     at = first + batch;
-    return std::span(images.pixels).subspan(static_cast<std::size_t>(first) * size, static_cast<std::size_t>(batch) * size);
+    return std::span(images.pixels)
+        .subspan(static_cast<std::size_t>(first) * size, static_cast<std::size_t>(batch) * size);
   };
   std::vector<float> logits(static_cast<std::size_t>(batch * session.classes()));
   std::vector<std::function<void()>> candidates{[&] { session.run(next(at_packed), batch, logits); }};
@@ -94,8 +98,12 @@ ModelSpeed measure_speed(Network* network, infer::Session& session, const Images
   }
   const std::vector<Timing> t = time_alternately(candidates, seconds, 3);
   const auto rate = [&](double seconds_a_batch) { return static_cast<double>(batch) / seconds_a_batch; };
-  return {batch, num_threads(), network ? rate(t[1].median_seconds) : 0, rate(t[0].median_seconds),
-          network ? rate(t[1].best_seconds) : 0, rate(t[0].best_seconds)};
+  return {batch,
+          num_threads(),
+          network ? rate(t[1].median_seconds) : 0,
+          rate(t[0].median_seconds),
+          network ? rate(t[1].best_seconds) : 0,
+          rate(t[0].best_seconds)};
 }
 
 TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
@@ -104,7 +112,8 @@ TrainSpeed measure_training(const std::string& model, const ModelOptions& option
   if (batch < 1 || steps < 1) throw ValueError("[measure_training] expected batch and steps >= 1");
   Images images = random_images(options.input, batch * 4);
   Rng rng(1);
-  for (std::int32_t& label : images.labels) label = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.classes)));
+  for (std::int32_t& label : images.labels)
+    label = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.classes)));
 
   Network network(make_model(model, options), 1);
   LoaderOptions loading;

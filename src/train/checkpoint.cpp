@@ -39,14 +39,15 @@ void check_finite(std::span<const T> values, const std::string& tensor, bool is_
 
 }  // namespace
 
-void check_position(const RunPosition& p, std::int64_t epochs, std::int64_t steps, std::int64_t images, const std::string& path) {
+void check_position(const RunPosition& p, std::int64_t epochs, std::int64_t steps, std::int64_t images,
+                    const std::string& path) {
   const bool within = p.epoch >= 0 && p.epoch < epochs + (p.step == 0) && p.step >= 0 && p.step < steps;
   const bool counts = p.seen >= p.step && p.seen <= images && (p.seen == 0) == (p.step == 0) && p.correct >= 0 &&
                       p.correct <= p.seen && std::isfinite(p.loss_sum) && std::isfinite(p.seconds) && p.seconds >= 0;
   if (within && counts) return;
-  throw FormatError("[checkpoint] " + path + ", byte 8, state: expected a position within " + std::to_string(epochs) + " epochs of " +
-                    std::to_string(steps) + " steps; got epoch " + std::to_string(p.epoch) + ", step " + std::to_string(p.step) + ", " +
-                    std::to_string(p.seen) + " images");
+  throw FormatError("[checkpoint] " + path + ", byte 8, state: expected a position within " + std::to_string(epochs) +
+                    " epochs of " + std::to_string(steps) + " steps; got epoch " + std::to_string(p.epoch) + ", step " +
+                    std::to_string(p.step) + ", " + std::to_string(p.seen) + " images");
 }
 
 void save_checkpoint(const std::string& path, const Checkpoint& c) {
@@ -76,7 +77,8 @@ Checkpoint load_checkpoint(const std::string& path) {
     return it->second;
   };
   if (text("tern") != "checkpoint 1") {
-    throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + printable(text("tern")) + "\"");
+    throw FormatError("[checkpoint] " + path + ": expected version \"checkpoint 1\"; got \"" + printable(text("tern")) +
+                      "\"");
   }
   if (!file.unread.empty()) (void)file.find(file.unread.front().name);  // an error: tern writes no such dtype
   Checkpoint c;
@@ -136,14 +138,16 @@ void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor
   for (const NamedTensor& t : from) source[t.name] = t.value;
   for (const NamedTensor& t : to) {
     const auto it = source.find(t.name);
-    if (it == source.end()) throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\" is missing");
+    if (it == source.end())
+      throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\" is missing");
     const Tensor& found = it->second;
     const std::string tensor = "[checkpoint] " + path + ": tensor \"" + printable(t.name) + "\"";
     if (!(found.shape() == t.value.shape())) {
       throw FormatError(tensor + " has shape " + found.shape().str() + "; expected " + t.value.shape().str());
     }
     if (found.dtype() != t.value.dtype()) {
-      throw FormatError(tensor + " holds " + std::string(name_of(found.dtype())) + "; expected " + std::string(name_of(t.value.dtype())));
+      throw FormatError(tensor + " holds " + std::string(name_of(found.dtype())) + "; expected " +
+                        std::string(name_of(t.value.dtype())));
     }
     const bool is_variance = t.name.ends_with(".running_var");
     if (found.dtype() == DType::kF32) check_finite<float>(found.span<float>(), tensor, is_variance);
@@ -152,7 +156,8 @@ void restore(const std::vector<NamedTensor>& from, const std::vector<NamedTensor
     source.erase(it);
   }
   if (!source.empty()) {
-    throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(source.begin()->first) + "\" does not belong to this network");
+    throw FormatError("[checkpoint] " + path + ": tensor \"" + printable(source.begin()->first) +
+                      "\" does not belong to this network");
   }
 }
 

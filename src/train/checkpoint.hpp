@@ -1,6 +1,6 @@
-// Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), averaged weights if
-// there are any ("ema."), masks of a freezing policy ("freeze."), within an epoch the weight codes that it began with ("codes."), and in
-// the metadata the graph text, the configuration and the position of the run.
+// Checkpoints: one safetensors file with the network's tensors ("net."), the optimizer's ("optim."), averaged weights
+// if there are any ("ema."), masks of a freezing policy ("freeze."), within an epoch the weight codes that it began
+// with ("codes."), and in the metadata the graph text, the configuration and the position of the run.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@ namespace tern {
 
 /// Where a run stands. Everything here is exact: doubles travel as their shortest round-trip text.
 struct RunPosition {
-  std::int64_t epoch = 0;          ///< the epoch that is under way or about to begin
-  std::int64_t step = 0;           ///< steps of it that are done
-  double loss_sum = 0;             ///< over those steps, weighted by images
+  std::int64_t epoch = 0;  ///< the epoch that is under way or about to begin
+  std::int64_t step = 0;   ///< steps of it that are done
+  double loss_sum = 0;     ///< over those steps, weighted by images
   std::int64_t correct = 0, seen = 0;
-  double seconds = 0;              ///< spent in them
+  double seconds = 0;  ///< spent in them
   std::uint64_t rng_position = 0;
-  double best_validation = -1;     ///< accuracy
-  std::uint64_t metrics_bytes = 0; ///< length of metrics.jsonl
+  double best_validation = -1;      ///< accuracy
+  std::uint64_t metrics_bytes = 0;  ///< length of metrics.jsonl
 };
 
 struct Checkpoint {
@@ -31,12 +31,13 @@ struct Checkpoint {
   std::vector<NamedTensor> averages{};  ///< with ema
   std::vector<NamedTensor> freeze{};    ///< with a freezing policy
   std::string freeze_state{};
-  std::vector<NamedTensor> codes{};     ///< of the quantized layers when the epoch began, if it has steps already
+  std::vector<NamedTensor> codes{};  ///< of the quantized layers when the epoch began, if it has steps already
 };
 
 /// Whether the position lies within a run of `epochs` epochs of `steps` steps over `images` images.
 /// Errors: FormatError naming the file and what it says.
-void check_position(const RunPosition& position, std::int64_t epochs, std::int64_t steps, std::int64_t images, const std::string& path);
+void check_position(const RunPosition& position, std::int64_t epochs, std::int64_t steps, std::int64_t images,
+                    const std::string& path);
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Errors: IoError if missing; FormatError if damaged or not a checkpoint of tern.

@@ -12,10 +12,12 @@ namespace {
 
 Tensor read_rows(const nlohmann::json& rows, std::size_t edges, std::size_t ops) {
   const Tensor p = Tensor::empty(Shape{static_cast<std::int64_t>(edges), static_cast<std::int64_t>(ops)});
-  if (rows.size() != edges) throw ValueError("expected " + std::to_string(edges) + " edges; got " + std::to_string(rows.size()));
+  if (rows.size() != edges)
+    throw ValueError("expected " + std::to_string(edges) + " edges; got " + std::to_string(rows.size()));
   auto to = p.span<float>().begin();
   for (const nlohmann::json& row : rows) {
-    if (row.size() != ops) throw ValueError("expected " + std::to_string(ops) + " operations an edge; got " + std::to_string(row.size()));
+    if (row.size() != ops)
+      throw ValueError("expected " + std::to_string(ops) + " operations an edge; got " + std::to_string(row.size()));
     for (const nlohmann::json& v : row) {
       const float share = v.get<float>();
       if (!(share >= 0 && share <= 1)) throw ValueError("expected probabilities; got " + v.dump());
@@ -59,7 +61,8 @@ SearchResult choose_again(const SearchConfig& config, const std::string& run_dir
       SearchEpoch e;
       e.epoch = j.at("epoch").get<std::int64_t>();
       e.epochs = config.epochs;
-      e.mixture = {read_rows(mixture.at("normal"), nas::kEdges, ops), read_rows(mixture.at("reduce"), nas::kEdges, ops)};
+      e.mixture = {read_rows(mixture.at("normal"), nas::kEdges, ops),
+                   read_rows(mixture.at("reduce"), nas::kEdges, ops)};
       e.genotype = nas::discretize(options, e.mixture, discretize_options(config));
       e.weightless_normal = nas::weightless_edges(e.genotype.normal);
       e.weightless_reduce = nas::weightless_edges(e.genotype.reduce);
@@ -70,7 +73,8 @@ SearchResult choose_again(const SearchConfig& config, const std::string& run_dir
       }
       result.last = std::move(e);
     } catch (const nlohmann::json::exception&) {
-      throw FormatError("[search] " + path + ", line " + std::to_string(number) + ": no mixture of a search of the space " + config.space);
+      throw FormatError("[search] " + path + ", line " + std::to_string(number) +
+                        ": no mixture of a search of the space " + config.space);
     } catch (const ValueError& error) {
       throw FormatError("[search] " + path + ", line " + std::to_string(number) + ": " + error.what());
     }

@@ -23,7 +23,8 @@ using nlohmann::ordered_json;
 std::string file_name_of(const MethodPair& pair, std::int64_t seed) {
   std::string name = pair.weights + "_" + pair.acts + "_seed" + std::to_string(seed);
   for (char& c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
     if (!plain) c = '-';
   }
   return name;
@@ -91,7 +92,11 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
     if (!h.shares.empty()) r.zero_shares.push_back(h.shares[h.shares.size() / 2]);
   }
   r.packed_bytes = static_cast<std::int64_t>(packed::encode(pack(run.network, {{"model", config.model}})).size());
-  const ordered_json j{{"accuracy", r.accuracy}, {"loss", r.loss}, {"seconds", r.seconds}, {"zero_shares", r.zero_shares}, {"packed_bytes", r.packed_bytes}};
+  const ordered_json j{{"accuracy", r.accuracy},
+                       {"loss", r.loss},
+                       {"seconds", r.seconds},
+                       {"zero_shares", r.zero_shares},
+                       {"packed_bytes", r.packed_bytes}};
   write_file_atomically(dir + "/result.json", j.dump() + "\n");
   return r;
 }
@@ -112,7 +117,8 @@ RunResult read_result(const std::string& dir) {
 }
 
 // Runs one cell of the table, or picks up its result. False if it was stopped.
-bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& dir, const CompareCallbacks& callbacks, RunResult& result) {
+bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& dir, const CompareCallbacks& callbacks,
+              RunResult& result) {
   const std::string path = dir + "/config.toml";
   std::error_code ec;
   const bool started = fs::exists(path, ec);
@@ -124,7 +130,8 @@ bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& di
       if (config.std.empty()) config.std = saved.std;
     }
     if (text != config.toml()) {
-      throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " + plan.directory);
+      throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " +
+                       plan.directory);
     }
   }
   if (fs::exists(dir + "/result.json", ec)) {
@@ -185,7 +192,8 @@ std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks&
       config.weights = pair.weights;
       config.acts = pair.acts;
       config.seed = seed;
-      if (plan.warm_start && !is_fp32(pair)) config.from = (fs::path(plan.directory) / file_name_of(plan.pairs[0], seed)).string();
+      if (plan.warm_start && !is_fp32(pair))
+        config.from = (fs::path(plan.directory) / file_name_of(plan.pairs[0], seed)).string();
       const std::string dir = (fs::path(plan.directory) / file_name_of(pair, seed)).string();
       if (callbacks.start) callbacks.start(run++, runs, pair.str() + ", seed " + std::to_string(seed));
       RunResult result;
@@ -210,25 +218,37 @@ std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks&
 std::string compare_json(const std::vector<CompareRow>& rows) {
   ordered_json j = ordered_json::array();
   for (const CompareRow& r : rows) {
-    j.push_back({{"weights", r.pair.weights}, {"acts", r.pair.acts}, {"accuracies", r.accuracies}, {"mean", r.mean},
-                 {"spread", r.spread}, {"gap", r.gap}, {"losses", r.losses}, {"loss", r.loss}, {"zero_share", r.zero_share},
-                 {"lowest_zero_share", r.lowest_zero_share}, {"highest_zero_share", r.highest_zero_share},
-                 {"packed_bytes", r.packed_bytes}, {"seconds", r.seconds}});
+    j.push_back({{"weights", r.pair.weights},
+                 {"acts", r.pair.acts},
+                 {"accuracies", r.accuracies},
+                 {"mean", r.mean},
+                 {"spread", r.spread},
+                 {"gap", r.gap},
+                 {"losses", r.losses},
+                 {"loss", r.loss},
+                 {"zero_share", r.zero_share},
+                 {"lowest_zero_share", r.lowest_zero_share},
+                 {"highest_zero_share", r.highest_zero_share},
+                 {"packed_bytes", r.packed_bytes},
+                 {"seconds", r.seconds}});
   }
   return j.dump(1) + "\n";
 }
 
 std::string compare_markdown(const std::vector<CompareRow>& rows) {
   std::string out =
-      "| weights | activations | accuracy % | spread | gap to fp32 | loss | zero weights (lowest..highest layer) | packed bytes | s a run | seeds |\n"
+      "| weights | activations | accuracy % | spread | gap to fp32 | loss | zero weights (lowest..highest layer) | "
+      "packed bytes | s a run | seeds |\n"
       "|---|---|---|---|---|---|---|---|---|---|\n";
   const bool has_fp32 = std::any_of(rows.begin(), rows.end(), [](const CompareRow& r) { return is_fp32(r.pair); });
   for (const CompareRow& r : rows) {
     const bool quantized = r.pair.weights != "none";
-    out += fmt::format("| {} | {} | {:.2f} | {:.2f} | {} | {:.4f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts, 100 * r.mean,
-                       100 * r.spread, has_fp32 ? fmt::format("{:.2f}", 100 * r.gap) : "", r.loss,
-                       quantized ? fmt::format("{:.3f} ({:.3f}..{:.3f})", r.zero_share, r.lowest_zero_share, r.highest_zero_share) : "",
-                       r.packed_bytes, r.seconds, r.accuracies.size());
+    out += fmt::format(
+        "| {} | {} | {:.2f} | {:.2f} | {} | {:.4f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts,
+        100 * r.mean, 100 * r.spread, has_fp32 ? fmt::format("{:.2f}", 100 * r.gap) : "", r.loss,
+        quantized ? fmt::format("{:.3f} ({:.3f}..{:.3f})", r.zero_share, r.lowest_zero_share, r.highest_zero_share)
+                  : "",
+        r.packed_bytes, r.seconds, r.accuracies.size());
   }
   return out;
 }
@@ -246,26 +266,34 @@ std::string compare_svg(const std::vector<CompareRow>& rows) {
   const double height = kTop + kRow * static_cast<double>(rows.size()) + 30;
   const auto x = [&](double accuracy) { return kLeft + kWidth * (accuracy - low) / (high - low); };
   std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"820\" height=\"{0:.0f}\" viewBox=\"0 0 820 {0:.0f}\" font-family=\"sans-serif\" "
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"820\" height=\"{0:.0f}\" viewBox=\"0 0 820 {0:.0f}\" "
+      "font-family=\"sans-serif\" "
       "font-size=\"12\">\n<rect width=\"820\" height=\"{0:.0f}\" fill=\"white\"/>\n"
-      "<text x=\"{1:.0f}\" y=\"20\" font-size=\"14\">test accuracy in %, weights / activations (bar: mean, line: +- 1 standard deviation)</text>\n",
+      "<text x=\"{1:.0f}\" y=\"20\" font-size=\"14\">test accuracy in %, weights / activations (bar: mean, line: +- 1 "
+      "standard deviation)</text>\n",
       height, 12.0);
   double y = kTop;
   for (const CompareRow& r : rows) {
-    out += fmt::format("<text x=\"{:.0f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 14, r.pair.str());
-    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"16\" fill=\"{}\"/>\n", kLeft, y + 2, x(r.mean) - kLeft,
-                       is_fp32(r.pair) ? "#999999" : "#4477aa");
-    out += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"black\"/>\n", x(r.mean - r.spread),
-                       x(r.mean + r.spread), y + 10, y + 10);
-    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.2f}</text>\n", x(r.mean + r.spread) + 5, y + 14, 100 * r.mean);
+    out +=
+        fmt::format("<text x=\"{:.0f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 14, r.pair.str());
+    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"16\" fill=\"{}\"/>\n", kLeft, y + 2,
+                       x(r.mean) - kLeft, is_fp32(r.pair) ? "#999999" : "#4477aa");
+    out += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"black\"/>\n",
+                       x(r.mean - r.spread), x(r.mean + r.spread), y + 10, y + 10);
+    out +=
+        fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.2f}</text>\n", x(r.mean + r.spread) + 5, y + 14, 100 * r.mean);
     y += kRow;
   }
   if (reference >= 0) {
-    out += fmt::format("<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#999999\" stroke-dasharray=\"4 3\"/>\n",
-                       x(reference), kTop, y);
+    out += fmt::format(
+        "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#999999\" stroke-dasharray=\"4 "
+        "3\"/>\n",
+        x(reference), kTop, y);
   }
-  out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.0f}</text>\n<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{:.0f}</text>\n</svg>\n",
-                     kLeft, y + 18, 100 * low, kLeft + kWidth, y + 18, 100 * high);
+  out += fmt::format(
+      "<text x=\"{:.1f}\" y=\"{:.1f}\">{:.0f}</text>\n<text x=\"{:.1f}\" y=\"{:.1f}\" "
+      "text-anchor=\"end\">{:.0f}</text>\n</svg>\n",
+      kLeft, y + 18, 100 * low, kLeft + kWidth, y + 18, 100 * high);
   return out;
 }
 

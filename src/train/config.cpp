@@ -22,7 +22,9 @@ const std::vector<TrainConfig::Field>& TrainConfig::fields() {
 }
 
 TrainConfig TrainConfig::load(const std::string& path) { return load(path, {}); }
-TrainConfig TrainConfig::load(const std::string& path, const TrainConfig& base) { return parse(read_text_file(path, 1 << 20), path, base); }
+TrainConfig TrainConfig::load(const std::string& path, const TrainConfig& base) {
+  return parse(read_text_file(path, 1 << 20), path, base);
+}
 
 TrainConfig TrainConfig::parse(const std::string& text, const std::string& path) { return parse(text, path, {}); }
 TrainConfig TrainConfig::parse(const std::string& text, const std::string& path, const TrainConfig& base) {
@@ -57,7 +59,8 @@ void TrainConfig::check() const {
   require(label_smoothing >= 0 && label_smoothing < 1, "label_smoothing", "in [0, 1)");
   require(seed >= 0, "seed", ">= 0");
   check_freezing(*this);
-  require(eval_every >= 1 && keep_last >= 1 && checkpoint_steps >= 0, "eval_every, keep_last >= 1 and checkpoint_steps", ">= 0");
+  require(eval_every >= 1 && keep_last >= 1 && checkpoint_steps >= 0, "eval_every, keep_last >= 1 and checkpoint_steps",
+          ">= 0");
 }
 
 }  // namespace tern

@@ -3,11 +3,12 @@
 // fields are std::string, std::int64_t, double or bool.
 #pragma once
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <charconv>
 #include <sstream>
 #include <string>
-#include <toml++/toml.h>
 #include <vector>
 
 #include "core/printable.hpp"
@@ -81,7 +82,8 @@ inline void check_keys(const std::string& text, const std::string& path) {
   constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
   constexpr int kMaxDots = 8;
   if (text.size() > kMaxBytes) {
-    throw FormatError("[config] " + path + ": expected at most " + std::to_string(kMaxBytes) + " bytes; got " + std::to_string(text.size()));
+    throw FormatError("[config] " + path + ": expected at most " + std::to_string(kMaxBytes) + " bytes; got " +
+                      std::to_string(text.size()));
   }
   int dots = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -93,7 +95,8 @@ inline void check_keys(const std::string& text, const std::string& path) {
       for (i += n; i < text.size() && !ends_at(i) && (n == 3 || text[i] != '\n'); ++i) {
         if (c == '"' && text[i] == '\\') ++i;
       }
-      for (int own = 0; n == 3 && own < 2 && ends_at(i + 1); ++own) ++i;  // two quotes of the text before the three that end it
+      for (int own = 0; n == 3 && own < 2 && ends_at(i + 1); ++own)
+        ++i;  // two quotes of the text before the three that end it
       i += n - 1;
     } else if (c == '#') {
       i = std::min(text.find('\n', i), text.size()) - 1;
@@ -101,7 +104,8 @@ inline void check_keys(const std::string& text, const std::string& path) {
       dots = 0;
     } else if (c == '.' && ++dots > kMaxDots) {
       const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
-      bad(path, {static_cast<toml::source_index>(line), 1}, "expected keys of at most " + std::to_string(kMaxDots + 1) + " parts");
+      bad(path, {static_cast<toml::source_index>(line), 1},
+          "expected keys of at most " + std::to_string(kMaxDots + 1) + " parts");
     }
   }
 }
@@ -128,7 +132,8 @@ Config parse(const std::string& text, const std::string& path, Visit visit, Conf
       known_section = true;
       append(names, name);
     });
-    if (!node.is_table() || !known_section) bad(path, node.source().begin, "unknown section \"" + printable(section) + "\"; known: " + sections);
+    if (!node.is_table() || !known_section)
+      bad(path, node.source().begin, "unknown section \"" + printable(section) + "\"; known: " + sections);
     for (const auto& entry : *node.as_table()) {
       const std::string key{entry.first.str()};
       const auto& value = entry.second;
@@ -140,7 +145,8 @@ Config parse(const std::string& text, const std::string& path, Visit visit, Conf
         right = from_node(value, field);
         expected = type_name(field);
       });
-      if (!known) bad(path, value.source().begin, "unknown key \"" + printable(key) + "\" in [" + section + "]; known: " + names);
+      if (!known)
+        bad(path, value.source().begin, "unknown key \"" + printable(key) + "\" in [" + section + "]; known: " + names);
       if (!right) bad(path, value.source().begin, "expected " + expected + " for \"" + printable(key) + "\"");
     }
   }
@@ -158,7 +164,8 @@ inline void check_text(const std::string&, bool) {}
 /// Errors: ValueError naming a setting whose text is not UTF-8.
 template <class Config, class Visit>
 void check_texts(const Config& config, Visit visit) {
-  visit(config, [](const std::string&, const std::string& name, const char*, const auto& field) { check_text(name, field); });
+  visit(config,
+        [](const std::string&, const std::string& name, const char*, const auto& field) { check_text(name, field); });
 }
 
 /// Errors: as check_texts.
@@ -186,7 +193,8 @@ void set(Config& config, std::string_view wanted, const std::string& text, Visit
     if (wanted != name) return;
     found = true;
     if (!from_text(text, field)) {
-      throw ValueError("[config] expected " + type_name(field) + " for \"" + name + "\"; got \"" + printable(text) + "\"");
+      throw ValueError("[config] expected " + type_name(field) + " for \"" + name + "\"; got \"" + printable(text) +
+                       "\"");
     }
   });
   if (!found) throw ValueError("[config] unknown setting \"" + std::string(wanted) + "\"; known: " + names);

@@ -40,7 +40,7 @@ struct Range {
   }
 };
 
-Range range_of(const std::vector<Curve>& curves, std::vector<double> Curve::* values) {
+Range range_of(const std::vector<Curve>& curves, std::vector<double> Curve::*values) {
   Range r{INFINITY, -INFINITY};
   for (const Curve& c : curves) {
     for (const double v : c.*values) {
@@ -65,10 +65,12 @@ std::string curves_svg(const std::vector<Curve>& curves, const std::string& titl
   if (!any) throw ValueError("[curves] expected at least one point");
   const Range xs = range_of(curves, &Curve::x), ys = range_of(curves, &Curve::y);
   const auto at_x = [&](double x) { return kLeft + (x - xs.low) / (xs.high - xs.low) * (kWidth - kLeft - kRight); };
-  const auto at_y = [&](double y) { return kHeight - kBottom - (y - ys.low) / (ys.high - ys.low) * (kHeight - kTop - kBottom); };
+  const auto at_y = [&](double y) {
+    return kHeight - kBottom - (y - ys.low) / (ys.high - ys.low) * (kHeight - kTop - kBottom);
+  };
   std::ostringstream out;
-  out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << kWidth << "\" height=\"" << kHeight << "\" viewBox=\"0 0 "
-      << kWidth << ' ' << kHeight << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
+  out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << kWidth << "\" height=\"" << kHeight
+      << "\" viewBox=\"0 0 " << kWidth << ' ' << kHeight << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
       << "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"" << kWidth / 2
       << "\" y=\"20\" text-anchor=\"middle\" font-weight=\"bold\">" << escaped(title) << "</text>\n";
   const auto ticks = [&](const Range& r, auto&& draw) {
@@ -82,23 +84,28 @@ std::string curves_svg(const std::vector<Curve>& curves, const std::string& titl
   };
   ticks(ys, [&](double t) {
     out << "<line x1=\"" << kLeft << "\" x2=\"" << kWidth - kRight << "\" y1=\"" << at_y(t) << "\" y2=\"" << at_y(t)
-        << "\" stroke=\"#dddddd\"/><text x=\"" << kLeft - 6 << "\" y=\"" << at_y(t) + 4 << "\" text-anchor=\"end\">" << t << "</text>\n";
+        << "\" stroke=\"#dddddd\"/><text x=\"" << kLeft - 6 << "\" y=\"" << at_y(t) + 4 << "\" text-anchor=\"end\">"
+        << t << "</text>\n";
   });
   ticks(xs, [&](double t) {
-    out << "<text x=\"" << at_x(t) << "\" y=\"" << kHeight - kBottom + 18 << "\" text-anchor=\"middle\">" << t << "</text>\n";
+    out << "<text x=\"" << at_x(t) << "\" y=\"" << kHeight - kBottom + 18 << "\" text-anchor=\"middle\">" << t
+        << "</text>\n";
   });
-  out << "<text x=\"" << kWidth / 2 << "\" y=\"" << kHeight - 12 << "\" text-anchor=\"middle\">" << escaped(x_label) << "</text>\n"
-      << "<text transform=\"translate(16 " << kHeight / 2 << ") rotate(-90)\" text-anchor=\"middle\">" << escaped(y_label) << "</text>\n";
+  out << "<text x=\"" << kWidth / 2 << "\" y=\"" << kHeight - 12 << "\" text-anchor=\"middle\">" << escaped(x_label)
+      << "</text>\n"
+      << "<text transform=\"translate(16 " << kHeight / 2 << ") rotate(-90)\" text-anchor=\"middle\">"
+      << escaped(y_label) << "</text>\n";
   for (std::size_t k = 0; k < curves.size(); ++k) {
     const char* color = kColors[k % kColors.size()];
     out << "<polyline fill=\"none\" stroke-width=\"1.8\" stroke=\"" << color << "\" points=\"";
     for (std::size_t i = 0; i < curves[k].x.size(); ++i) {
-      if (std::isfinite(curves[k].x[i]) && std::isfinite(curves[k].y[i])) out << at_x(curves[k].x[i]) << ',' << at_y(curves[k].y[i]) << ' ';
+      if (std::isfinite(curves[k].x[i]) && std::isfinite(curves[k].y[i]))
+        out << at_x(curves[k].x[i]) << ',' << at_y(curves[k].y[i]) << ' ';
     }
     const double row = kHeight - kBottom - 14 - 17 * static_cast<double>(curves.size() - 1 - k);
-    out << "\"/>\n<line x1=\"" << kWidth - 190 << "\" x2=\"" << kWidth - 166 << "\" y1=\"" << row - 4 << "\" y2=\"" << row - 4
-        << "\" stroke-width=\"3\" stroke=\"" << color << "\"/><text x=\"" << kWidth - 160 << "\" y=\"" << row << "\">"
-        << escaped(curves[k].label) << "</text>\n";
+    out << "\"/>\n<line x1=\"" << kWidth - 190 << "\" x2=\"" << kWidth - 166 << "\" y1=\"" << row - 4 << "\" y2=\""
+        << row - 4 << "\" stroke-width=\"3\" stroke=\"" << color << "\"/><text x=\"" << kWidth - 160 << "\" y=\"" << row
+        << "\">" << escaped(curves[k].label) << "</text>\n";
   }
   out << "</svg>\n";
   return out.str();
@@ -118,8 +125,10 @@ Curve accuracy_curve(const std::string& run_dir, const std::string& label) {
     try {
       const nlohmann::json j = nlohmann::json::parse(line);
       const nlohmann::json* accuracy = nullptr;
-      if (j.contains("search_validation_accuracy")) accuracy = &j.at("search_validation_accuracy");
-      else if (j.contains("test")) accuracy = &j.at("test").at("accuracy");
+      if (j.contains("search_validation_accuracy"))
+        accuracy = &j.at("search_validation_accuracy");
+      else if (j.contains("test"))
+        accuracy = &j.at("test").at("accuracy");
       if (!accuracy) continue;
       const double epoch = j.at("epoch").get<double>(), share = accuracy->get<double>();
       if (!(epoch >= 0 && epoch <= kMaxEpoch)) fail("expected an epoch in 0 .. 2^24");

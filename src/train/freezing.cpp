@@ -1,7 +1,8 @@
 #include "train/freezing.hpp"
 
-#include <algorithm>
 #include <fmt/core.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tern/error.hpp"
@@ -27,13 +28,15 @@ Freezing::Freezing(const TrainConfig& config, Network& network, Optimizer& optim
     : config_(config),
       network_(network),
       schedule_(FreezeSchedule::parse(config.phases)),
-      freezer_(network, optimizer, make_freeze_policy(Spec::parse(config.policy)), static_cast<std::uint64_t>(config.seed)) {}
+      freezer_(network, optimizer, make_freeze_policy(Spec::parse(config.policy)),
+               static_cast<std::uint64_t>(config.seed)) {}
 
 std::string Freezing::warning() const {
   const double last = schedule_.phases().back().fraction;
   if (last == 1) return "";
-  return fmt::format("warning: the phases end with {:g} % of the weights on the grid, and no certificate; add a phase with fraction 1",
-                     100 * last);
+  return fmt::format(
+      "warning: the phases end with {:g} % of the weights on the grid, and no certificate; add a phase with fraction 1",
+      100 * last);
 }
 
 void Freezing::start(const std::function<void(const std::string&)>& note) {
@@ -41,20 +44,24 @@ void Freezing::start(const std::function<void(const std::string&)>& note) {
   for (const std::string& line : schedule_.lines(config_.weight_lr)) note("  " + line);
   if (!warning().empty()) note(warning());
   note(config_.validation > 0
-           ? fmt::format("validation: {:g} of the training images are held out to choose best.safetensors by", config_.validation)
+           ? fmt::format("validation: {:g} of the training images are held out to choose best.safetensors by",
+                         config_.validation)
            : "validation is 0: no images are held out to choose best.safetensors by, only last.safetensors is kept");
   if (config_.rescale == "none") return;
-  const RescaleReport r = rescale(network_, config_.rescale == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
+  const RescaleReport r =
+      rescale(network_, config_.rescale == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
   if (r.rows.empty()) {
     note("nothing rescaled: the quantizer finds its levels itself");
     return;
   }
-  const auto percent = [](std::int64_t n, std::int64_t of) { return 100 * static_cast<double>(n) / static_cast<double>(of); };
-  note(fmt::format("rescaled {} weights in {} groups in {:.2f} s; {:.1f} % are beyond the outermost levels", r.weights, r.groups,
-                   r.seconds, percent(r.beyond, r.weights)));
+  const auto percent = [](std::int64_t n, std::int64_t of) {
+    return 100 * static_cast<double>(n) / static_cast<double>(of);
+  };
+  note(fmt::format("rescaled {} weights in {} groups in {:.2f} s; {:.1f} % are beyond the outermost levels", r.weights,
+                   r.groups, r.seconds, percent(r.beyond, r.weights)));
   for (const RescaleReport::Row& row : r.rows) {
-    note(fmt::format("  {}: scale {:.4g} to {:.4g}, error {:.1f} % of the weights' norm, {:.1f} % beyond, {}", row.layer,
-                     row.smallest, row.largest, 100 * row.error, percent(row.beyond, row.weights),
+    note(fmt::format("  {}: scale {:.4g} to {:.4g}, error {:.1f} % of the weights' norm, {:.1f} % beyond, {}",
+                     row.layer, row.smallest, row.largest, 100 * row.error, percent(row.beyond, row.weights),
                      row.folded_into.empty() ? "kept as the layer's scale" : "folded into " + row.folded_into));
   }
 }
@@ -72,12 +79,14 @@ FreezeResult Freezing::describe(std::int64_t epoch) const {
   if (r.certified || r.fraction < 1) return r;
   if (r.relaxed > 0) {
     throw Error("[freeze] " + std::to_string(r.relaxed) + " of " + std::to_string(r.weights) +
-                " weights are still relaxed in the phase with fraction 1; the masks were not made by policy " + config_.policy);
+                " weights are still relaxed in the phase with fraction 1; the masks were not made by policy " +
+                config_.policy);
   }
   if (c.moved > 0) {
-    throw Error("[freeze] " + std::to_string(c.moved) + " of " + std::to_string(c.weights) +
-                " frozen weights have another code than they were frozen with, because their quantizer's steps train on; " +
-                "lower --quantizer-lr. The first: " + c.first);
+    throw Error(
+        "[freeze] " + std::to_string(c.moved) + " of " + std::to_string(c.weights) +
+        " frozen weights have another code than they were frozen with, because their quantizer's steps train on; " +
+        "lower --quantizer-lr. The first: " + c.first);
   }
   throw Error("[freeze] " + std::to_string(c.off) + " of " + std::to_string(c.weights) +
               " frozen weights are not on a level; the first: " + c.first);
@@ -92,7 +101,8 @@ std::string Freezing::end_epoch(std::int64_t epoch, std::optional<double> valida
   if (!stable && length < schedule_.phases()[at.phase].runs[at.run].epochs) return "";
   ended_.push_back(length);
   metric_.clear();
-  return fmt::format("phase {:g}: {} after {} epochs", at.fraction, stable ? "validation is stable" : "reached its most epochs", length);
+  return fmt::format("phase {:g}: {} after {} epochs", at.fraction,
+                     stable ? "validation is stable" : "reached its most epochs", length);
 }
 
 std::string Freezing::state() const { return nlohmann::json{{"ended", ended_}, {"metric", metric_}}.dump(); }
@@ -103,7 +113,8 @@ void Freezing::restore(const std::vector<NamedTensor>& tensors, const std::strin
   }
   tern::restore(tensors, freezer_.state(), path);
   const std::string bad = freezer_.bad_mask();
-  if (!bad.empty()) throw FormatError("[checkpoint] " + path + ": tensor \"freeze." + bad + ".relaxed\" holds more than 0 and 1");
+  if (!bad.empty())
+    throw FormatError("[checkpoint] " + path + ": tensor \"freeze." + bad + ".relaxed\" holds more than 0 and 1");
   try {
     const nlohmann::json j = nlohmann::json::parse(state);
     ended_ = j.at("ended").get<std::vector<std::int64_t>>();

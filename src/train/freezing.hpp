@@ -35,8 +35,8 @@ class Freezing {
     freezer_.before_step(epoch, step, steps_per_epoch, schedule_.at(epoch, ended_));
   }
   void after_step() { freezer_.after_step(); }
-  /// The numbers of an epoch that is over; in the phase with fraction 1 after checking that every weight is frozen, on a
-  /// level, and has the code that it was frozen with. Errors: Error naming the first weight that has not.
+  /// The numbers of an epoch that is over; in the phase with fraction 1 after checking that every weight is frozen, on
+  /// a level, and has the code that it was frozen with. Errors: Error naming the first weight that has not.
   FreezeResult describe(std::int64_t epoch) const;
   /// An auto run ends when on-grid validation accuracy is stable. Returns a line to tell, or "".
   std::string end_epoch(std::int64_t epoch, std::optional<double> validation_accuracy);

@@ -7,7 +7,9 @@ namespace tern {
 
 Graph genotype_graph(const TrainConfig& config, const Shape& input, std::int64_t classes) {
   const nas::Genotype genotype = nas::Genotype::load(config.genotype);
-  const auto spec = [](const std::string& s) { return s == "none" ? std::string() : s == "fp32" ? std::string("none") : s; };
+  const auto spec = [](const std::string& s) {
+    return s == "none" ? std::string() : s == "fp32" ? std::string("none") : s;
+  };
   nas::CellOptions options;
   options.space = genotype.space;
   options.cell_template = genotype.cell_template;

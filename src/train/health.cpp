@@ -92,8 +92,8 @@ std::string collapse(const LayerHealth& h, double tolerance) {
   const auto one_level = [&](const std::vector<double>& shares, const char* what, int lowest) -> std::string {
     const auto most = std::max_element(shares.begin(), shares.end());
     if (most == shares.end() || *most < 1 - tolerance) return "";
-    return "layer \"" + h.layer + "\": " + tenths(100 * *most) + " % of its " + what +
-           " have the code " + std::to_string(lowest + static_cast<int>(most - shares.begin()));
+    return "layer \"" + h.layer + "\": " + tenths(100 * *most) + " % of its " + what + " have the code " +
+           std::to_string(lowest + static_cast<int>(most - shares.begin()));
   };
   for (const char* name : {"scale", "scale_neg", "step"}) {
     const auto it = h.numbers.find(name);

@@ -13,7 +13,11 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json to_json(const EvalResult& r) {
-  return {{"accuracy", r.accuracy()}, {"correct", r.correct}, {"images", r.images}, {"loss", r.loss}, {"seconds", r.seconds}};
+  return {{"accuracy", r.accuracy()},
+          {"correct", r.correct},
+          {"images", r.images},
+          {"loss", r.loss},
+          {"seconds", r.seconds}};
 }
 
 // A figure that is not finite was written as null.
@@ -82,7 +86,8 @@ void cut_metrics(const std::string& path, std::uint64_t& bytes, const std::funct
     size = 0;
   }
   if (size < bytes) {
-    note(path + " has " + std::to_string(size) + " of the " + std::to_string(bytes) + " bytes that the checkpoint knows of; its whole lines stay");
+    note(path + " has " + std::to_string(size) + " of the " + std::to_string(bytes) +
+         " bytes that the checkpoint knows of; its whole lines stay");
     const std::string text = read_text_file(path);
     bytes = text.rfind('\n') + 1;  // npos + 1 is 0
   }

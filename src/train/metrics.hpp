@@ -15,10 +15,11 @@ std::string metrics_line(const EpochResult& result);
 
 /// Adds a line and waits until it is on the disk, so that no checkpoint knows of more lines than there are.
 void append_metrics(const std::string& path, const std::string& line, std::uint64_t& bytes);
-/// What was written behind the checkpoint, which knows of `bytes`, is cut off. If there is less, the whole lines stay, `bytes`
-/// tells how much that is, and a note says so. Errors: IoError.
+/// What was written behind the checkpoint, which knows of `bytes`, is cut off. If there is less, the whole lines stay,
+/// `bytes` tells how much that is, and a note says so. Errors: IoError.
 void cut_metrics(const std::string& path, std::uint64_t& bytes, const std::function<void(const std::string&)>& note);
-/// Losses, accuracies and times of the last line; none if the file is missing or empty, or that is no line of a run's metrics.
+/// Losses, accuracies and times of the last line; none if the file is missing or empty, or that is no line of a run's
+/// metrics.
 std::optional<EpochResult> last_epoch(const std::string& path);
 
 }  // namespace tern

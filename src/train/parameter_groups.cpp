@@ -32,7 +32,7 @@ std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConf
   const std::set<std::string> freezes = config.policy == "none" ? std::set<std::string>{} : quantized_weights(network);
   for (const Parameter& p : network.parameters()) {
     const bool decays = p.kind == ParamKind::kWeight || config.decay_small;
-    (freezes.count(p.name)                ? freezing
+    (freezes.count(p.name)             ? freezing
      : p.kind == ParamKind::kQuantizer ? quantizers
      : decays                          ? decayed
                                        : plain)

@@ -93,7 +93,8 @@ std::string checkpoint_path(const std::string& run, const std::string& checkpoin
   }
   std::string list;
   for (const std::string& name : there) list += (list.empty() ? "" : ", ") + name;
-  throw IoError("[load_run] there is no checkpoint \"" + file + "\"; " + (list.empty() ? "train one with tern train" : "there is " + list));
+  throw IoError("[load_run] there is no checkpoint \"" + file + "\"; " +
+                (list.empty() ? "train one with tern train" : "there is " + list));
 }
 
 Pretrained read_pretrained(const std::string& from) {
@@ -113,8 +114,9 @@ Normalisation take_normalisation(TrainConfig& config, const Pretrained* pretrain
     const auto it = found.find(name);
     if (it == found.end()) return "of the data set";
     if (!is_number_list(it->second)) {
-      throw FormatError("[import] " + pretrained->path + ", byte 8, __metadata__: expected numbers joined by ',' for \"" + name +
-                        "\"; got \"" + printable(it->second) + "\"");
+      throw FormatError("[import] " + pretrained->path +
+                        ", byte 8, __metadata__: expected numbers joined by ',' for \"" + name + "\"; got \"" +
+                        printable(it->second) + "\"");
     }
     field = it->second;
     return "from " + pretrained->path;
@@ -165,7 +167,8 @@ TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
     restore(c.averages, averaged, file);
   }
   ImportReport mapping;
-  for (const NamedTensor& t : network.state()) mapping.rows.push_back({source[t.name], t.value.shape().str(), t.name, ""});
+  for (const NamedTensor& t : network.state())
+    mapping.rows.push_back({source[t.name], t.value.shape().str(), t.name, ""});
   mapping.used = static_cast<std::int64_t>(mapping.rows.size());
   Normalisation normalisation;
   complete(normalisation, network.graph());

@@ -20,9 +20,9 @@ struct Pretrained {
 /// Errors: IoError, FormatError.
 Pretrained read_pretrained(const std::string& from);
 
-/// Weights expect the input that they were trained with: where config.mean or config.std is empty it becomes what the file
-/// says, in a checkpoint's graph or in plain metadata. What neither gives stays empty: the data set's will be used.
-/// Errors: FormatError if the file says something that is no list of numbers.
+/// Weights expect the input that they were trained with: where config.mean or config.std is empty it becomes what the
+/// file says, in a checkpoint's graph or in plain metadata. What neither gives stays empty: the data set's will be
+/// used. Errors: FormatError if the file says something that is no list of numbers.
 Normalisation take_normalisation(TrainConfig& config, const Pretrained* pretrained);
 /// Fills in the values that the network came to use.
 void complete(Normalisation& normalisation, const Graph& graph);

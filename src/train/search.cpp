@@ -39,21 +39,22 @@ nlohmann::ordered_json rows_of(const Tensor& p) {
 }
 
 std::string epoch_line(const SearchEpoch& r) {
-  const nlohmann::ordered_json j{{"epoch", r.epoch},
-                                 {"train_loss", r.train_loss},
-                                 {"train_accuracy", r.train_accuracy},
-                                 {"search_validation_accuracy", r.validation.accuracy()},
-                                 {"search_validation_loss", r.validation.loss},
-                                 {"entropy", r.entropy},
-                                 {"lr", r.lr},
-                                 {"seconds", r.seconds},
-                                 {"evaluation_seconds", r.validation.seconds},
-                                 {"peak_mib", r.peak_mib},
-                                 {"weightless_normal", r.weightless_normal},
-                                 {"weightless_reduce", r.weightless_reduce},
-                                 {"best", r.best},
-                                 {"mixture", {{"normal", rows_of(r.mixture.normal)}, {"reduce", rows_of(r.mixture.reduce)}}},
-                                 {"genotype", nlohmann::ordered_json::parse(r.genotype.json())}};
+  const nlohmann::ordered_json j{
+      {"epoch", r.epoch},
+      {"train_loss", r.train_loss},
+      {"train_accuracy", r.train_accuracy},
+      {"search_validation_accuracy", r.validation.accuracy()},
+      {"search_validation_loss", r.validation.loss},
+      {"entropy", r.entropy},
+      {"lr", r.lr},
+      {"seconds", r.seconds},
+      {"evaluation_seconds", r.validation.seconds},
+      {"peak_mib", r.peak_mib},
+      {"weightless_normal", r.weightless_normal},
+      {"weightless_reduce", r.weightless_reduce},
+      {"best", r.best},
+      {"mixture", {{"normal", rows_of(r.mixture.normal)}, {"reduce", rows_of(r.mixture.reduce)}}},
+      {"genotype", nlohmann::ordered_json::parse(r.genotype.json())}};
   return j.dump() + "\n";
 }
 
@@ -109,7 +110,8 @@ class Searcher {
     const bool has_run = fs::exists(path("config.toml"), ec);
     if (resume && !has_run) throw IoError("[search] \"" + dir_ + "\" holds no search to resume");
     if (!resume && has_run) {
-      throw IoError("[search] \"" + dir_ + "\" holds a run already; continue it with --resume, or choose another directory");
+      throw IoError("[search] \"" + dir_ +
+                    "\" holds a run already; continue it with --resume, or choose another directory");
     }
   }
 
@@ -137,7 +139,8 @@ class Searcher {
                        std::to_string(weights_half_.count()) + " and " + std::to_string(alpha_half_.count()));
     }
     judged_ = alpha_half_;
-    if (config_.eval_limit > 0 && config_.eval_limit < judged_.count()) judged_ = select_images(judged_, first_indices(config_.eval_limit));
+    if (config_.eval_limit > 0 && config_.eval_limit < judged_.count())
+      judged_ = select_images(judged_, first_indices(config_.eval_limit));
   }
 
   static std::vector<std::int64_t> first_indices(std::int64_t n) {
@@ -189,8 +192,9 @@ class Searcher {
     o.batch_size = static_cast<int>(std::min(config_.batch, weights_half_.count()));
     o.workers = 0;
     const Shape& want = options_.input;
-    const Images images = convert_images(select_images(weights_half_, first_indices(o.batch_size)),
-                                         {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
+    const Images images =
+        convert_images(select_images(weights_half_, first_indices(o.batch_size)),
+                       {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
     BatchLoader loader(images, Normalizer(data_.mean, data_.std), o);
     Batch batch;
     loader.next(batch);
@@ -208,8 +212,11 @@ class Searcher {
 
   void save() {
     position_.rng_position = step_->rng_position();
-    save_checkpoint(path("last.safetensors"), {.graph_text = network().graph().format(), .config_toml = config_.toml(),
-                                               .position = position_, .network = step_->network_state(), .optimizer = step_->optimizer_state()});
+    save_checkpoint(path("last.safetensors"), {.graph_text = network().graph().format(),
+                                               .config_toml = config_.toml(),
+                                               .position = position_,
+                                               .network = step_->network_state(),
+                                               .optimizer = step_->optimizer_state()});
   }
 
   void load_checkpoint_into_run() {
@@ -246,7 +253,10 @@ class Searcher {
   }
 
   Position where() const {
-    return {.epoch = position_.epoch, .step = position_.step, .steps_per_epoch = loader_->batches_per_epoch(), .epochs = config_.epochs};
+    return {.epoch = position_.epoch,
+            .step = position_.step,
+            .steps_per_epoch = loader_->batches_per_epoch(),
+            .epochs = config_.epochs};
   }
 
   double step(const LabelledImages& train, const LabelledImages& validation) {
@@ -369,10 +379,12 @@ class Searcher {
 
   // A known way for such searches to fail: the mixture settles on what is easy to pass through.
   void guard(const SearchEpoch& r) const {
-    for (const auto& [name, count] : {std::pair{"normal", r.weightless_normal}, std::pair{"reduction", r.weightless_reduce}}) {
+    for (const auto& [name, count] :
+         {std::pair{"normal", r.weightless_normal}, std::pair{"reduction", r.weightless_reduce}}) {
       if (count < config_.warn_weightless) continue;
-      note("warning: " + std::to_string(count) + " of 8 edges of the " + name + " cell are zero, pool or skip after epoch " +
-           std::to_string(r.epoch + 1) + "; max_weightless caps them, entropy_weight and zero_gamma work against them");
+      note("warning: " + std::to_string(count) + " of 8 edges of the " + name +
+           " cell are zero, pool or skip after epoch " + std::to_string(r.epoch + 1) +
+           "; max_weightless caps them, entropy_weight and zero_gamma work against them");
     }
   }
 
@@ -399,7 +411,8 @@ class Searcher {
 
 }  // namespace
 
-SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume, const SearchCallbacks& callbacks) {
+SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume,
+                    const SearchCallbacks& callbacks) {
   return Searcher(config, run_dir, resume, callbacks).run();
 }
 

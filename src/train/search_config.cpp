@@ -44,8 +44,10 @@ void SearchConfig::check() const {
   require(entropy_weight >= 0 || entropy_weight == -1, "entropy_weight", ">= 0, or -1");
   require(entropy_decay > 0, "entropy_decay", "> 0");
   require(momentum >= 0 && momentum < 1, "momentum", "in [0, 1)");
-  require(arch_beta1 >= 0 && arch_beta1 < 1 && arch_beta2 >= 0 && arch_beta2 < 1, "arch_beta1 and arch_beta2", "in [0, 1)");
-  require(arch_lr >= 0 && weight_decay >= 0 && arch_weight_decay >= 0, "arch_lr, weight_decay and arch_weight_decay", ">= 0");
+  require(arch_beta1 >= 0 && arch_beta1 < 1 && arch_beta2 >= 0 && arch_beta2 < 1, "arch_beta1 and arch_beta2",
+          "in [0, 1)");
+  require(arch_lr >= 0 && weight_decay >= 0 && arch_weight_decay >= 0, "arch_lr, weight_decay and arch_weight_decay",
+          ">= 0");
   require(clip_norm >= 0, "clip_norm", ">= 0");
   require(allow_zero == "auto" || allow_zero == "true" || allow_zero == "false", "allow_zero", "auto, true or false");
   require(zero_gamma > 0, "zero_gamma", "> 0");

@@ -43,8 +43,9 @@ Tensor excess(const Tensor& cost, double limit) { return relu(add_scalar(scale(c
 
 void expect_finite(double loss, const char* which, const Position& where) {
   if (std::isfinite(loss)) return;
-  throw Error("[search] the loss " + std::string(which) + " is not finite in epoch " + std::to_string(where.epoch + 1) + ", step " +
-              std::to_string(where.step + 1) + ". The last checkpoint is kept; try a smaller learning rate");
+  throw Error("[search] the loss " + std::string(which) + " is not finite in epoch " + std::to_string(where.epoch + 1) +
+              ", step " + std::to_string(where.step + 1) +
+              ". The last checkpoint is kept; try a smaller learning rate");
 }
 
 }  // namespace
@@ -125,11 +126,13 @@ Tensor SearchStep::alpha_loss(const LabelledImages& batch, const Position& where
 }
 
 // d(loss of alpha)/d(alpha) into the alphas; weights, statistics and quantizer states stay as they are.
-void SearchStep::alpha_gradient(const LabelledImages& train, const LabelledImages& validation, const Position& where, double lr) {
+void SearchStep::alpha_gradient(const LabelledImages& train, const LabelledImages& validation, const Position& where,
+                                double lr) {
   const Snapshot statistics(net_->network().buffers());
   problem_.train_loss = [&] { return cross_entropy(net_->forward(train.images), train.labels); };
   problem_.validation_loss = [&] { return alpha_loss(validation, where); };
-  expect_finite(order_ == 2 ? nas::second_order_gradient(problem_, lr) : nas::first_order_gradient(problem_), "of alpha", where);
+  expect_finite(order_ == 2 ? nas::second_order_gradient(problem_, lr) : nas::first_order_gradient(problem_),
+                "of alpha", where);
   for (const Tensor& a : problem_.alphas) {
     if (!a.grad().defined()) a.set_grad(Tensor::zeros(a.shape()));  // every drawn edge was zero
   }
@@ -146,7 +149,8 @@ SearchStep::Result SearchStep::weight_gradient(const LabelledImages& batch, cons
   return {.loss = loss.item(), .correct = count_correct(logits, batch.plain_labels)};
 }
 
-SearchStep::Result SearchStep::run(const LabelledImages& train, const LabelledImages& validation, const Position& where) {
+SearchStep::Result SearchStep::run(const LabelledImages& train, const LabelledImages& validation,
+                                   const Position& where) {
   const double lr = schedule_->lr(where);
   draw_paths();
   alpha_gradient(train, validation, where, lr);

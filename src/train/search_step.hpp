@@ -21,10 +21,10 @@ struct LabelledImages {
 
 /// A supernet with the optimizer of its weights, SGD, and that of alpha, Adam: the two levels of
 ///   min over alpha of L_val(w*(alpha), alpha) + penalties(alpha),  w*(alpha) = argmin over w of L_train(w, alpha)
-/// in alternating steps, of first or second order (nas::first_order_gradient, nas::second_order_gradient). The penalties
-/// are the entropy of the mixture, faded out over the epochs, and what expected bytes or multiplications exceed their
-/// limits by.
-/// Errors: as nas::Supernet for options that make no network; Error for a loss that is not finite.
+/// in alternating steps, of first or second order (nas::first_order_gradient, nas::second_order_gradient). The
+/// penalties are the entropy of the mixture, faded out over the epochs, and what expected bytes or multiplications
+/// exceed their limits by. Errors: as nas::Supernet for options that make no network; Error for a loss that is not
+/// finite.
 class SearchStep {
  public:
   SearchStep(const SearchConfig& config, const nas::CellOptions& options);

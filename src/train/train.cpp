@@ -1,6 +1,6 @@
 // The training loop. What makes a resumed run end with the bits of an undisturbed one: the order of samples and their
-// augmentation are functions of (seed, epoch, index); learning rates of the position; everything else that changes is in
-// the checkpoint; and no result depends on the number of threads.
+// augmentation are functions of (seed, epoch, index); learning rates of the position; everything else that changes is
+// in the checkpoint; and no result depends on the number of threads.
 #include "tern/train.hpp"
 
 #include <chrono>
@@ -40,7 +40,8 @@ class Trainer {
     data_ = load_data(config_);
     note("data: " + data_.name + " from " + data_.source);
     if (data_.train.count() == 0) throw ValueError("[train] the data set has no training images");
-    if (data_.test.count() == 0) throw ValueError("[train] the data set has no test images, which every evaluation needs");
+    if (data_.test.count() == 0)
+      throw ValueError("[train] the data set has no test images, which every evaluation needs");
     if (config_.validation > 0) {
       Split split = split_train_validation(data_.train, config_.validation, static_cast<std::uint64_t>(config_.seed));
       data_.train = std::move(split.train);
@@ -51,8 +52,9 @@ class Trainer {
     const ShapeCheck check = stored_shapes(graph, resume);
     network_ = std::make_unique<Network>(std::move(graph), static_cast<std::uint64_t>(config_.seed), check);
     if (network_->output_shape().numel() < static_cast<std::int64_t>(data_.class_names.size())) {
-      throw ShapeError("[train] the data set has " + std::to_string(data_.class_names.size()) + " classes and the network " +
-                       std::to_string(network_->output_shape().numel()) + " outputs; expected one a class");
+      throw ShapeError("[train] the data set has " + std::to_string(data_.class_names.size()) +
+                       " classes and the network " + std::to_string(network_->output_shape().numel()) +
+                       " outputs; expected one a class");
     }
     network_->set_gradient_bits(static_cast<int>(config_.gradient_bits));
     complete(normalisation, network_->graph());
@@ -81,8 +83,10 @@ class Trainer {
     if (position_.epoch == epochs()) {  // it was finished already
       note("the run is finished");
       const std::optional<EpochResult> last = last_epoch(path("metrics.jsonl"));
-      if (last) result.last = *last;
-      else note(path("metrics.jsonl") + " does not tell how its last epoch went");
+      if (last)
+        result.last = *last;
+      else
+        note(path("metrics.jsonl") + " does not tell how its last epoch went");
       result.last.epoch = epochs() - 1;
       result.last.epochs = epochs();
       if (freezing_) result.last.freeze = freezing_->describe(result.last.epoch);
@@ -107,7 +111,8 @@ class Trainer {
     std::error_code ec;
     const bool has_run = fs::exists(path("config.toml"), ec);
     if (!resume && has_run) {
-      throw IoError("[train] \"" + dir_ + "\" holds a run already; continue it with --resume, or choose another directory");
+      throw IoError("[train] \"" + dir_ +
+                    "\" holds a run already; continue it with --resume, or choose another directory");
     }
     if (!resume) return false;
     const bool has_checkpoint = fs::exists(path("last.safetensors"), ec);
@@ -116,7 +121,8 @@ class Trainer {
     return has_checkpoint;
   }
 
-  // A new run, or one that was killed before its first checkpoint. Nothing is written before all that can be refused was.
+  // A new run, or one that was killed before its first checkpoint. Nothing is written before all that can be refused
+  // was.
   void begin() {
     std::optional<ImportReport> mapping;
     if (pretrained_) mapping = warm_start();
@@ -166,10 +172,12 @@ class Trainer {
 
   // One training batch in file order, not augmented.
   Tensor first_images() const {
-    const LoaderOptions options{.batch_size = static_cast<int>(std::min(config_.batch, data_.train.count())), .workers = 0};
+    const LoaderOptions options{.batch_size = static_cast<int>(std::min(config_.batch, data_.train.count())),
+                                .workers = 0};
     const Shape want = network_->input_shape();
-    const Images fitted = convert_images(select_images(data_.train, first_indices(options.batch_size)),
-                                         {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
+    const Images fitted =
+        convert_images(select_images(data_.train, first_indices(options.batch_size)),
+                       {static_cast<int>(want[0]), static_cast<int>(want[1]), static_cast<int>(want[2])});
     BatchLoader loader(fitted, normalizer_of(network_->graph()), options);
     Batch batch;
     loader.next(batch);
@@ -234,11 +242,11 @@ class Trainer {
 
   void save(const std::string& name) {
     position_.rng_position = network_->rng().position();
-    save_checkpoint(path(name), {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state(),
-                                 averages_ ? averages_->state() : std::vector<NamedTensor>{},
-                                 freezing_ ? freezing_->tensors() : std::vector<NamedTensor>{},
-                                 freezing_ ? freezing_->state() : "",
-                                 position_.step > 0 ? to_tensors(codes_before_) : std::vector<NamedTensor>{}});
+    save_checkpoint(path(name),
+                    {network_->graph().format(), config_.toml(), position_, network_->state(), optimizer_->state(),
+                     averages_ ? averages_->state() : std::vector<NamedTensor>{},
+                     freezing_ ? freezing_->tensors() : std::vector<NamedTensor>{}, freezing_ ? freezing_->state() : "",
+                     position_.step > 0 ? to_tensors(codes_before_) : std::vector<NamedTensor>{}});
   }
 
   // False if the run was asked to stop within the epoch.
@@ -280,14 +288,15 @@ class Trainer {
   }
 
   double step(const Batch& batch) {
-    const Position where{.epoch = position_.epoch, .step = position_.step,
-                         .steps_per_epoch = loader_->batches_per_epoch(), .epochs = epochs()};
+    const Position where{.epoch = position_.epoch,
+                         .step = position_.step,
+                         .steps_per_epoch = loader_->batches_per_epoch(),
+                         .epochs = epochs()};
     const double lr = freezing_ ? freezing_->lr(position_.epoch) : schedule_->lr(where);
     if (freezing_) freezing_->before_step(where.epoch, where.step, where.steps_per_epoch);
     const Tensor images = batch_tensor(batch);
     const Tensor logits = network_->forward(images);
-    const Tensor loss =
-        cross_entropy(logits, Tensor::from(batch.labels, Shape{batch.size()}), config_.label_smoothing);
+    const Tensor loss = cross_entropy(logits, Tensor::from(batch.labels, Shape{batch.size()}), config_.label_smoothing);
     const double value = loss.item();
     if (!std::isfinite(value)) explain_bad_loss(images);
     optimizer_->zero_grad();
@@ -325,8 +334,8 @@ class Trainer {
     network_->forward(images);
     network_->set_tap({});
     throw Error("[train] the loss is not finite in epoch " + std::to_string(position_.epoch + 1) + ", step " +
-                std::to_string(position_.step + 1) + "; first layer with a value that is not finite: " +
-                (where.empty() ? "none, the loss itself" : where) +
+                std::to_string(position_.step + 1) +
+                "; first layer with a value that is not finite: " + (where.empty() ? "none, the loss itself" : where) +
                 ". The last checkpoint is kept; try a smaller learning rate or clip_norm");
   }
 
@@ -375,7 +384,8 @@ class Trainer {
       const auto a = std::as_const(codes_before_).find(h.layer), b = codes_after.find(h.layer);
       if (a == codes_before_.end() || b == codes_after.end()) continue;
       std::size_t flips = 0;
-      for (std::size_t i = 0; i < std::min(a->second.size(), b->second.size()); ++i) flips += a->second[i] != b->second[i];
+      for (std::size_t i = 0; i < std::min(a->second.size(), b->second.size()); ++i)
+        flips += a->second[i] != b->second[i];
       h.flips = static_cast<double>(flips) / static_cast<double>(std::max<std::size_t>(a->second.size(), 1));
     }
     if (freezing_) r.freeze = freezing_->describe(position_.epoch);
@@ -464,7 +474,7 @@ class Trainer {
   std::unique_ptr<ExponentialMovingAverage> averages_;
   std::unique_ptr<Freezing> freezing_;
   std::optional<Pretrained> pretrained_;  // until the network has them
-  Tensor first_images_;  // normalised: for calibration and for the activations' health
+  Tensor first_images_;                   // normalised: for calibration and for the activations' health
   std::set<std::string> warned_;
   RunPosition position_;
   bool stopping_ = false;

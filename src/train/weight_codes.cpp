@@ -27,7 +27,8 @@ LayerCodes from_tensors(const std::vector<NamedTensor>& tensors) {
   LayerCodes out;
   for (const NamedTensor& t : tensors) {
     std::vector<std::int8_t>& values = out[t.name];
-    for (const float v : t.value.span<float>()) values.push_back(static_cast<std::int8_t>(std::clamp(v, -127.0f, 127.0f)));
+    for (const float v : t.value.span<float>())
+      values.push_back(static_cast<std::int8_t>(std::clamp(v, -127.0f, 127.0f)));
   }
   return out;
 }

@@ -23,8 +23,9 @@ Tensor sum2(const Tensor& a, const Tensor& b) {
   std::vector<double> v = a.to_vector();
   const std::vector<double> w = b.to_vector();
   for (std::size_t i = 0; i < v.size(); ++i) v[i] += w[i];
-  return tern::record("sum2", Tensor::from(v, a.shape()), {a, b},
-                      [](const Tensor& dy) { return std::vector<Tensor>{dy, dy}; });
+  return tern::record("sum2", Tensor::from(v, a.shape()), {a, b}, [](const Tensor& dy) {
+    return std::vector<Tensor>{dy, dy};
+  });
 }
 
 Tensor leaf(std::vector<double> v) {
@@ -90,7 +91,8 @@ TEST_CASE("backward: misuse is an error", "[autograd]") {
   const Tensor seed = Tensor::from(std::vector<double>{1.0, 1.0}, Shape{2});
   tern::backward(y, seed);
   CHECK_THROWS_WITH(tern::backward(y, seed), ContainsSubstring("already used"));
-  const Tensor bad = tern::record("bad", x.clone(), {x}, [](const Tensor&) { return std::vector<Tensor>{Tensor::scalar(1.0)}; });
+  const Tensor bad =
+      tern::record("bad", x.clone(), {x}, [](const Tensor&) { return std::vector<Tensor>{Tensor::scalar(1.0)}; });
   CHECK_THROWS_WITH(tern::backward(bad, seed), ContainsSubstring("[bad, backward] expected a gradient of shape 2"));
 }
 

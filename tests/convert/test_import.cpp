@@ -26,7 +26,8 @@ class StateDict {
     tensor(name + ".weight", Shape{out, in, kernel, kernel});
   }
   void norm(const std::string& name, std::int64_t channels) {
-    for (const char* field : {".weight", ".bias", ".running_mean", ".running_var"}) tensor(name + field, Shape{channels});
+    for (const char* field : {".weight", ".bias", ".running_mean", ".running_var"})
+      tensor(name + field, Shape{channels});
     tensors.push_back({name + ".num_batches_tracked", Tensor::zeros(Shape{}, DType::kI64)});
     ++counters;
   }
@@ -77,8 +78,8 @@ StateDict googlenet() {
     d.conv(name + ".conv", out, in, kernel);
     d.norm(name + ".bn", out);
   };
-  const auto inception = [&](const std::string& name, std::int64_t in, std::int64_t c1, std::int64_t r3, std::int64_t c3,
-                             std::int64_t r5, std::int64_t c5, std::int64_t pool) {
+  const auto inception = [&](const std::string& name, std::int64_t in, std::int64_t c1, std::int64_t r3,
+                             std::int64_t c3, std::int64_t r5, std::int64_t c5, std::int64_t pool) {
     basic(name + ".branch1", c1, in, 1);
     basic(name + ".branch2.0", r3, in, 1);
     basic(name + ".branch2.1", c3, r3, 3);
@@ -125,8 +126,9 @@ TEST_CASE("import: torchvision's ResNet-18, ResNet-50 and GoogLeNet load by name
     std::int64_t parameters;  // of torchvision's model, without auxiliary heads
   };
   const TempDir dir;
-  for (const Row& row : {Row{"resnet18", resnet({2, 2, 2, 2}, false), 11689512}, Row{"resnet50", resnet({3, 4, 6, 3}, true), 25557032},
-                         Row{"googlenet", googlenet(), 6624904}}) {
+  for (const Row& row :
+       {Row{"resnet18", resnet({2, 2, 2, 2}, false), 11689512}, Row{"resnet50", resnet({3, 4, 6, 3}, true), 25557032},
+        Row{"googlenet", googlenet(), 6624904}}) {
     INFO(row.model);
     write_safetensors(dir / "dict.safetensors", row.dict.tensors);
     Network net = imagenet_network(row.model);
@@ -234,7 +236,8 @@ const char* kSmall =
 SafetensorsFile file_for(const Network& net) {
   SafetensorsFile file;
   for (const NamedTensor& t : net.state()) {
-    if (t.name.find("weight_quant") == std::string::npos) file.tensors.push_back({t.name, Tensor::full(t.value.shape(), 0.5)});
+    if (t.name.find("weight_quant") == std::string::npos)
+      file.tensors.push_back({t.name, Tensor::full(t.value.shape(), 0.5)});
   }
   return file;
 }
@@ -245,7 +248,9 @@ NamedTensor& tensor_of(SafetensorsFile& file, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("import: a missing weight, bias or tensor of a batch norm is an error unless allowed, one of a quantizer is none", "[convert]") {
+TEST_CASE(
+    "import: a missing weight, bias or tensor of a batch norm is an error unless allowed, one of a quantizer is none",
+    "[convert]") {
   Network net(Graph::parse(kSmall), 1);
   const SafetensorsFile whole = file_for(net);
   const ImportReport all = import_weights(net, whole, "whole");
@@ -258,7 +263,8 @@ TEST_CASE("import: a missing weight, bias or tensor of a batch norm is an error 
     INFO(whole.tensors[i].name);
     CHECK_THROWS_AS(import_weights(net, part, "part"), ValueError);
     CHECK_THROWS_WITH(import_weights(net, part, "part"),
-                      ContainsSubstring("part lacks 1 tensors of this network: " + whole.tensors[i].name) && ContainsSubstring("allow_missing"));
+                      ContainsSubstring("part lacks 1 tensors of this network: " + whole.tensors[i].name) &&
+                          ContainsSubstring("allow_missing"));
     CHECK(import_weights(net, part, "part", true).missing == all.missing + 1);
   }
 }
@@ -272,7 +278,8 @@ TEST_CASE("import: the mapping names every tensor of file and network", "[conver
   const ImportReport r = import_weights(net, file, "file");
   CHECK(r.summary() == std::to_string(r.used) + " tensors used, " + std::to_string(r.missing) + " missing, 2 unused");
   const std::string table = r.table();
-  CHECK(std::count(table.begin(), table.end(), '\n') == static_cast<std::ptrdiff_t>(file.tensors.size()) + r.missing + 1);
+  CHECK(std::count(table.begin(), table.end(), '\n') ==
+        static_cast<std::ptrdiff_t>(file.tensors.size()) + r.missing + 1);
   const auto has_line = [&](std::vector<std::string> words) {
     std::istringstream lines(table);
     for (std::string line; std::getline(lines, line);) {
@@ -287,7 +294,8 @@ TEST_CASE("import: the mapping names every tensor of file and network", "[conver
   CHECK(has_line({"evil\\x0aname", "2", "unused"}));
 }
 
-TEST_CASE("import: integers, values that are not finite and negative variances are refused, and nothing is copied", "[convert]") {
+TEST_CASE("import: integers, values that are not finite and negative variances are refused, and nothing is copied",
+          "[convert]") {
   Network net(Graph::parse(kSmall), 1);
   const auto before = net.state()[0].value.to_vector();
   const auto fails = [&](const std::string& name, const Tensor& value, const std::string& reason) {
@@ -323,7 +331,8 @@ TEST_CASE("import: of a checkpoint with averages these are taken, and no tensor 
   SafetensorsFile file;
   for (const NamedTensor& t : file_for(net).tensors) file.tensors.push_back({"net." + t.name, t.value});
   file.tensors.push_back({"ema.fc.bias", Tensor::full(Shape{3}, 2)});
-  for (const char* name : {"optim.fc.bias.m", "freeze.conv2.relaxed", "codes.conv2"}) file.tensors.push_back({name, Tensor::zeros(Shape{3})});
+  for (const char* name : {"optim.fc.bias.m", "freeze.conv2.relaxed", "codes.conv2"})
+    file.tensors.push_back({name, Tensor::zeros(Shape{3})});
   file.metadata["tern"] = "checkpoint 1";
   const ImportReport r = import_weights(net, file, "run");
   CHECK(r.unused == 0);
@@ -331,5 +340,6 @@ TEST_CASE("import: of a checkpoint with averages these are taken, and no tensor 
     if (t.name == "fc.bias") CHECK(t.value.to_vector() == std::vector<double>{2, 2, 2});
     if (t.name == "fc.weight") CHECK(t.value.to_vector()[0] == 0.5);
   }
-  CHECK(std::any_of(r.rows.begin(), r.rows.end(), [](const ImportReport::Row& row) { return row.source == "ema.fc.bias"; }));
+  CHECK(std::any_of(r.rows.begin(), r.rows.end(),
+                    [](const ImportReport::Row& row) { return row.source == "ema.fc.bias"; }));
 }

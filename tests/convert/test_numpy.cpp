@@ -19,12 +19,15 @@ TEST_CASE("npy: dtypes, shapes and versions", "[convert]") {
   CHECK(a.to_vector() == std::vector<double>{1, 2, 3, 4, 5, 6});
   CHECK(parse_npy(npy(dictionary("<f8", "()"), raw<double>({0.1})), "b").item() == 0.1);
   CHECK(parse_npy(npy(dictionary("<i8", "(1,)"), raw<std::int64_t>({-7}), 2), "c").dtype() == DType::kI64);
-  CHECK(parse_npy(npy(dictionary("<i4", "(2,)"), raw<std::int32_t>({-7, 8}), 3), "d").to_vector() == std::vector<double>{-7, 8});
+  CHECK(parse_npy(npy(dictionary("<i4", "(2,)"), raw<std::int32_t>({-7, 8}), 3), "d").to_vector() ==
+        std::vector<double>{-7, 8});
   CHECK(parse_npy(npy(dictionary("<f2", "(2,)", "True"), raw<std::uint16_t>({0x3C00, 0xC000})), "e").to_vector() ==
         std::vector<double>{1, -2});
   CHECK(parse_npy(npy(dictionary("<f4", "(0, 5)"), {}), "f").numel() == 0);
-  CHECK(parse_npy(npy(dictionary("|i1", "(2,)"), raw<std::int8_t>({-3, 4})), "g").to_vector() == std::vector<double>{-3, 4});
-  CHECK(parse_npy(npy(dictionary("|u1", "(1,)"), raw<std::uint8_t>({200})), "h").to_vector() == std::vector<double>{200});
+  CHECK(parse_npy(npy(dictionary("|i1", "(2,)"), raw<std::int8_t>({-3, 4})), "g").to_vector() ==
+        std::vector<double>{-3, 4});
+  CHECK(parse_npy(npy(dictionary("|u1", "(1,)"), raw<std::uint8_t>({200})), "h").to_vector() ==
+        std::vector<double>{200});
   CHECK(parse_npy(npy(dictionary("|b1", "(2,)"), raw<std::uint8_t>({0, 1})), "i").dtype() == DType::kI64);
 }
 
@@ -73,7 +76,9 @@ TEST_CASE("npy: files that lie", "[convert]") {
 
 TEST_CASE("npz: stored and deflated members", "[convert]") {
   const std::vector<float> zeros(5000, 0.0f);
-  const Bytes archive = zip({member("layer1.0.conv1.weight.npy", floats_npy({1, 2})), member("fc.bias.npy", floats_npy(zeros), true)}, "hello");
+  const Bytes archive =
+      zip({member("layer1.0.conv1.weight.npy", floats_npy({1, 2})), member("fc.bias.npy", floats_npy(zeros), true)},
+          "hello");
   const SafetensorsFile f = parse_npz(archive, "a.npz");
   REQUIRE(f.tensors.size() == 2);
   CHECK(f.find("layer1.0.conv1.weight").to_vector() == std::vector<double>{1, 2});
@@ -86,16 +91,19 @@ TEST_CASE("npz: stored and deflated members", "[convert]") {
 
 TEST_CASE("npz: arrays that are not numbers stand beside those that are", "[convert]") {
   const Bytes names = npy(dictionary("<U3", "(2,)"), raw<std::int32_t>({97, 98, 99, 100, 0, 0}));
-  const Bytes pairs = npy("{'descr': [('x', '<f4'), ('y', '<f4')], 'fortran_order': False, 'shape': (1,), }", raw<float>({1, 2}));
+  const Bytes pairs =
+      npy("{'descr': [('x', '<f4'), ('y', '<f4')], 'fortran_order': False, 'shape': (1,), }", raw<float>({1, 2}));
   const Bytes deep = npy(dictionary("<U1", "(1, 1, 1, 1, 1, 1, 1, 1, 1, 1)"), raw<std::int32_t>({97}));
-  const SafetensorsFile f = parse_npz(zip({member("classes.npy", names), member("w.npy", floats_npy({1, 2})), member("p.npy", pairs),
-                                           member("deep.npy", deep)}), "a.npz");
+  const SafetensorsFile f = parse_npz(zip({member("classes.npy", names), member("w.npy", floats_npy({1, 2})),
+                                           member("p.npy", pairs), member("deep.npy", deep)}),
+                                      "a.npz");
   REQUIRE(f.tensors.size() == 1);
   CHECK(f.find("w").to_vector() == std::vector<double>{1, 2});
   REQUIRE(f.unread.size() == 3);
   CHECK(f.unread[0].dtype == "<U3");
   CHECK(f.unread[0].shape == Shape{2});
-  CHECK_THROWS_WITH(f.find("classes"), ContainsSubstring("a.npz (classes.npy), byte 10, descr: unknown dtype \"<U3\"; known: <f4"));
+  CHECK_THROWS_WITH(f.find("classes"),
+                    ContainsSubstring("a.npz (classes.npy), byte 10, descr: unknown dtype \"<U3\"; known: <f4"));
   CHECK_THROWS_WITH(f.find("p"), ContainsSubstring("unknown dtype"));
 }
 
@@ -106,7 +114,8 @@ TEST_CASE("npz: one changed byte is found or changes no value", "[convert]") {
     bad[i] ^= std::byte{0x41};
     try {
       const SafetensorsFile f = parse_npz(bad, "bad");
-      for (const NamedTensor& t : f.tensors) CHECK((t.value.to_vector() == std::vector<double>{1, 2, 3} || t.value.to_vector() == std::vector<double>{4}));
+      for (const NamedTensor& t : f.tensors)
+        CHECK((t.value.to_vector() == std::vector<double>{1, 2, 3} || t.value.to_vector() == std::vector<double>{4}));
     } catch (const FormatError&) {
     }
   }

@@ -67,23 +67,26 @@ const std::string kHead = "tern-graph 1\nimage = input() shape=3x10x10 mean=0.5,
 
 TEST_CASE("pack: folded chains equal the network on every path", "[convert]") {
   for (const std::string weights : {"twn", "twn:group=filter", "bwn", "heq:n=5"}) {
-    for (const std::string acts : {"ternary", "heaviside", "dorefa:bits=2", "fatnn:mode=unsigned", "lsq:bits=2", "sign"}) {
+    for (const std::string acts :
+         {"ternary", "heaviside", "dorefa:bits=2", "fatnn:mode=unsigned", "lsq:bits=2", "sign"}) {
       INFO(weights << " x " << acts);
-      check_identical(kHead +
-                          "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=" + acts +
-                          "\nc2 = conv2d(q1) out=9 kernel=3 pad=1 weights=" + weights +
-                          "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=" + acts +
-                          "\np2 = max_pool(q2) kernel=2\nc3 = conv2d(p2) out=16 kernel=3 stride=2 pad=1 weights=" + weights +
-                          "\nb3 = batch_norm(c3)\nr3 = act(b3) kind=relu\nq3 = quantize(r3) acts=" + acts +
-                          "\nf = flatten(q3)\nfc = linear(f) out=5\n",
-                      3, 10);
+      check_identical(
+          kHead + "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=" + acts +
+              "\nc2 = conv2d(q1) out=9 kernel=3 pad=1 weights=" + weights +
+              "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=" + acts +
+              "\np2 = max_pool(q2) kernel=2\nc3 = conv2d(p2) out=16 kernel=3 stride=2 pad=1 weights=" + weights +
+              "\nb3 = batch_norm(c3)\nr3 = act(b3) kind=relu\nq3 = quantize(r3) acts=" + acts +
+              "\nf = flatten(q3)\nfc = linear(f) out=5\n",
+          3, 10);
     }
   }
 }
 
 TEST_CASE("pack: padded pixels behind a sign are +1, in training, evaluation and packed", "[convert]") {
   // One pixel under nine weights: a weight of +0.5 each makes 0.5 (x + 8) with x = sgn(pixel).
-  const std::string text = "tern-graph 1\nimage = input() shape=1x1x1 mean=0.5 std=1\nq = quantize(image) acts=sign\nc = conv2d(q) out=1 kernel=3 pad=1";
+  const std::string text =
+      "tern-graph 1\nimage = input() shape=1x1x1 mean=0.5 std=1\nq = quantize(image) acts=sign\nc = conv2d(q) out=1 "
+      "kernel=3 pad=1";
   for (const std::string weights : {"", " weights=bwn", " weights=ttq"}) {
     INFO(weights);
     Network net(Graph::parse(text + weights + "\n"), 1);
@@ -107,20 +110,27 @@ TEST_CASE("pack: padded pixels behind a sign are +1, in training, evaluation and
 TEST_CASE("pack: sign activations through pools, joins, float layers and groups", "[convert]") {
   for (const std::string weights : {"bwn", "twn", "ttq", "none"}) {
     INFO(weights);
-    check_identical(kHead +
-                        "c1 = conv2d(image) out=16 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=sign"
-                        "\nd1 = dropout(q1) p=0.5\nn1 = act(d1) kind=none\nc2 = conv2d(n1) out=16 kernel=5 pad=2 groups=2 weights=" + weights +
-                        "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=sign\np1 = max_pool(q1) kernel=2\np2 = max_pool(q2) kernel=3 stride=2 pad=1"
-                        "\nk = concat(p1, p2)\nj = channel_shuffle(k) groups=4\nc3 = conv2d(j) out=12 kernel=3 pad=1 stride=2 dilation=2 weights=" + weights +
-                        "\nc4 = conv2d(p2) out=6 kernel=5 pad=2 groups=2 stride=2 weights=" + weights +
-                        "\nb3 = batch_norm(c3)\nq3 = quantize(b3) acts=sign\nf = flatten(q3)\nfc = linear(f) out=5\ng = flatten(c4)"
-                        "\ng2 = linear(g) out=5\nsum = add(fc, g2)\n",
-                    3, 10);
+    check_identical(
+        kHead +
+            "c1 = conv2d(image) out=16 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=sign"
+            "\nd1 = dropout(q1) p=0.5\nn1 = act(d1) kind=none\nc2 = conv2d(n1) out=16 kernel=5 pad=2 groups=2 "
+            "weights=" +
+            weights +
+            "\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=sign\np1 = max_pool(q1) kernel=2\np2 = max_pool(q2) "
+            "kernel=3 stride=2 pad=1"
+            "\nk = concat(p1, p2)\nj = channel_shuffle(k) groups=4\nc3 = conv2d(j) out=12 kernel=3 pad=1 stride=2 "
+            "dilation=2 weights=" +
+            weights + "\nc4 = conv2d(p2) out=6 kernel=5 pad=2 groups=2 stride=2 weights=" + weights +
+            "\nb3 = batch_norm(c3)\nq3 = quantize(b3) acts=sign\nf = flatten(q3)\nfc = linear(f) out=5\ng = flatten(c4)"
+            "\ng2 = linear(g) out=5\nsum = add(fc, g2)\n",
+        3, 10);
   }
 }
 
 TEST_CASE("pack: inputs that are padded differently are not joined", "[convert]") {
-  Network net(Graph::parse("tern-graph 1\nimage = input() shape=1x4x4\na = quantize(image) acts=sign\nb = quantize(image) acts=ternary\nj = concat(a, b)\n"), 1);
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=1x4x4\na = quantize(image) acts=sign\nb = "
+                           "quantize(image) acts=ternary\nj = concat(a, b)\n"),
+              1);
   CHECK_THROWS_WITH(net.forward(Tensor::zeros(Shape{1, 1, 4, 4})), ContainsSubstring("padded with one value"));
 }
 
@@ -129,7 +139,8 @@ TEST_CASE("pack: two scales, residual sums and concatenation stay exact in float
     INFO(weights);
     check_identical(kHead +
                         "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
-                        "\nc2 = conv2d(q1) out=8 kernel=3 pad=1 weights=" + weights +
+                        "\nc2 = conv2d(q1) out=8 kernel=3 pad=1 weights=" +
+                        weights +
                         "\nb2 = batch_norm(c2)\ns = add(b2, b1)\nr = act(s) kind=relu\nq2 = quantize(r) acts=ternary"
                         "\nj = concat(q1, q2)\nc3 = conv2d(j) out=6 kernel=1 weights=twn\nb3 = batch_norm(c3)"
                         "\ng = global_avg_pool(b3)\nf = flatten(g)\nfc = linear(f) out=5\n",
@@ -146,20 +157,24 @@ TEST_CASE("pack: ternary weights on real activations, and a network without quan
 }
 
 TEST_CASE("pack: average pools with padding and rounded-up extents", "[convert]") {
-  for (const std::string pool : {"kernel=3 stride=2 pad=1 ceil=1 count_pad=1", "kernel=3 stride=2 pad=1 ceil=1", "kernel=2 stride=3 ceil=1 count_pad=1"}) {
+  for (const std::string pool : {"kernel=3 stride=2 pad=1 ceil=1 count_pad=1", "kernel=3 stride=2 pad=1 ceil=1",
+                                 "kernel=2 stride=3 ceil=1 count_pad=1"}) {
     INFO(pool);
-    check_identical(kHead + "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
-                            "\np1 = avg_pool(q1) " + pool + "\np2 = avg_pool(p1) " + pool + "\nf = flatten(p2)\nfc = linear(f) out=5\n",
+    check_identical(kHead +
+                        "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
+                        "\np1 = avg_pool(q1) " +
+                        pool + "\np2 = avg_pool(p1) " + pool + "\nf = flatten(p2)\nfc = linear(f) out=5\n",
                     3, 10);
   }
 }
 
 TEST_CASE("pack: one changed threshold is found", "[convert]") {
-  Network net = shaken(kHead +
-                           "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
-                           "\nc2 = conv2d(q1) out=8 kernel=3 pad=1 weights=twn\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=ternary"
-                           "\nf = flatten(q2)\nfc = linear(f) out=5\n",
-                       3);
+  Network net = shaken(
+      kHead +
+          "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nq1 = quantize(b1) acts=ternary"
+          "\nc2 = conv2d(q1) out=8 kernel=3 pad=1 weights=twn\nb2 = batch_norm(c2)\nq2 = quantize(b2) acts=ternary"
+          "\nf = flatten(q2)\nfc = linear(f) out=5\n",
+      3);
   auto model = tern::pack(net);
   const tern::Images images = random_bytes(3, 10, 20, 6);
   CHECK(tern::verify(net, model, {}, images, 20).identical());
@@ -171,7 +186,9 @@ TEST_CASE("pack: one changed threshold is found", "[convert]") {
 
 TEST_CASE("verify: a packed file with another number of classes is refused", "[convert]") {
   for (const auto& [ours, theirs] : {std::pair{2, 5}, {5, 2}}) {
-    const auto text = [](int classes) { return kHead + "f = flatten(image)\nfc = linear(f) out=" + std::to_string(classes) + "\n"; };
+    const auto text = [](int classes) {
+      return kHead + "f = flatten(image)\nfc = linear(f) out=" + std::to_string(classes) + "\n";
+    };
     Network net(Graph::parse(text(ours)), 1), other(Graph::parse(text(theirs)), 1);
     other.set_training(false);
     const auto model = tern::pack(other);
@@ -183,13 +200,15 @@ TEST_CASE("verify: a packed file with another number of classes is refused", "[c
 }
 
 TEST_CASE("pack: a network that is not finite is refused before it is a file", "[convert]") {
-  Network net = shaken(kHead + "c1 = conv2d(image) out=8 kernel=3\nb1 = batch_norm(c1)\nf = flatten(b1)\nfc = linear(f) out=5\n", 3);
+  Network net = shaken(
+      kHead + "c1 = conv2d(image) out=8 kernel=3\nb1 = batch_norm(c1)\nf = flatten(b1)\nfc = linear(f) out=5\n", 3);
   CHECK_NOTHROW(tern::pack(net));
   for (const auto& t : net.state()) {
     if (t.name == "b1.running_mean") t.value.span<float>()[2] = std::numeric_limits<float>::quiet_NaN();
   }
   CHECK_THROWS_AS(tern::pack(net), tern::ValueError);
-  CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("[pack] no session would load the result: ") && ContainsSubstring("node \"b1\""));
+  CHECK_THROWS_WITH(tern::pack(net),
+                    ContainsSubstring("[pack] no session would load the result: ") && ContainsSubstring("node \"b1\""));
 }
 
 TEST_CASE("pack: refuses what it cannot carry", "[convert]") {

@@ -184,7 +184,8 @@ TEST_CASE("pack: rescaled weights on real activations are codes without a scale"
     for (const std::string levels : {"ternary", "binary", "five", "pow2"}) {
       INFO(model << ", " << levels);
       Network net = trained(model, "grid:levels=" + levels, "none", {});
-      for (const auto& row : tern::rescale(net, tern::RescaleGroups::kFilter).rows) CHECK_FALSE(row.folded_into.empty());
+      for (const auto& row : tern::rescale(net, tern::RescaleGroups::kFilter).rows)
+        CHECK_FALSE(row.folded_into.empty());
       const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
       for (const auto& [name, blob] : packed.blobs) CHECK(name.find("scale") == std::string::npos);
       for (const char* kernel : {"", "reference"}) {
@@ -201,7 +202,8 @@ TEST_CASE("pack: the full-precision twin of a logic network has no packed form",
   CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("node \"or1\": a gate of real values"));
 }
 
-// The first layer's floats become bits in its own step; nothing but the head's average reads anything else than bits after it.
+// The first layer's floats become bits in its own step; nothing but the head's average reads anything else than bits
+// after it.
 TEST_CASE("pack: logic-gated networks stay in planes of bits between their first and last layer", "[convert]") {
   for (const std::string model : {"ornet_11", "muxornet_11"}) {
     const Network net = trained(model, "heq", "heaviside", {});
@@ -226,7 +228,9 @@ TEST_CASE("pack: logic-gated networks stay in planes of bits between their first
         if (node.op == "conv2d") first_layer = false;
         if (!gate && !pool && !layer) continue;
         INFO(node.name);
-        CHECK(std::any_of(first, last, [&](const auto& s) { return s.nodes == node.name && s.kernel != "turn" && s.kernel != "prepare"; }));
+        CHECK(std::any_of(first, last, [&](const auto& s) {
+          return s.nodes == node.name && s.kernel != "turn" && s.kernel != "prepare";
+        }));
         ++in_bits;
         gates += gate;
       }

@@ -14,7 +14,8 @@ using tern::testing::requested_bytes;
 
 namespace {
 
-std::vector<std::byte> file_of(const std::string& header, std::size_t data_bytes, std::uint64_t length_override = ~0ull) {
+std::vector<std::byte> file_of(const std::string& header, std::size_t data_bytes,
+                               std::uint64_t length_override = ~0ull) {
   const std::uint64_t length = length_override == ~0ull ? header.size() : length_override;
   std::vector<std::byte> out(8 + header.size() + data_bytes);
   std::memcpy(out.data(), &length, 8);
@@ -49,7 +50,9 @@ TEST_CASE("safetensors: round trip with metadata, and the same bytes again", "[c
 }
 
 TEST_CASE("safetensors: half precision is widened", "[convert]") {
-  auto bytes = file_of(R"({"h":{"dtype":"F16","shape":[4],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[8,10]}})", 10);
+  auto bytes = file_of(
+      R"({"h":{"dtype":"F16","shape":[4],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[1],"data_offsets":[8,10]}})",
+      10);
   const std::uint16_t values[5] = {0x3C00, 0xC000, 0x0001, 0x7C00, 0x3F80};
   std::memcpy(bytes.data() + bytes.size() - 10, values, 10);
   const auto file = tern::parse_safetensors(bytes, "half");
@@ -64,20 +67,24 @@ TEST_CASE("safetensors: half precision is widened", "[convert]") {
 TEST_CASE("safetensors: a dtype that is not read matters to who asks for the tensor", "[convert]") {
   for (const char* dtype : {"BOOL", "U8", "I8", "I32", "F8_E4M3", "Q4"}) {
     INFO(dtype);
-    const tern::SafetensorsFile f = tern::parse_safetensors(
-        file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":")" + std::string(dtype) +
-                    R"(","shape":[4],"data_offsets":[4,8]}})", 8), "some");
+    const tern::SafetensorsFile f =
+        tern::parse_safetensors(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":")" +
+                                            std::string(dtype) + R"(","shape":[4],"data_offsets":[4,8]}})",
+                                        8),
+                                "some");
     CHECK(f.tensors.size() == 1);
     CHECK(f.find("a").numel() == 1);
     CHECK(f.unread.size() == 1);
     CHECK_FALSE(f.find("b").defined());
     CHECK_THROWS_AS(f.find("t"), tern::FormatError);
-    CHECK_THROWS_WITH(f.find("t"), ContainsSubstring("some, byte 8, tensor \"t\": unknown dtype \"" + std::string(dtype) + "\""));
+    CHECK_THROWS_WITH(f.find("t"),
+                      ContainsSubstring("some, byte 8, tensor \"t\": unknown dtype \"" + std::string(dtype) + "\""));
   }
 }
 
 TEST_CASE("safetensors: an unknown dtype makes one printable line", "[convert]") {
-  const tern::SafetensorsFile f = tern::parse_safetensors(file_of(R"({"t":{"dtype":"\u001b[31m\n","shape":[4],"data_offsets":[0,4]}})", 4), "some");
+  const tern::SafetensorsFile f =
+      tern::parse_safetensors(file_of(R"({"t":{"dtype":"\u001b[31m\n","shape":[4],"data_offsets":[0,4]}})", 4), "some");
   CHECK_THROWS_WITH(f.find("t"), ContainsSubstring("unknown dtype \"\\x1b[31m\\x0a\""));
 }
 
@@ -108,8 +115,16 @@ TEST_CASE("safetensors: files that lie", "[convert]") {
   fails(file_of(tensor("F32", "[1152921504606846976]", "[0,4]"), 4), "does not fill");
   fails(file_of(tensor("F32", "[4294967296,4294967296,4294967296]", "[0,4]"), 4), "dimensions or elements");
   fails(file_of(tensor("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4), "dimensions or elements");
-  fails(file_of(R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "twice");
-  fails(file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12), "overlaps");
+  fails(
+      file_of(
+          R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+          8),
+      "twice");
+  fails(
+      file_of(
+          R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+          12),
+      "overlaps");
   fails(file_of(R"({"t":{"dtype":"F32","shape":[1]}})", 4), "expected dtype");
   fails(file_of(R"({"__metadata__":{"a":1}})", 0), "expected a string for \"a\"");
   fails(file_of(R"({"__metadata__":{"a":"1","a":"2"}})", 0), "\"a\" appears twice");
@@ -136,17 +151,21 @@ TEST_CASE("safetensors: tensors and metadata are at most 100,000", "[convert]") 
     std::string out = R"({"__metadata__":{)";
     for (int i = 0; i < metadata; ++i) out += (i ? ",\"" : "\"") + std::to_string(i) + R"(":"")";
     out += "}";
-    for (int i = 0; i < tensors; ++i) out += ",\"" + std::to_string(i) + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+    for (int i = 0; i < tensors; ++i)
+      out += ",\"" + std::to_string(i) + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
     return file_of(out + "}", 0);
   };
   CHECK(tern::parse_safetensors(header(99'000, 999), "most").tensors.size() == 99'000);
-  CHECK_THROWS_WITH(tern::parse_safetensors(header(99'000, 1000), "more"), ContainsSubstring("more than 100000 entries"));
+  CHECK_THROWS_WITH(tern::parse_safetensors(header(99'000, 1000), "more"),
+                    ContainsSubstring("more than 100000 entries"));
   CHECK_THROWS_WITH(tern::parse_safetensors(header(100'000, 0), "more"), ContainsSubstring("more than 100000 entries"));
 }
 
 TEST_CASE("safetensors: a dtype that is not read matters to who asks for it", "[convert]") {
   const auto file = tern::parse_safetensors(
-      file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"mask":{"dtype":"BOOL","shape":[2,2],"data_offsets":[4,8]}})", 8),
+      file_of(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"mask":{"dtype":"BOOL","shape":[2,2],"data_offsets":[4,8]}})",
+          8),
       "some.safetensors");
   REQUIRE(file.tensors.size() == 1);
   REQUIRE(file.unread.size() == 1);
@@ -154,7 +173,8 @@ TEST_CASE("safetensors: a dtype that is not read matters to who asks for it", "[
   CHECK(file.unread[0].name == "mask");
   CHECK(file.unread[0].shape == Shape{2, 2});
   CHECK_THROWS_AS(file.find("mask"), tern::FormatError);
-  CHECK_THROWS_WITH(file.find("mask"), ContainsSubstring("some.safetensors, byte 8, tensor \"mask\": unknown dtype \"BOOL\"; known: F32"));
+  CHECK_THROWS_WITH(file.find("mask"),
+                    ContainsSubstring("some.safetensors, byte 8, tensor \"mask\": unknown dtype \"BOOL\"; known: F32"));
 }
 
 TEST_CASE("safetensors: a file that lies is refused before its bulk is read", "[convert]") {

@@ -1,5 +1,3 @@
-#include "core/file.hpp"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "core/file.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 
@@ -85,7 +84,8 @@ TEST_CASE("file: writing follows symbolic links, and replaces nothing but files"
   const auto refuses = [&](const std::string& name, const char* why) {
     INFO(name);
     CHECK_THROWS_AS(tern::write_file_atomically(dir / name, std::string_view("x")), tern::IoError);
-    CHECK_THROWS_WITH(tern::write_file_atomically(dir / name, std::string_view("x")), ContainsSubstring(dir / name) && ContainsSubstring(why));
+    CHECK_THROWS_WITH(tern::write_file_atomically(dir / name, std::string_view("x")),
+                      ContainsSubstring(dir / name) && ContainsSubstring(why));
   };
   refuses("there", "it is a directory");
   fs::create_directory_symlink("there", dir / "folder");
@@ -95,5 +95,6 @@ TEST_CASE("file: writing follows symbolic links, and replaces nothing but files"
   fs::create_symlink("round", dir / "round");
   refuses("round", "links");
   refuses(std::string(300, 'x'), "");
-  CHECK(std::distance(fs::directory_iterator(dir / "there"), fs::directory_iterator()) == 2);  // nothing temporary is left
+  CHECK(std::distance(fs::directory_iterator(dir / "there"), fs::directory_iterator()) ==
+        2);  // nothing temporary is left
 }

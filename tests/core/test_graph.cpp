@@ -36,7 +36,8 @@ TEST_CASE("graph: errors name line and reason", "[core]") {
   fails("tern-graph 1\na = input()\na = input()", "used twice");
   fails("tern-graph 1\na = input() k=1 k=2", "appears twice");
   fails("tern-graph 1\na input()", "expected '='");
-  fails("tern-graph 1\na = input() k=\x1b[31m", "line 2, column 15: a control character in a value; got \"a = input() k=\\x1b[31m\"");
+  fails("tern-graph 1\na = input() k=\x1b[31m",
+        "line 2, column 15: a control character in a value; got \"a = input() k=\\x1b[31m\"");
   fails("tern-graph 1\n\x1b]0;title\x07", "got \"\\x1b]0;title\\x07\"");
   fails("tern-graph 1\na = input(", "input name");
   fails("tern-graph 1\na = input() key", "expected '='");

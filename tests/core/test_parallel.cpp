@@ -101,17 +101,17 @@ TEST_CASE("parallel_for: a forked process has threads of its own and can end", "
   REQUIRE(threads_work());
   CHECK(in_child([] { _exit(threads_work() && tern::num_threads() == 3 ? 0 : 1); }) == 0);
   CHECK(in_child([] {
-    tern::set_num_threads(2);
-    _exit(threads_work() && tern::num_threads() == 2 ? 0 : 1);
-  }) == 0);
+          tern::set_num_threads(2);
+          _exit(threads_work() && tern::num_threads() == 2 ? 0 : 1);
+        }) == 0);
   CHECK(in_child([] {
-    last_user.asked = true;
-    std::exit(0);
-  }) == 7);
+          last_user.asked = true;
+          std::exit(0);
+        }) == 7);
   CHECK(in_child([] {
-    last_user.asked = threads_work();
-    std::exit(0);
-  }) == 7);
+          last_user.asked = threads_work();
+          std::exit(0);
+        }) == 7);
   CHECK(threads_work());
   tern::set_num_threads(before);
 }
@@ -121,23 +121,23 @@ TEST_CASE("parallel_for: the system refuses threads", "[core]") {
   const int before = tern::num_threads();
   tern::set_num_threads(3);
   CHECK(in_child([] {
-    limit_memory(rlim_t{600} << 20);
-    std::string said;
-    try {
-      tern::set_num_threads(2000);
-    } catch (const tern::Error& error) {
-      said = error.what();
-    }
+          limit_memory(rlim_t{600} << 20);
+          std::string said;
+          try {
+            tern::set_num_threads(2000);
+          } catch (const tern::Error& error) {
+            said = error.what();
+          }
 #if defined(__linux__)
-    if (said.find("[set_num_threads] expected 2000 threads; got") != 0) _exit(2);
+          if (said.find("[set_num_threads] expected 2000 threads; got") != 0) _exit(2);
 #endif
-    _exit(threads_work() ? 0 : 1);
-  }) == 0);
+          _exit(threads_work() ? 0 : 1);
+        }) == 0);
   CHECK(in_child([] {
-    // None at all, once the stacks of ended threads are in use again: parallel_for then does with the caller.
-    for (int i = 0; i < 16; ++i) std::thread([] { pause(); }).detach();
-    limit_memory(rlim_t{1} << 20);
-    _exit(threads_work() ? 0 : 1);
-  }) == 0);
+          // None at all, once the stacks of ended threads are in use again: parallel_for then does with the caller.
+          for (int i = 0; i < 16; ++i) std::thread([] { pause(); }).detach();
+          limit_memory(rlim_t{1} << 20);
+          _exit(threads_work() ? 0 : 1);
+        }) == 0);
   tern::set_num_threads(before);
 }

@@ -2,8 +2,8 @@
 #include "data/idx.hpp"
 #include "files.hpp"
 
-using files::bytes_of;
 using files::Bytes;
+using files::bytes_of;
 using tern::FormatError;
 using tern::data::read_idx;
 

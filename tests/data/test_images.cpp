@@ -98,7 +98,7 @@ TEST_CASE("contact_sheet: a PNG that reads back", "[data]") {
   const Images got = tern::read_image_file(dir / "s.png");
   const std::uint8_t w = 255;
   CHECK(got.shape() == ImageShape{1, 6, 6});
-  CHECK(got.pixels == Bytes{1, 2, w, w, 5, 6, 3, 4, w, w, 7, 8, w, w, w, w, w, w,  //
+  CHECK(got.pixels == Bytes{1, 2, w, w, 5, 6, 3, 4,  w, w, 7, 8, w,  w,  w, w, w, w,  //
                             w, w, w, w, w, w, 9, 10, w, w, w, w, 11, 12, w, w, w, w});
   const Images rgb{3, 1, 1, {7, 8, 9}, {0}};
   tern::contact_sheet(rgb, 1, 1, dir / "s.png");

@@ -1,5 +1,4 @@
 #include "data/jpeg_tables.hpp"
-
 #include "files.hpp"
 
 using files::Bytes;
@@ -42,13 +41,13 @@ TEST_CASE("oversized_huffman_table: wherever a decoder meets one", "[data]") {
   CHECK_FALSE(oversized_huffman_table(join({kSoi, good, kScan, kEoi})));
   CHECK(oversized_huffman_table(join({kSoi, bad, kScan, kEoi})) == std::size_t{6});
   CHECK(oversized_huffman_table(join({kSoi, good, bad})) == good.size() + 6);
-  CHECK(oversized_huffman_table(join({kSoi, {0, 0, 0xff, 0xff}, bad})) == std::size_t{10});     // padded
+  CHECK(oversized_huffman_table(join({kSoi, {0, 0, 0xff, 0xff}, bad})) == std::size_t{10});  // padded
   CHECK(oversized_huffman_table(join({kSoi, kScan, bad, kEoi})) == kSoi.size() + kScan.size() + 4);
-  CHECK_FALSE(oversized_huffman_table(join({kSoi, kScan, kEoi, bad})));                        // behind the end
+  CHECK_FALSE(oversized_huffman_table(join({kSoi, kScan, kEoi, bad})));  // behind the end
   Bytes comment{0xff, 0xfe, 3, 0};
   files::append(comment, bad);
   comment.resize(2 + 0x300);
-  CHECK_FALSE(oversized_huffman_table(join({kSoi, comment, kScan, kEoi})));                    // inside a comment
+  CHECK_FALSE(oversized_huffman_table(join({kSoi, comment, kScan, kEoi})));  // inside a comment
   // The second table of one segment.
   Bytes two{0xff, 0xc4, 2, 0x46};
   two.insert(two.end(), good.begin() + 4, good.end());

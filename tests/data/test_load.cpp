@@ -32,8 +32,8 @@ TEST_CASE("load_dataset: search order", "[data]") {
   const files::TempDir dir;
   const LoadOptions o = in(dir);
   CHECK(tern::find_dataset("mnist", o).empty());
-  const std::vector<std::string> places{"embedded/mnist", "system/mnist", "path2/mnist", "path1/mnist", "data_dir",
-                                        "data_dir/mnist"};
+  const std::vector<std::string> places{"embedded/mnist", "system/mnist", "path2/mnist",
+                                        "path1/mnist",    "data_dir",     "data_dir/mnist"};
   std::uint8_t pixel = 1;
   for (const std::string& place : places) {
     write_set(dir / place, pixel);

@@ -1,5 +1,4 @@
 #include "data/records.hpp"
-
 #include "files.hpp"
 
 using files::Bytes;

@@ -1,5 +1,4 @@
 #include "data/tar.hpp"
-
 #include "files.hpp"
 
 using files::Bytes;

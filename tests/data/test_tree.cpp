@@ -1,5 +1,4 @@
 #include "data/tree.hpp"
-
 #include "files.hpp"
 
 using files::Bytes;
@@ -9,8 +8,8 @@ using tern::LoadOptions;
 TEST_CASE("tree: a tar keeps its order, a folder is sorted, both say the same", "[data]") {
   const files::TempDir dir;
   const std::vector<std::pair<std::string, Bytes>> members{
-      {"train/b/1.jpg", jpeg({11})}, {"train/a/0.jpg", jpeg({22})},  {"train/b/0.JPG", jpeg({33})},
-      {"test/a/9.jpg", jpeg({44})},  {"train/a/notes.txt", {1}},     {"train/a/._0.jpg", {1}},
+      {"train/b/1.jpg", jpeg({11})}, {"train/a/0.jpg", jpeg({22})}, {"train/b/0.JPG", jpeg({33})},
+      {"test/a/9.jpg", jpeg({44})},  {"train/a/notes.txt", {1}},    {"train/a/._0.jpg", {1}},
       {"readme.jpg", {1}},           {"./val/a/0.jpg", jpeg({55})}};
   files::write(dir / "t.tar", files::tar(members));
   for (const auto& [name, content] : members) files::write(dir / "f/" + name, content);
@@ -102,7 +101,8 @@ TEST_CASE("tree: hostile and empty trees", "[data]") {
   files::write(path, files::tar({{"train/a/0.jpg", jpeg({1})}, {"test/z/0.jpg", jpeg({1})}}));
   CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("\"z\""));
   files::write(path, files::tar({{"train/a/0.jpg", jpeg({1})}, {"test/\x1b[31m/\n.jpg", jpeg({1})}}));
-  CHECK_THROWS_WITH(tern::load_dataset("tar:" + path), ContainsSubstring("got \"\\x1b[31m\" (") && ContainsSubstring("test/\\x1b[31m/\\x0a.jpg)"));
+  CHECK_THROWS_WITH(tern::load_dataset("tar:" + path),
+                    ContainsSubstring("got \"\\x1b[31m\" (") && ContainsSubstring("test/\\x1b[31m/\\x0a.jpg)"));
   files::write(path, files::tar({{"train/\x1b[31m/0.jpg", jpeg({1})}}));
   CHECK(tern::load_dataset("tar:" + path).class_names == std::vector<std::string>{"\\x1b[31m"});
   files::write(path, files::tar({{"train/a/\n.jpg", files::bytes_of("no image")}}));

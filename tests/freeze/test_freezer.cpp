@@ -28,11 +28,16 @@ std::vector<float> draw(const FreezePolicy& policy, const std::string& layer, st
 std::int64_t ones(const std::vector<float>& mask) { return std::count(mask.begin(), mask.end(), 1.0f); }
 
 Graph net_text(const std::string& weights) {
-  return Graph::parse("tern-graph 1\nimage = input() shape=2x6x6\n"
-                      "c1 = conv2d(image) out=4 kernel=3 pad=1\nb1 = batch_norm(c1)\na1 = act(b1) kind=relu\n"
-                      "c2 = conv2d(a1) out=8 kernel=3 pad=1 weights=" + weights + "\nb2 = batch_norm(c2)\na2 = act(b2) kind=relu\n"
-                      "c3 = conv2d(a2) out=8 kernel=3 pad=1 weights=" + weights + "\nb3 = batch_norm(c3)\n"
-                      "g = global_avg_pool(b3)\nf = flatten(g)\nfc = linear(f) out=3\n");
+  return Graph::parse(
+      "tern-graph 1\nimage = input() shape=2x6x6\n"
+      "c1 = conv2d(image) out=4 kernel=3 pad=1\nb1 = batch_norm(c1)\na1 = act(b1) kind=relu\n"
+      "c2 = conv2d(a1) out=8 kernel=3 pad=1 weights=" +
+      weights +
+      "\nb2 = batch_norm(c2)\na2 = act(b2) kind=relu\n"
+      "c3 = conv2d(a2) out=8 kernel=3 pad=1 weights=" +
+      weights +
+      "\nb3 = batch_norm(c3)\n"
+      "g = global_avg_pool(b3)\nf = flatten(g)\nfc = linear(f) out=3\n");
 }
 
 /// A network, an Adam over all its parameters, and steps on random images.
@@ -73,7 +78,8 @@ std::vector<float> copy(const Tensor& t) { return {t.span<float>().begin(), t.sp
 
 TEST_CASE("rpr: exact counts, reproducible, another partition each epoch, layer and seed", "[freeze]") {
   const auto rpr = make_freeze_policy(Spec::parse("rpr"));
-  for (const auto& [share, count] : {std::pair{0.1, 100}, {0.05, 50}, {0.025, 25}, {0.0125, 12}, {0.0, 0}, {1.0, 1000}}) {
+  for (const auto& [share, count] :
+       {std::pair{0.1, 100}, {0.05, 50}, {0.025, 25}, {0.0125, 12}, {0.0, 0}, {1.0, 1000}}) {
     CHECK(ones(draw(*rpr, "a", 1000, share, 3)) == count);
   }
   const auto base = draw(*rpr, "a", 1000, 0.1, 3);
@@ -109,7 +115,7 @@ TEST_CASE("inq: the largest are frozen, none is ever thawed", "[freeze]") {
   CHECK(inq->partition({"a", w, 0.5, 0, true, 1}, mask));
   CHECK(mask == std::vector<float>{1, 0, 1, 0, 0, 1, 1, 0});
   CHECK_FALSE(inq->partition({"a", w, 0.5, 1, false, 1}, mask));
-  w.span<float>()[1] = 0;     // frozen ones stay, whatever they are now
+  w.span<float>()[1] = 0;  // frozen ones stay, whatever they are now
   w.span<float>()[6] = 5.0f;
   CHECK(inq->partition({"a", w, 0.25, 2, true, 1}, mask));
   CHECK(mask == std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0});
@@ -132,9 +138,12 @@ TEST_CASE("policies: unknown names, and one from outside", "[freeze]") {
 }
 
 TEST_CASE("freezing: the worked example of a mask", "[freeze]") {
-  Network net(Graph::parse("tern-graph 1\nimage = input() shape=8x1x1\nc = conv2d(image) out=1 kernel=1 weights=grid\nb = batch_norm(c)\n"), 1);
+  Network net(Graph::parse("tern-graph 1\nimage = input() shape=8x1x1\nc = conv2d(image) out=1 kernel=1 "
+                           "weights=grid\nb = batch_norm(c)\n"),
+              1);
   Layer& c = net.layer(1);
-  c.weight().copy_from(Tensor::from(std::vector<float>{0.9f, -0.8f, 0.3f, -0.2f, 0.05f, -0.6f, 0.45f, -0.1f}, Shape{1, 8, 1, 1}));
+  c.weight().copy_from(
+      Tensor::from(std::vector<float>{0.9f, -0.8f, 0.3f, -0.2f, 0.05f, -0.6f, 0.45f, -0.1f}, Shape{1, 8, 1, 1}));
   rescale(net, RescaleGroups::kFilter);
   const double want[8] = {1.309, -1.1636, 0.4363, -0.2909, 0.0727, -0.8727, 0.6545, -0.1454};
   for (std::size_t i = 0; i < 8; ++i) CHECK(c.weight().span<float>()[i] == Approx(want[i]).margin(6e-5));
@@ -144,7 +153,8 @@ TEST_CASE("freezing: the worked example of a mask", "[freeze]") {
   const Tensor we = c.training_weight();
   const double effective[8] = {1, -1, 0.4363, 0, 0.0727, -1, 1, 0};
   for (std::size_t i = 0; i < 8; ++i) CHECK(we.span<float>()[i] == Approx(effective[i]).margin(6e-5));
-  const Tensor g = Tensor::from(std::vector<float>{0.1f, -0.2f, 0.3f, 0.4f, -0.5f, 0.6f, -0.7f, 0.8f}, Shape{1, 8, 1, 1});
+  const Tensor g =
+      Tensor::from(std::vector<float>{0.1f, -0.2f, 0.3f, 0.4f, -0.5f, 0.6f, -0.7f, 0.8f}, Shape{1, 8, 1, 1});
   backward(we, g);
   CHECK(copy(c.weight().grad()) == std::vector<float>{0, 0, 0.3f, 0, -0.5f, 0, 0, 0});
   CHECK_THROWS_AS(c.set_relaxed(Tensor::zeros(Shape{8})), ShapeError);
@@ -205,8 +215,10 @@ TEST_CASE("freezing: clip keeps relaxed weights within the outermost levels, and
 }
 
 TEST_CASE("freezing: a layer that keeps its scale is clipped to the scaled level", "[freeze]") {
-  Network net(Graph::parse("tern-graph 1\nimage = input() shape=4x1x1\nc = conv2d(image) out=2 kernel=1 weights=grid\n"), 1);
-  net.layer(1).weight().copy_from(Tensor::from(std::vector<float>{0.9f, -0.5f, 0.1f, -0.4f, 9, -5, 1, -4}, Shape{2, 4, 1, 1}));
+  Network net(
+      Graph::parse("tern-graph 1\nimage = input() shape=4x1x1\nc = conv2d(image) out=2 kernel=1 weights=grid\n"), 1);
+  net.layer(1).weight().copy_from(
+      Tensor::from(std::vector<float>{0.9f, -0.5f, 0.1f, -0.4f, 9, -5, 1, -4}, Shape{2, 4, 1, 1}));
   const RescaleReport r = rescale(net, RescaleGroups::kFilter);
   REQUIRE(r.rows.at(0).folded_into.empty());
   auto optimizer = make_optimizer("sgd", {}, {{.name = "all", .params = {{"c.weight", net.layer(1).weight()}}}});
@@ -228,7 +240,8 @@ TEST_CASE("freezing: a policy without partitions, and a scale that is none, are 
     std::int64_t partitions_per_epoch() const override { return 0; }
   };
   Bench b("grid");
-  CHECK_THROWS_WITH(Freezer(b.net, *b.optimizer, std::make_unique<Nothing>(), 1), ContainsSubstring("partitions an epoch; got one with 0"));
+  CHECK_THROWS_WITH(Freezer(b.net, *b.optimizer, std::make_unique<Nothing>(), 1),
+                    ContainsSubstring("partitions an epoch; got one with 0"));
   // Nothing is left of the refused one: training still sees the levels.
   Bench untouched("grid");
   b.net.set_training(true);
@@ -258,8 +271,9 @@ TEST_CASE("freezing: several partitions an epoch begin where they should", "[fre
       seen.insert(copy(mask));
       CHECK(ones(copy(mask)) == relaxed_count(0.25, 288));
     }
-    CHECK(begins == (n == 1 ? std::vector<std::int64_t>{} : n == 3 ? std::vector<std::int64_t>{4, 7}
-                                                                    : std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    CHECK(begins == (n == 1   ? std::vector<std::int64_t>{}
+                     : n == 3 ? std::vector<std::int64_t>{4, 7}
+                              : std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9}));
     CHECK(seen.size() == begins.size() + 1);
     freezer.begin_epoch(1, s.at(1));
     const std::vector<float> frozen = copy(b.layer("c2").weight());
@@ -274,13 +288,15 @@ TEST_CASE("freezing: several partitions an epoch begin where they should", "[fre
 TEST_CASE("freezing: clip refuses levels that are learned", "[freeze]") {
   Bench b("ttq");
   Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr:clip=1")), 1);
-  CHECK_THROWS_WITH(freezer.check_levels(), ContainsSubstring("\"c2\"") && ContainsSubstring("clip=1 needs levels that stay"));
+  CHECK_THROWS_WITH(freezer.check_levels(),
+                    ContainsSubstring("\"c2\"") && ContainsSubstring("clip=1 needs levels that stay"));
 }
 
 TEST_CASE("freezing: moments are cleared with a new partition, or kept on request", "[freeze]") {
   for (const bool clear : {true, false}) {
     Bench b("grid");
-    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse(clear ? "rpr" : "rpr:clear_optimizer_state=0")), 1);
+    Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse(clear ? "rpr" : "rpr:clear_optimizer_state=0")),
+                    1);
     const FreezeSchedule s = FreezeSchedule::parse("0.5:9x0.01");
     freezer.begin_epoch(0, s.at(0));
     b.steps(3);
@@ -292,7 +308,9 @@ TEST_CASE("freezing: moments are cleared with a new partition, or kept on reques
       FAIL("no state " << name);
       return std::vector<double>{};
     };
-    const auto moved = [](const std::vector<double>& v) { return std::any_of(v.begin(), v.end(), [](double x) { return x != 0; }); };
+    const auto moved = [](const std::vector<double>& v) {
+      return std::any_of(v.begin(), v.end(), [](double x) { return x != 0; });
+    };
     INFO("clear " << clear);
     CHECK(state("c2.weight.t") == std::vector<double>{clear ? 0.0 : 3.0});
     CHECK(moved(state("c2.weight.m")) != clear);
@@ -304,7 +322,8 @@ TEST_CASE("freezing: moments are cleared with a new partition, or kept on reques
 }
 
 TEST_CASE("freezing: with everything frozen a certificate holds, and it can fail", "[freeze]") {
-  for (const std::string weights : {"grid", "grid:levels=binary", "grid:levels=five", "grid:levels=pow2", "ttq", "lsq", "twn", "bwn"}) {
+  for (const std::string weights :
+       {"grid", "grid:levels=binary", "grid:levels=five", "grid:levels=pow2", "ttq", "lsq", "twn", "bwn"}) {
     INFO(weights);
     Bench b(weights);
     Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
@@ -358,14 +377,16 @@ class Restless final : public WeightQuantizer {
 }  // namespace
 
 TEST_CASE("freezing: a quantizer that moves weights off its own levels is refused", "[freeze]") {
-  register_weight_quantizer("restless", "for this test", [](const QuantSpec&, const Shape&) { return std::make_unique<Restless>(); });
+  register_weight_quantizer("restless", "for this test",
+                            [](const QuantSpec&, const Shape&) { return std::make_unique<Restless>(); });
   Bench b("restless");
   b.layer("c3").weight().span<float>()[5] = 1.0f;
   Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
   const std::vector<float> before = copy(b.layer("c3").weight());
   CHECK_THROWS_WITH(freezer.check_levels(), ContainsSubstring("cannot be frozen there"));
   CHECK_NOTHROW(freezer.begin_epoch(0, FreezeSchedule::parse("0.5:1x0").at(0)));
-  CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ContainsSubstring("cannot be frozen there"));
+  CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)),
+                    ContainsSubstring("cannot be frozen there"));
   CHECK(copy(b.layer("c3").weight()) == before);
 }
 
@@ -382,8 +403,9 @@ TEST_CASE("freezing: which of tern's quantizers can be frozen shows before the f
   };
   // The list of docs/freezing.md.
   const std::set<std::string> cannot{"dorefa:bits=4", "dorefa:bits=5", "heq", "heq:n=5", "sttn"};
-  std::set<std::string> specs{"dorefa:bits=1", "dorefa:bits=3", "dorefa:bits=4", "dorefa:bits=5", "heq:n=5", "lsq:bits=4", "lsq:preset=fatnn",
-                              "fatnn:norm=0", "tas:learn_delta=0", "twn:group=filter", "twn:threshold=exact", "grid:levels=pow2"};
+  std::set<std::string> specs{"dorefa:bits=1",     "dorefa:bits=3",    "dorefa:bits=4",       "dorefa:bits=5",
+                              "heq:n=5",           "lsq:bits=4",       "lsq:preset=fatnn",    "fatnn:norm=0",
+                              "tas:learn_delta=0", "twn:group=filter", "twn:threshold=exact", "grid:levels=pow2"};
   for (const QuantizerInfo& q : weight_quantizers()) {
     if (q.key != "restless") specs.insert(q.key);
   }
@@ -417,11 +439,14 @@ TEST_CASE("freezing: a policy that writes no mask, or leaves weights relaxed at 
     Bench b("grid");
     Freezer freezer(b.net, *b.optimizer, std::make_unique<Careless>(value), 1);
     const auto before_the_end = [&] { freezer.begin_epoch(0, FreezeSchedule::parse("0.9:1x0").at(0)); };
-    if (value == 1) CHECK_NOTHROW(before_the_end());
-    else CHECK_THROWS_WITH(before_the_end(), ContainsSubstring("layer \"c2\"") && ContainsSubstring("0 and 1"));
+    if (value == 1)
+      CHECK_NOTHROW(before_the_end());
+    else
+      CHECK_THROWS_WITH(before_the_end(), ContainsSubstring("layer \"c2\"") && ContainsSubstring("0 and 1"));
     CHECK_THROWS_AS(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ValueError);
     if (value == 1) {
-      CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)), ContainsSubstring("it left 2 of 864 relaxed"));
+      CHECK_THROWS_WITH(freezer.begin_epoch(1, FreezeSchedule::parse("1:1x0").at(0)),
+                        ContainsSubstring("it left 2 of 864 relaxed"));
     }
   }
 }
@@ -481,7 +506,9 @@ TEST_CASE("freezing: relaxed evaluation is what training computes, on-grid evalu
     }
   }
   for (const char* name : {"c2", "c3"}) {
-    plain.layer(static_cast<std::size_t>(plain.graph().find(name))).weight().copy_from(b.layer(name).training_weight().detach());
+    plain.layer(static_cast<std::size_t>(plain.graph().find(name)))
+        .weight()
+        .copy_from(b.layer(name).training_weight().detach());
   }
   plain.set_training(false);
   CHECK(plain.forward(b.images).to_vector() == relaxed);

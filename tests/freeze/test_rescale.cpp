@@ -156,7 +156,8 @@ TEST_CASE("rescale: folded into batch norm, evaluation stays as it was", "[freez
     const bool var = t.name.ends_with("running_var");
     const bool statistic = var || t.name.ends_with("running_mean") || t.name.ends_with("bias");
     // Variances from far above eps to far below.
-    for (float& x : t.value.span<float>()) x = statistic ? (var ? std::pow(10.0f, -8.0f * rng.uniform()) : rng.normal()) : x;
+    for (float& x : t.value.span<float>())
+      x = statistic ? (var ? std::pow(10.0f, -8.0f * rng.uniform()) : rng.normal()) : x;
   }
   Tensor images = Tensor::empty(Shape{5, 2, 6, 6});
   for (float& x : images.span<float>()) x = rng.normal();
@@ -199,7 +200,8 @@ TEST_CASE("rescale: folded into batch norm, evaluation stays as it was", "[freez
   CHECK((out > 0 && out < 180));
   CHECK(report.rows[0].beyond == out);
   std::int64_t above = 0;
-  for (std::size_t k = 0; k < 30; ++k) above += std::abs(c3_weights[k]) > static_cast<double>(codes.scale_pos[k / 5]) ? 1 : 0;
+  for (std::size_t k = 0; k < 30; ++k)
+    above += std::abs(c3_weights[k]) > static_cast<double>(codes.scale_pos[k / 5]) ? 1 : 0;
   CHECK(report.rows[1].beyond == above);
   CHECK(report.beyond == out + above);
   CHECK(c2.weight().span<float>()[7] == Approx(static_cast<double>(w2.span<float>()[7]) / s0).epsilon(1e-6));

@@ -16,11 +16,12 @@ TEST_CASE("freeze schedule: the paper's 112 epochs", "[freeze]") {
     double fraction, relaxed, lr;
     bool begins;
   };
-  for (const Row& r : {Row{0, 0.9, 0.1, 1e-3, true}, Row{26, 0.9, 0.1, 1e-3, false}, Row{27, 0.9, 0.1, 1e-4, false},
-                       Row{36, 0.9, 0.1, 1e-4, false}, Row{37, 0.95, 0.05, 1e-3, true}, Row{51, 0.95, 0.05, 1e-4, false},
-                       Row{52, 0.975, 0.025, 1e-3, true}, Row{66, 0.975, 0.025, 1e-4, false},
-                       Row{67, 0.9875, 0.0125, 1e-3, true}, Row{81, 0.9875, 0.0125, 1e-4, false},
-                       Row{82, 1, 0, 1e-3, true}, Row{92, 1, 0, 1e-4, false}, Row{111, 1, 0, 1e-5, false}}) {
+  for (const Row& r :
+       {Row{0, 0.9, 0.1, 1e-3, true}, Row{26, 0.9, 0.1, 1e-3, false}, Row{27, 0.9, 0.1, 1e-4, false},
+        Row{36, 0.9, 0.1, 1e-4, false}, Row{37, 0.95, 0.05, 1e-3, true}, Row{51, 0.95, 0.05, 1e-4, false},
+        Row{52, 0.975, 0.025, 1e-3, true}, Row{66, 0.975, 0.025, 1e-4, false}, Row{67, 0.9875, 0.0125, 1e-3, true},
+        Row{81, 0.9875, 0.0125, 1e-4, false}, Row{82, 1, 0, 1e-3, true}, Row{92, 1, 0, 1e-4, false},
+        Row{111, 1, 0, 1e-5, false}}) {
     INFO("epoch " << r.epoch);
     const FreezeSchedule::At at = s.at(r.epoch);
     CHECK(at.fraction == r.fraction);
@@ -32,7 +33,9 @@ TEST_CASE("freeze schedule: the paper's 112 epochs", "[freeze]") {
   CHECK_THROWS_AS(s.at(-1), ValueError);
   CHECK(s.lines().size() == 5);
   CHECK(s.lines()[0].ends_with("learning rate 0.001 for 27, 1e-04 for 10"));
-  CHECK(s.lines(5)[0].ends_with("learning rate 0.001 (0.005 for the weights that freeze) for 27, 1e-04 (5e-04 for the weights that freeze) for 10"));
+  CHECK(
+      s.lines(5)[0].ends_with("learning rate 0.001 (0.005 for the weights that freeze) for 27, 1e-04 (5e-04 for the "
+                              "weights that freeze) for 10"));
 }
 
 TEST_CASE("freeze schedule: relaxed counts of 1000 weights", "[freeze]") {
@@ -51,8 +54,9 @@ TEST_CASE("freeze schedule: text survives a round trip", "[freeze]") {
   }
   CHECK(FreezeSchedule::parse("0.9:auto5x0.01,1x0.001+1:2x0").str() == "0.9:auto5x0.01,1x0.001+1:2x0");
   CHECK(FreezeSchedule::parse("small").epochs() == 105);
-  for (const char* text : {"", "papre", "0.9", "0.9:", "0.9:3", "0.9:x1", "0.9:0x1", "0.9:-1x1", "0.9:3x-1", "0.9:3xnan", "2:1x1", "-0.1:1x1",
-                           "nan:1x1", "0.9:1x1+0.9:1x1", "0.9:1x1+0.5:1x1", "0.9:1x1,", "0.9:1x1+", "0.9:99999999x1", "0.9:autox1"}) {
+  for (const char* text : {"", "papre", "0.9", "0.9:", "0.9:3", "0.9:x1", "0.9:0x1", "0.9:-1x1", "0.9:3x-1",
+                           "0.9:3xnan", "2:1x1", "-0.1:1x1", "nan:1x1", "0.9:1x1+0.9:1x1", "0.9:1x1+0.5:1x1",
+                           "0.9:1x1,", "0.9:1x1+", "0.9:99999999x1", "0.9:autox1"}) {
     INFO(text);
     CHECK_THROWS_AS(FreezeSchedule::parse(text), ValueError);
   }

@@ -1,5 +1,5 @@
-// libFuzzer target: bytes that claim to be a packed model. The mutator knows the format, so that what it changes gets past
-// the checksums: mostly it changes one section, or one entry of the table, and puts the file together again.
+// libFuzzer target: bytes that claim to be a packed model. The mutator knows the format, so that what it changes gets
+// past the checksums: mostly it changes one section, or one entry of the table, and puts the file together again.
 // Whatever decodes is checked as a network; of every four, one is encoded again, and one, if it is small, is run on the
 // reference and the fast path. The file's checksum draws which, so that a finding is one each time.
 //   tests/fuzz/run.sh packed
@@ -40,16 +40,20 @@ void mutate(Bytes& bytes, std::size_t begin, std::size_t room) {
 // Equal bits; NaN has a way to differ from itself.
 bool same_blobs(const tern::packed::Model& a, const tern::packed::Model& b) {
   return std::equal(a.blobs.begin(), a.blobs.end(), b.blobs.begin(), b.blobs.end(), [](const auto& x, const auto& y) {
-    const auto bits = [](float f, float g) { return std::bit_cast<std::uint32_t>(f) == std::bit_cast<std::uint32_t>(g); };
-    return x.first == y.first && x.second.kind == y.second.kind && x.second.shape == y.second.shape && x.second.i32 == y.second.i32 &&
-           x.second.codes == y.second.codes && std::equal(x.second.f32.begin(), x.second.f32.end(), y.second.f32.begin(), y.second.f32.end(), bits);
+    const auto bits = [](float f, float g) {
+      return std::bit_cast<std::uint32_t>(f) == std::bit_cast<std::uint32_t>(g);
+    };
+    return x.first == y.first && x.second.kind == y.second.kind && x.second.shape == y.second.shape &&
+           x.second.i32 == y.second.i32 && x.second.codes == y.second.codes &&
+           std::equal(x.second.f32.begin(), x.second.f32.end(), y.second.f32.begin(), y.second.f32.end(), bits);
   });
 }
 
 void round_trip(const tern::packed::Model& model) {
   const auto bytes = tern::packed::encode(model);
   const tern::packed::Model again = tern::packed::decode(bytes);
-  if (again.meta != model.meta || again.graph.format() != model.graph.format() || !same_blobs(again, model)) __builtin_trap();
+  if (again.meta != model.meta || again.graph.format() != model.graph.format() || !same_blobs(again, model))
+    __builtin_trap();
 }
 
 void run(tern::packed::Model model) {
@@ -67,7 +71,8 @@ void run(tern::packed::Model model) {
 
 }  // namespace
 
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned int seed) {
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned int seed) {
   std::minstd_rand random(seed);
   Bytes bytes = to_bytes(data, size);
   auto parts = Parts::of(bytes);
@@ -87,13 +92,17 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
       case 1:
         if (all.size() > 2) all.erase(all.begin() + 2 + static_cast<std::ptrdiff_t>(random() % (all.size() - 2)));
         break;
-      case 2: part.data = all[random() % all.size()].data; break;
-      default: mutate(part.data, 0, room);
+      case 2:
+        part.data = all[random() % all.size()].data;
+        break;
+      default:
+        mutate(part.data, 0, room);
     }
     bytes = parts->file();
   }
   const std::size_t n = std::min(bytes.size(), max_size);
-  std::transform(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n), data, [](std::byte b) { return static_cast<std::uint8_t>(b); });
+  std::transform(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n), data,
+                 [](std::byte b) { return static_cast<std::uint8_t>(b); });
   return n;
 }
 
@@ -102,9 +111,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     tern::packed::Model model = tern::packed::decode(to_bytes(data, size));
     const int draw = data[size - 1] % 4;
-    if (draw == 0) round_trip(model);
-    else if (draw == 1) run(std::move(model));
-    else (void)tern::infer::check_model(model);
+    if (draw == 0)
+      round_trip(model);
+    else if (draw == 1)
+      run(std::move(model));
+    else
+      (void)tern::infer::check_model(model);
   } catch (const tern::Error&) {
   }
   return 0;

@@ -1,5 +1,5 @@
-// libFuzzer target: bytes that claim to be safetensors, .npy or .npz. The first byte says which; the checksums of a zip's
-// members, which the mutator would not guess, are put right first.
+// libFuzzer target: bytes that claim to be safetensors, .npy or .npz. The first byte says which; the checksums of a
+// zip's members, which the mutator would not guess, are put right first.
 //   tests/fuzz/run.sh readers
 #include <zlib.h>
 
@@ -49,7 +49,8 @@ void repair(Bytes& f) {
     const std::size_t begin = local + 30 + get(f, local + 26, 2) + get(f, local + 28, 2);
     if (begin > f.size() || f.size() - begin < packed) continue;
     const Bytes plain = content(f, begin, packed, get(f, at + 10, 2) == 8);
-    const auto crc = static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const unsigned char*>(plain.data()), static_cast<unsigned>(plain.size())));
+    const auto crc = static_cast<std::uint32_t>(
+        crc32(0, reinterpret_cast<const unsigned char*>(plain.data()), static_cast<unsigned>(plain.size())));
     put(f, at + 16, crc);
     put(f, local + 14, crc);
   }
@@ -63,8 +64,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bytes bytes(begin + 1, begin + size);
   try {
     switch (data[0] % 3) {
-      case 0: tern::parse_safetensors(bytes, "fuzz"); break;
-      case 1: tern::parse_npy(bytes, "fuzz"); break;
+      case 0:
+        tern::parse_safetensors(bytes, "fuzz");
+        break;
+      case 1:
+        tern::parse_npy(bytes, "fuzz");
+        break;
       case 2:
         repair(bytes);
         tern::parse_npz(bytes, "fuzz");

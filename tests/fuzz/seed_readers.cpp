@@ -19,7 +19,9 @@ int main(int argc, char** argv) {
   write("seed.safetensors", 0, tensors);
   write("seed.npy", 1, npy(dictionary("<f4", "(2, 3)"), raw<float>({1, 2, 3, 4, 5, 6})));
   write("seed2.npy", 1, npy(dictionary("<i4", "(2,)", "True"), raw<std::int32_t>({7, -8}), 2));
-  write("seed3.npy", 1, npy("{'descr': [('x', '<f4'), ('y', '<i4', (2,))], 'fortran_order': False, 'shape': (1,), }", raw<float>({1, 2, 3})));
+  write("seed3.npy", 1,
+        npy("{'descr': [('x', '<f4'), ('y', '<i4', (2,))], 'fortran_order': False, 'shape': (1,), }",
+            raw<float>({1, 2, 3})));
   const Bytes one = floats_npy({1, 2, 3}), zeros = floats_npy(std::vector<float>(60, 0.0f));
   write("seed.npz", 2, zip({member("a.npy", one), member("b.npy", zeros, true)}, "comment"));
   return 0;

@@ -33,20 +33,22 @@ class Builder {
   }
 
   struct Weights {
-    int max_code = 0;     ///< 0: floats
-    int scales = 1;       ///< 0: none
+    int max_code = 0;  ///< 0: floats
+    int scales = 1;    ///< 0: none
     bool bias = false;
     bool binary = false;  ///< codes without zero
     int lo = 0, hi = 0;   ///< lo < hi: threshold epilogue
   };
 
   /// extra: stride, pad, dilation, groups.
-  std::string conv(const std::string& x, std::int64_t out, std::int64_t r, std::int64_t s, const Weights& w, Attrs extra = {}) {
+  std::string conv(const std::string& x, std::int64_t out, std::int64_t r, std::int64_t s, const Weights& w,
+                   Attrs extra = {}) {
     std::int64_t groups = 1;
     for (const auto& [k, v] : extra) {
       if (k == "groups") groups = std::stoll(v);
     }
-    extra.insert(extra.begin(), {{"out", std::to_string(out)}, {"kernel", std::to_string(r) + "x" + std::to_string(s)}});
+    extra.insert(extra.begin(),
+                 {{"out", std::to_string(out)}, {"kernel", std::to_string(r) + "x" + std::to_string(s)}});
     return weighted("conv2d", x, {out, type(x).channels() / groups, r, s}, w, std::move(extra));
   }
   std::string linear(const std::string& x, std::int64_t out, const Weights& w) {
@@ -135,7 +137,8 @@ class Builder {
       for (std::int64_t o = 0; o < out; ++o) {
         flip.push_back(static_cast<std::int8_t>(rng_.below(3) == 0));
         std::vector<std::int32_t> row;
-        for (int j = w.lo; j < w.hi; ++j) row.push_back(static_cast<std::int32_t>(width * static_cast<double>(rng_.normal()) * 0.5));
+        for (int j = w.lo; j < w.hi; ++j)
+          row.push_back(static_cast<std::int32_t>(width * static_cast<double>(rng_.normal()) * 0.5));
         std::sort(row.begin(), row.end());
         if (rng_.below(10) == 0) row.back() = std::numeric_limits<std::int32_t>::max();
         if (rng_.below(10) == 0) row.front() = std::numeric_limits<std::int32_t>::min();

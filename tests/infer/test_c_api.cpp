@@ -26,7 +26,8 @@ TEST_CASE("C interface: load from memory, classify, errors as text") {
   CHECK(s.predict(images, 2) == classes);
   CHECK(tern_run(net, images.data(), -1, logits.data()) == -1);
   CHECK(std::string(tern_error()).find("expected") != std::string::npos);
-  for (const std::int64_t n : {std::int64_t{1} << 60, std::int64_t{1} << 62, std::numeric_limits<std::int64_t>::max()}) {
+  for (const std::int64_t n :
+       {std::int64_t{1} << 60, std::int64_t{1} << 62, std::numeric_limits<std::int64_t>::max()}) {
     CHECK(tern_run(net, images.data(), n, logits.data()) == -1);
     CHECK(std::string(tern_error()).find("expected") != std::string::npos);
     CHECK(tern_classify(net, images.data(), n, classes.data()) == -1);

@@ -101,11 +101,14 @@ TEST_CASE("check: a shift stays within the image, and its outside is a code") {
 }
 
 TEST_CASE("check: padded pixels hold a code of the input") {
-  for (const auto& [code, good_one] : {std::pair{"-1", true}, {"1", true}, {"2", false}, {"-2", false}, {"99999999999", false}}) {
+  for (const auto& [code, good_one] :
+       {std::pair{"-1", true}, {"1", true}, {"2", false}, {"-2", false}, {"99999999999", false}}) {
     auto m = good();
     m.graph.nodes()[2].set("pad_code", code);
-    if (good_one) CHECK(infer::check_model(m)[2].pad_code == std::stoi(code));
-    else refused(m, "pad_code");
+    if (good_one)
+      CHECK(infer::check_model(m)[2].pad_code == std::stoi(code));
+    else
+      refused(m, "pad_code");
   }
 }
 

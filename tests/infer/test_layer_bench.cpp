@@ -19,7 +19,8 @@ TEST_CASE("layer benchmark: every family answers, bad problems are refused") {
 
 TEST_CASE("layer benchmark: words of interleaved codes, for ternary problems") {
   for (const Isa isa : available_isas()) {
-    const auto rows = infer::race(infer::codec_contenders({.channels = 9, .outputs = 16, .size = 8, .stride = 2}, isa), 2, 0.0);
+    const auto rows =
+        infer::race(infer::codec_contenders({.channels = 9, .outputs = 16, .size = 8, .stride = 2}, isa), 2, 0.0);
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].kernel.starts_with("codec-D/"));
     CHECK(rows[1].kernel.starts_with("codec-P/"));
@@ -30,7 +31,8 @@ TEST_CASE("layer benchmark: words of interleaved codes, for ternary problems") {
 
 TEST_CASE("layer benchmark: others take their turns") {
   int packs = 0, runs = 0;
-  const auto rows = infer::race({{"mine", [&] { ++packs; }, [&] { ++runs; }}, {"dense", {}, [&] { ++runs; }, 2.5}}, 3, 0);
+  const auto rows =
+      infer::race({{"mine", [&] { ++packs; }, [&] { ++runs; }}, {"dense", {}, [&] { ++runs; }, 2.5}}, 3, 0);
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].kernel == "mine");
   CHECK(rows[1].ceiling_us == 2.5);
@@ -57,7 +59,8 @@ TEST_CASE("layer benchmark: shapes have names") {
   CHECK(p.out_size() == 5);
   CHECK(infer::parse_layer("64x56d2").pad == 2);
   CHECK(infer::parse_layer("64x7k1").pad == 0);
-  for (const char* bad : {"", "64", "64x", "x56", "64x56q3", "64x56k", "64x56x1x1", "64x56k3k3", "0x5", "64x56k99999999999"}) {
+  for (const char* bad :
+       {"", "64", "64x", "x56", "64x56q3", "64x56k", "64x56x1x1", "64x56k3k3", "0x5", "64x56k99999999999"}) {
     CHECK_THROWS_AS(infer::parse_layer(bad), ValueError);
   }
 }

@@ -23,8 +23,10 @@ Recorded record(infer::Session& s, std::span<const std::uint8_t> images, std::in
   Recorded r;
   s.set_tap([&](const infer::TapValue& v) {
     REQUIRE(v.shape[0] == n);
-    if (v.step != 0) r.codes[v.node.name].assign(v.codes.begin(), v.codes.end());
-    else r.floats[v.node.name].assign(v.floats.begin(), v.floats.end());
+    if (v.step != 0)
+      r.codes[v.node.name].assign(v.codes.begin(), v.codes.end());
+    else
+      r.floats[v.node.name].assign(v.floats.begin(), v.floats.end());
   });
   logits = s.run(images, n);
   s.set_tap({});
@@ -38,7 +40,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 // Images repeated until a batch has two groups that share vectors and three that do not: values and logits repeat too.
-void check_groups(Builder& b, const std::vector<std::uint8_t>& images, std::int64_t n, const std::vector<float>& want, const Recorded& truth) {
+void check_groups(Builder& b, const std::vector<std::uint8_t>& images, std::int64_t n, const std::vector<float>& want,
+                  const Recorded& truth) {
   constexpr std::int64_t kBatch = 19;
   const auto repeat = [&](const auto& values) {
     std::decay_t<decltype(values)> out;
@@ -102,10 +105,14 @@ std::size_t check_everywhere(Builder& b, std::int64_t n = 3) {
       }
       visible = got.codes.size() + got.floats.size();
       for (std::int64_t i = 0; i < n; ++i) {  // one image at a time
-        const auto one = fast.run(std::span(images).subspan(static_cast<std::size_t>(i) * images.size() / static_cast<std::size_t>(n),
-                                                            images.size() / static_cast<std::size_t>(n)), 1);
+        const auto one = fast.run(
+            std::span(images).subspan(static_cast<std::size_t>(i) * images.size() / static_cast<std::size_t>(n),
+                                      images.size() / static_cast<std::size_t>(n)),
+            1);
         const auto width = static_cast<std::size_t>(fast.classes());
-        REQUIRE(same_bits(one, {want.begin() + i * fast.classes(), want.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(i) + 1) * width)}));
+        REQUIRE(
+            same_bits(one, {want.begin() + i * fast.classes(),
+                            want.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(i) + 1) * width)}));
       }
     }
   }
@@ -145,7 +152,8 @@ TEST_CASE("session: residual network, shortcuts with padding and with a convolut
   x = b.affine(b.conv(x, 16, 3, 3, {.bias = true}, kPad1));
   for (const int stride : {1, 2}) {
     const std::string q = b.quantize(x, -1, 1);
-    std::string y = b.conv(q, stride == 1 ? 16 : 24, 3, 3, {.max_code = 1}, {{"pad", "1"}, {"stride", std::to_string(stride)}});
+    std::string y =
+        b.conv(q, stride == 1 ? 16 : 24, 3, 3, {.max_code = 1}, {{"pad", "1"}, {"stride", std::to_string(stride)}});
     y = b.quantize(b.affine(y), -1, 1);
     y = b.affine(b.conv(y, stride == 1 ? 16 : 24, 3, 3, {.max_code = 1, .scales = 2}, kPad1));
     std::string shortcut = x;
@@ -205,8 +213,10 @@ TEST_CASE("session: infinite values meet zero weights the same way everywhere") 
   const std::string c = b.conv(y, 3, 1, 1, {}), d = b.conv(y, 3, 1, 1, {.max_code = 1});
   for (const std::string& node : {c, d}) {
     auto& w = b.model.blobs[node + ".weight"];
-    if (!w.f32.empty()) w.f32[1] = w.f32[6] = 0;
-    else w.codes[1] = w.codes[6] = 0;
+    if (!w.f32.empty())
+      w.f32[1] = w.f32[6] = 0;
+    else
+      w.codes[1] = w.codes[6] = 0;
   }
   b.plain("add", {c, d});
   const auto images = b.images(1);
@@ -217,7 +227,8 @@ TEST_CASE("session: infinite values meet zero weights the same way everywhere") 
     infer::Session fast(b.model, {.isa = isa});
     const auto got = fast.run(images, 1);
     REQUIRE(got.size() == want.size());
-    for (std::size_t i = 0; i < got.size(); ++i) CHECK((got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]))));
+    for (std::size_t i = 0; i < got.size(); ++i)
+      CHECK((got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]))));
   }
 }
 
@@ -256,9 +267,11 @@ TEST_CASE("session: weights as codes on real inputs, concatenation, depthwise an
   const std::string c = b.plain("concat", {q1, q2});
   const std::string d = b.plain("concat", {q1, q3});
   const std::string depthwise = b.conv(c, 24, 3, 3, {.max_code = 1, .scales = 0}, {{"pad", "1"}, {"groups", "24"}});
-  const std::string grouped = b.conv(b.quantize(b.plain("relu", {d}), 0, 2), 16, 3, 3, {.max_code = 1}, {{"groups", "1"}, {"pad", "2"}, {"dilation", "2"}});
+  const std::string grouped = b.conv(b.quantize(b.plain("relu", {d}), 0, 2), 16, 3, 3, {.max_code = 1},
+                                     {{"groups", "1"}, {"pad", "2"}, {"dilation", "2"}});
   const std::string codes = b.conv(c, 16, 1, 1, {.max_code = 1, .lo = -3, .hi = 3});
-  const std::string grouped2 = b.conv(codes, 32, 3, 3, {.max_code = 1, .binary = true, .lo = -1, .hi = 1}, {{"groups", "2"}, {"pad", "1"}});
+  const std::string grouped2 =
+      b.conv(codes, 32, 3, 3, {.max_code = 1, .binary = true, .lo = -1, .hi = 1}, {{"groups", "2"}, {"pad", "1"}});
   const std::string pooled = b.plain("max_pool", {grouped}, {{"kernel", "2"}});
   std::string y = b.plain("concat", {depthwise, grouped, grouped2});
   y = b.plain("avg_pool", {y}, {{"kernel", "2"}, {"stride", "2"}, {"ceil", "1"}, {"count_pad", "1"}});
@@ -276,7 +289,8 @@ TEST_CASE("session: joined and shuffled channels stay on planes between layers")
     const Builder::Weights w{.max_code = 1, .lo = 0, .hi = levels};
     const std::string x = b.quantize(b.conv(b.input("3x12x9"), 20, 3, 3, {}, kPad1), 0, levels, "0.5");
     const std::string pooled = b.plain("max_pool", {x}, {{"kernel", "3"}, {"stride", "1"}, {"pad", "1"}});
-    std::string y = b.plain("concat", {b.conv(x, 12, 1, 1, w), b.conv(x, 16, 5, 5, w, {{"pad", "2"}}), b.conv(pooled, 7, 1, 1, w), x});
+    std::string y = b.plain(
+        "concat", {b.conv(x, 12, 1, 1, w), b.conv(x, 16, 5, 5, w, {{"pad", "2"}}), b.conv(pooled, 7, 1, 1, w), x});
     y = b.conv(b.plain("channel_shuffle", {y}, {{"groups", "5"}}), 40, 3, 3, w, {{"pad", "1"}, {"groups", "5"}});
     y = b.conv(b.plain("channel_shuffle", {y}, {{"groups", "8"}}), 9, 3, 3, w, {{"stride", "2"}});
     b.linear(b.plain("flatten", {y}), 5, {});
@@ -304,7 +318,9 @@ TEST_CASE("session: networks of random ops") {
       const std::string stride = std::to_string(b.pick(1, 2)), pad = std::to_string(b.pick(0, 2));
       const auto kernel = b.pick(1, 3);
       const bool fits = image && t.height() >= kernel && t.width() >= kernel;
-      Builder::Weights w{.max_code = static_cast<int>(b.pick(0, 3)), .scales = static_cast<int>(b.pick(0, 2)), .bias = b.pick(0, 1) == 1};
+      Builder::Weights w{.max_code = static_cast<int>(b.pick(0, 3)),
+                         .scales = static_cast<int>(b.pick(0, 2)),
+                         .bias = b.pick(0, 1) == 1};
       if (t.is_codes() && w.max_code > 0 && w.scales < 2 && b.pick(0, 1) == 0) {
         const auto levels = b.pick(1, 8);
         w.lo = static_cast<int>(-b.pick(0, levels));
@@ -315,12 +331,16 @@ TEST_CASE("session: networks of random ops") {
         case 0:
         case 1:
         case 2:
-          if (fits) values.push_back(b.conv(x, b.pick(1, 40), kernel, b.pick(1, kernel), w, {{"stride", stride}, {"pad", pad}}));
+          if (fits)
+            values.push_back(
+                b.conv(x, b.pick(1, 40), kernel, b.pick(1, kernel), w, {{"stride", stride}, {"pad", pad}}));
           break;
         case 3:
           if (!image) values.push_back(b.linear(x, b.pick(1, 30), w));
           break;
-        case 4: values.push_back(b.affine(x)); break;
+        case 4:
+          values.push_back(b.affine(x));
+          break;
         case 5:
         case 6: {
           const auto levels = static_cast<int>(b.pick(1, 9));
@@ -329,7 +349,9 @@ TEST_CASE("session: networks of random ops") {
           break;
         }
         case 7:
-          if (fits) values.push_back(b.plain(b.pick(0, 1) ? "max_pool" : "avg_pool", {x}, {{"kernel", std::to_string(kernel)}, {"stride", stride}}));
+          if (fits)
+            values.push_back(b.plain(b.pick(0, 1) ? "max_pool" : "avg_pool", {x},
+                                     {{"kernel", std::to_string(kernel)}, {"stride", stride}}));
           break;
         case 8: {
           for (const std::string& other : values) {
@@ -341,11 +363,15 @@ TEST_CASE("session: networks of random ops") {
           break;
         }
         case 9:
-          if (image) values.push_back(b.plain("channel_shuffle", {x}, {{"groups", std::to_string(t.channels() % 3 == 0 ? 3 : t.channels())}}));
+          if (image)
+            values.push_back(b.plain("channel_shuffle", {x},
+                                     {{"groups", std::to_string(t.channels() % 3 == 0 ? 3 : t.channels())}}));
           break;
         default:
-          if (t.numel() < 600) values.push_back(b.plain("flatten", {x}));
-          else values.push_back(b.plain("relu", {x}));
+          if (t.numel() < 600)
+            values.push_back(b.plain("flatten", {x}));
+          else
+            values.push_back(b.plain("relu", {x}));
       }
     }
     INFO("seed " << seed);

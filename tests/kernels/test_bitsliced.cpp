@@ -52,8 +52,8 @@ std::vector<std::int8_t> definition(const Problem& p) {
   const auto levels = static_cast<std::size_t>(p.out.levels());
   for (i64 i = 0; i < p.d.outputs * pixels; ++i) {
     const auto o = static_cast<std::size_t>(i / pixels);
-    codes.push_back(static_cast<std::int8_t>(exact::quantize(acc[static_cast<std::size_t>(i)], std::span(p.t).subspan(o * levels, levels),
-                                                             p.flip[o] != 0, p.out.lo)));
+    codes.push_back(static_cast<std::int8_t>(exact::quantize(
+        acc[static_cast<std::size_t>(i)], std::span(p.t).subspan(o * levels, levels), p.flip[o] != 0, p.out.lo)));
   }
   return codes;
 }
@@ -65,27 +65,31 @@ struct Result {
   const bitsliced::Micro* micro;
 };
 
-// Runs the tiles in a scrambled order. Every buffer starts full of junk and lies between pages that nobody may touch: first
-// with its end at the page behind, then with its start at the page in front.
-Result run(const Problem& p, const bitsliced::PlaneCode& code, bool to_sums, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out,
-           bool flush_end, bitsliced::Plan plan) {
+// Runs the tiles in a scrambled order. Every buffer starts full of junk and lies between pages that nobody may touch:
+// first with its end at the page behind, then with its start at the page in front.
+Result run(const Problem& p, const bitsliced::PlaneCode& code, bool to_sums, const bitsliced::Micro& micro,
+           i64 extra_in, i64 extra_out, bool flush_end, bitsliced::Plan plan) {
   const ConvShape& d = p.d;
   SlicedLayout in{p.in, d.channels, d.height, d.width, d.width + d.pad_w + extra_in, 0};
   const i64 pitch = std::max(Conv::output_pitch(d, in.pitch), d.out_width()) + extra_out;
   in.margin_bits = Conv::margin_bits(d, std::max(pitch, in.pitch));
   const SlicedLayout out{code, d.outputs, d.out_height(), d.out_width(), pitch, pick(*std::make_unique<Rng>(1), 0, 9)};
-  const Conv conv({d, in, out, p.w.data(), to_sums ? nullptr : p.t.data(), to_sums ? nullptr : p.flip.data(), plan}, micro);
+  const Conv conv({d, in, out, p.w.data(), to_sums ? nullptr : p.t.data(), to_sums ? nullptr : p.flip.data(), plan},
+                  micro);
   Result r{out, std::make_unique<Bytes>(static_cast<std::size_t>(out.total_bytes()), flush_end), &conv.micro()};
   const Bytes x(static_cast<std::size_t>(in.total_bytes()), flush_end);
-  const Bytes prepared(static_cast<std::size_t>(conv.prepared_bytes()), flush_end), panel(static_cast<std::size_t>(conv.panel_bytes()), flush_end);
-  for (const Bytes* b : {&x, static_cast<const Bytes*>(r.planes.get()), &prepared, &panel}) std::fill_n(b->data(), b->size(), u8{0xa5});
+  const Bytes prepared(static_cast<std::size_t>(conv.prepared_bytes()), flush_end),
+      panel(static_cast<std::size_t>(conv.panel_bytes()), flush_end);
+  for (const Bytes* b : {&x, static_cast<const Bytes*>(r.planes.get()), &prepared, &panel})
+    std::fill_n(b->data(), b->size(), u8{0xa5});
   bitsliced::clear(in, x.data());
   bitsliced::pack(in, p.x.data(), x.data());
   if (!to_sums) bitsliced::clear(out, r.planes->data());
   conv.init_prepared(prepared.data());
   conv.init_panel(panel.data());
   conv.prepare(x.data(), prepared.data());
-  for (i64 tile = conv.tiles(); tile-- > 0;) conv.run(prepared.size() == 0 ? x.data() : prepared.data(), panel.data(), tile, r.planes->data());
+  for (i64 tile = conv.tiles(); tile-- > 0;)
+    conv.run(prepared.size() == 0 ? x.data() : prepared.data(), panel.data(), tile, r.planes->data());
   return r;
 }
 
@@ -98,8 +102,8 @@ std::vector<std::int32_t> read(const Result& r) {
       for (i64 x = 0, n = 0; x < d.width; x += n) {
         const i64 first = d.bit(y, x) % 8;
         n = std::min(64 - first, d.width - x);
-        r.micro->read_numbers({r.planes->data() + c * d.code.planes() * d.plane_bytes() + d.front_bytes(), d.plane_bytes(), d.code.planes(),
-                               d.bit(y, x) - first, d.code.lo, numbers.data()});
+        r.micro->read_numbers({r.planes->data() + c * d.code.planes() * d.plane_bytes() + d.front_bytes(),
+                               d.plane_bytes(), d.code.planes(), d.bit(y, x) - first, d.code.lo, numbers.data()});
         out.insert(out.end(), numbers.begin() + first, numbers.begin() + first + n);
       }
     }
@@ -107,8 +111,8 @@ std::vector<std::int32_t> read(const Result& r) {
   return out;
 }
 
-std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out, bool flush_end = true,
-                                bitsliced::Plan plan = {0, 0}) {
+std::vector<std::int8_t> sliced(const Problem& p, const bitsliced::Micro& micro, i64 extra_in, i64 extra_out,
+                                bool flush_end = true, bitsliced::Plan plan = {0, 0}) {
   const ConvShape& d = p.d;
   const Result result = run(p, p.out, false, micro, extra_in, extra_out, flush_end, plan);
   std::vector<std::int8_t> codes(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width()));
@@ -137,7 +141,8 @@ Problem random_problem(Rng& rng, const ConvShape& d, std::pair<int, int> in, std
   for (i64 o = 0; o < d.outputs; ++o) {
     p.flip.push_back(static_cast<std::int8_t>(pick(rng, 0, 3) == 0));
     std::vector<std::int32_t> row;
-    const auto spread = static_cast<i64>(1 + std::sqrt(static_cast<double>(d.k())) * max_weight * std::max(-in.first, in.second));
+    const auto spread =
+        static_cast<i64>(1 + std::sqrt(static_cast<double>(d.k())) * max_weight * std::max(-in.first, in.second));
     for (int j = out.first; j < out.second; ++j) row.push_back(static_cast<std::int32_t>(pick(rng, -spread, spread)));
     std::sort(row.begin(), row.end());
     if (pick(rng, 0, 9) == 0) row.back() = std::numeric_limits<std::int32_t>::max();
@@ -167,9 +172,17 @@ TEST_CASE("bitsliced: codes to planes and back") {
 
 TEST_CASE("bitsliced: random convolutions equal the reference on every instruction set") {
   Rng rng(2);
-  const std::array<std::array<int, 5>, 11> kinds = {{{-1, 1, -1, 1, 1}, {0, 2, 0, 2, 1}, {0, 1, 0, 1, 1}, {0, 3, 0, 3, 1},
-                                                    {-1, 1, 0, 3, 3}, {0, 3, -1, 1, 2}, {0, 7, 0, 15, 3}, {-2, 1, -3, 3, 1},
-                                                    {0, 15, 0, 1, 2}, {-128, 127, -1, 1, 1}, {-128, 127, 0, 2, 3}}};
+  const std::array<std::array<int, 5>, 11> kinds = {{{-1, 1, -1, 1, 1},
+                                                     {0, 2, 0, 2, 1},
+                                                     {0, 1, 0, 1, 1},
+                                                     {0, 3, 0, 3, 1},
+                                                     {-1, 1, 0, 3, 3},
+                                                     {0, 3, -1, 1, 2},
+                                                     {0, 7, 0, 15, 3},
+                                                     {-2, 1, -3, 3, 1},
+                                                     {0, 15, 0, 1, 2},
+                                                     {-128, 127, -1, 1, 1},
+                                                     {-128, 127, 0, 2, 3}}};
   for (int round = 0; round < 150; ++round) {
     ConvShape d;
     d.groups = round % 6 == 0 ? pick(rng, 1, 3) : 1;
@@ -192,10 +205,10 @@ TEST_CASE("bitsliced: random convolutions equal the reference on every instructi
     for (const Isa isa : available_isas()) {
       const bitsliced::Micro& micro = bitsliced::micro_for(isa);
       if (isa != Isa::kReference) REQUIRE(micro.name == name_of(isa));
-      INFO("isa " << name_of(isa) << " kind " << static_cast<std::size_t>(round) % kinds.size() << " C " << d.channels << " H " << d.height << " W " << d.width
-                  << " O " << d.outputs << " R " << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h << ","
-                  << d.stride_w << " pad " << d.pad_h << "," << d.pad_w << " dilation " << d.dilation_h << ","
-                  << d.dilation_w << " groups " << d.groups);
+      INFO("isa " << name_of(isa) << " kind " << static_cast<std::size_t>(round) % kinds.size() << " C " << d.channels
+                  << " H " << d.height << " W " << d.width << " O " << d.outputs << " R " << d.kernel_h << " S "
+                  << d.kernel_w << " stride " << d.stride_h << "," << d.stride_w << " pad " << d.pad_h << "," << d.pad_w
+                  << " dilation " << d.dilation_h << "," << d.dilation_w << " groups " << d.groups);
       REQUIRE(sliced(p, micro, round % 4, round % 5 == 0 ? 3 : 0, round % 2 == 0) == want);
     }
   }
@@ -203,7 +216,8 @@ TEST_CASE("bitsliced: random convolutions equal the reference on every instructi
 
 TEST_CASE("bitsliced: several blocks of taps, groups that begin within one, all digits of weights and activations") {
   Rng rng(4);
-  const std::array<std::array<int, 5>, 4> kinds = {{{-1, 1, -1, 1, 1}, {0, 3, 0, 3, 3}, {0, 1, 0, 2, 1}, {-1, 1, 0, 2, 7}}};
+  const std::array<std::array<int, 5>, 4> kinds = {
+      {{-1, 1, -1, 1, 1}, {0, 3, 0, 3, 3}, {0, 1, 0, 2, 1}, {-1, 1, 0, 2, 7}}};
   for (int round = 0; round < 12; ++round) {
     ConvShape d;
     d.groups = std::array<i64, 3>{1, 3, 5}[static_cast<std::size_t>(round) % 3];
@@ -234,8 +248,10 @@ TEST_CASE("bitsliced: patterns of signs are numbered as taking apart wants them"
       const auto p = bitsliced::pattern_of(signs.data(), outputs), q = bitsliced::pattern_of(opposite.data(), outputs);
       CHECK(p.index == q.index);
       CHECK(p.sign == -q.sign);
-      if (p.sign == 0) ++zero;
-      else ++met[static_cast<std::size_t>(p.index)];
+      if (p.sign == 0)
+        ++zero;
+      else
+        ++met[static_cast<std::size_t>(p.index)];
     }
     CHECK(zero == 1);
     CHECK(std::all_of(met.begin(), met.end(), [](int n) { return n == 2; }));
@@ -268,7 +284,8 @@ TEST_CASE("bitsliced: the sums of a bundle come apart, each for itself and in ch
 
 TEST_CASE("bitsliced: bundles of every size, in blocks of every size, with and without resting sums") {
   Rng rng(5);
-  const std::array<std::array<int, 4>, 5> kinds = {{{-1, 1, -1, 1}, {0, 1, 0, 1}, {0, 2, 0, 3}, {0, 3, -1, 1}, {-2, 1, 0, 1}}};
+  const std::array<std::array<int, 4>, 5> kinds = {
+      {{-1, 1, -1, 1}, {0, 1, 0, 1}, {0, 2, 0, 3}, {0, 3, -1, 1}, {-2, 1, 0, 1}}};
   for (int round = 0; round < 60; ++round) {
     ConvShape d;
     d.groups = round % 5 == 4 ? pick(rng, 2, 3) : 1;
@@ -287,9 +304,10 @@ TEST_CASE("bitsliced: bundles of every size, in blocks of every size, with and w
       bitsliced::Plan plan{bundle, round % 2 == 0 ? d.k() * d.groups : pick(rng, 1, d.k() * d.groups)};
       for (const bool complements : {true, false}) {
         plan.complements = complements;
-        INFO("round " << round << " bundle " << bundle << " block " << plan.block << " k " << d.k() << " outputs " << d.outputs
-                      << " complements " << complements);
-        for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, round % 4 < 2, plan) == want);
+        INFO("round " << round << " bundle " << bundle << " block " << plan.block << " k " << d.k() << " outputs "
+                      << d.outputs << " complements " << complements);
+        for (const Isa isa : available_isas())
+          REQUIRE(sliced(p, bitsliced::micro_for(isa), 0, 0, round % 4 < 2, plan) == want);
       }
     }
   }
@@ -324,9 +342,10 @@ TEST_CASE("bitsliced: stride and phases without a pixel") {
     d.width = std::max<i64>(1, d.kernel_w - 2 * d.pad_w) + pick(rng, 0, round % 2 == 0 ? 4 : 200);
     const Problem p = random_problem(rng, d, {-1, 1}, {-1, 1}, 1);
     const auto want = definition(p);
-    INFO("H " << d.height << " W " << d.width << " R " << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h << "," << d.stride_w
-              << " pad " << d.pad_h << "," << d.pad_w);
-    for (const Isa isa : available_isas()) REQUIRE(sliced(p, bitsliced::micro_for(isa), round % 3, 0, round % 2 == 0) == want);
+    INFO("H " << d.height << " W " << d.width << " R " << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h
+              << "," << d.stride_w << " pad " << d.pad_h << "," << d.pad_w);
+    for (const Isa isa : available_isas())
+      REQUIRE(sliced(p, bitsliced::micro_for(isa), round % 3, 0, round % 2 == 0) == want);
   }
 }
 
@@ -349,7 +368,9 @@ TEST_CASE("bitsliced: which thresholds a row of floats reaches") {
   const std::array<float, 5> thresholds = {-kInfinity, -0.5f, 0.0f, 0.5f, kInfinity};
   std::array<float, 65> row;
   for (int round = 0; round < 20; ++round) {
-    for (float& v : row) v = std::array<float, 6>{-0.5f, -0.0f, 0.5f, rng.normal(), kInfinity, std::nanf("")}[static_cast<std::size_t>(pick(rng, 0, 5))];
+    for (float& v : row)
+      v = std::array<float, 6>{
+          -0.5f, -0.0f, 0.5f, rng.normal(), kInfinity, std::nanf("")}[static_cast<std::size_t>(pick(rng, 0, 5))];
     const float* begin = row.data() + round % 2;
     for (const Isa isa : available_isas()) {
       std::array<std::uint64_t, 5> reached;

@@ -15,7 +15,8 @@ namespace {
 
 std::vector<std::int8_t> random_codes(Rng& rng, std::int64_t n, int lo, int hi) {
   std::vector<std::int8_t> v(static_cast<std::size_t>(n));
-  for (auto& x : v) x = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
+  for (auto& x : v)
+    x = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
   return v;
 }
 
@@ -115,7 +116,8 @@ TEST_CASE("codec: convolution through the packed column matrix") {
     d.pad_h = d.pad_w = static_cast<std::int64_t>(rng.below(2));
     const auto x = random_codes(rng, d.channels * d.height * d.width, -1, 1);
     const auto w = random_codes(rng, d.outputs * d.k(), -1, 1);
-    std::vector<std::int32_t> want(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width())), got(want.size(), 77);
+    std::vector<std::int32_t> want(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width())),
+        got(want.size(), 77);
     reference::conv_codes(d, x.data(), w.data(), want.data());
     codec::conv(d, x, w, got);
     REQUIRE(got == want);
@@ -124,7 +126,9 @@ TEST_CASE("codec: convolution through the packed column matrix") {
 
 TEST_CASE("codec: both variants of the convolution equal the definition on every instruction set") {
   Rng rng(8);
-  const auto pick = [&](std::int64_t lo, std::int64_t hi) { return lo + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))); };
+  const auto pick = [&](std::int64_t lo, std::int64_t hi) {
+    return lo + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(hi - lo + 1)));
+  };
   for (int round = 0; round < 60; ++round) {
     ConvShape d;
     d.channels = pick(1, 100);
@@ -137,7 +141,8 @@ TEST_CASE("codec: both variants of the convolution equal the definition on every
     d.pad_w = pick(0, 2);
     d.height = d.dilation_h * (d.kernel_h - 1) + pick(1, 9);
     d.width = d.dilation_w * (d.kernel_w - 1) + pick(1, 12);
-    const auto x = random_codes(rng, d.channels * d.height * d.width, -1, 1), w = random_codes(rng, d.outputs * d.k(), -1, 1);
+    const auto x = random_codes(rng, d.channels * d.height * d.width, -1, 1),
+               w = random_codes(rng, d.outputs * d.k(), -1, 1);
     const std::int64_t pixels = d.out_height() * d.out_width();
     std::vector<std::int32_t> acc(static_cast<std::size_t>(d.outputs * pixels)), t;
     reference::conv_codes(d, x.data(), w.data(), acc.data());
@@ -147,7 +152,8 @@ TEST_CASE("codec: both variants of the convolution equal the definition on every
     }
     std::vector<std::int8_t> want;
     for (std::size_t i = 0; i < acc.size(); ++i) {
-      want.push_back(static_cast<std::int8_t>(exact::quantize(acc[i], std::span(t).subspan(i / static_cast<std::size_t>(pixels) * 2, 2), false, -1)));
+      want.push_back(static_cast<std::int8_t>(
+          exact::quantize(acc[i], std::span(t).subspan(i / static_cast<std::size_t>(pixels) * 2, 2), false, -1)));
     }
     const codec::ImageLayout in{d.channels, d.height, d.width, d.pad_h + pick(0, 1), d.pad_w + pick(0, 1)};
     const codec::ImageLayout out{d.outputs, d.out_height(), d.out_width(), pick(0, 1), pick(0, 2)};

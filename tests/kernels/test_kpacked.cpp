@@ -50,7 +50,8 @@ std::vector<std::int32_t> convolve(const kpacked::Micro& micro, const ConvShape&
     conv.run(micro, planes.data(), b, cut, rows * cols - cut, acc.data() + cut * 8);
     for (i64 lane = 0; lane < conv.outputs(b); ++lane) {
       for (i64 i = 0; i < rows * cols; ++i) {
-        out[static_cast<std::size_t>((conv.first_output(b) + lane) * rows * cols + i)] = acc[static_cast<std::size_t>(i * 8 + lane)];
+        out[static_cast<std::size_t>((conv.first_output(b) + lane) * rows * cols + i)] =
+            acc[static_cast<std::size_t>(i * 8 + lane)];
       }
     }
   }
@@ -61,7 +62,8 @@ void check(const ConvShape& d, int lo, int hi, int max_weight, Rng& rng) {
   const auto x = random_codes(rng, d.channels * d.height * d.width, lo, hi);
   const auto w = random_codes(rng, d.outputs * d.k(), -max_weight, max_weight);
   const int border = static_cast<int>(pick(rng, 0, 2) == 0 ? pick(rng, lo, hi) : 0);
-  const PlaneLayout layout{{lo, hi, border}, d.channels, d.height, d.width, d.pad_h + pick(rng, 0, 1), d.pad_w + pick(rng, 0, 1)};
+  const PlaneLayout layout{{lo, hi, border},         d.channels, d.height, d.width, d.pad_h + pick(rng, 0, 1),
+                           d.pad_w + pick(rng, 0, 1)};
   REQUIRE(kpacked::Conv::supports(d, layout.code));
   std::vector<std::int32_t> want(static_cast<std::size_t>(d.outputs * d.out_height() * d.out_width()));
   ConvShape whole = d;
@@ -69,10 +71,10 @@ void check(const ConvShape& d, int lo, int hi, int max_weight, Rng& rng) {
   reference::conv_codes(whole, bordered.data(), w.data(), want.data());
   for (const Isa isa : available_isas()) {
     const kpacked::Micro& micro = kpacked::micro_for(isa);
-    INFO("isa " << name_of(isa) << " codes " << lo << ".." << hi << " border " << border << " weights " << max_weight << " C " << d.channels
-                << " H " << d.height << " W " << d.width << " O " << d.outputs << " R " << d.kernel_h << " S "
-                << d.kernel_w << " stride " << d.stride_h << " pad " << d.pad_h << " dilation " << d.dilation_h
-                << " groups " << d.groups);
+    INFO("isa " << name_of(isa) << " codes " << lo << ".." << hi << " border " << border << " weights " << max_weight
+                << " C " << d.channels << " H " << d.height << " W " << d.width << " O " << d.outputs << " R "
+                << d.kernel_h << " S " << d.kernel_w << " stride " << d.stride_h << " pad " << d.pad_h << " dilation "
+                << d.dilation_h << " groups " << d.groups);
     if (isa != Isa::kReference) REQUIRE(micro.name == name_of(isa));
     REQUIRE(convolve(micro, d, layout, x, w) == want);
   }
@@ -82,8 +84,10 @@ void check(const ConvShape& d, int lo, int hi, int max_weight, Rng& rng) {
 
 TEST_CASE("kpacked: codes to planes and back") {
   Rng rng(1);
-  for (const auto& [lo, hi] : {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {-2, 2}, {-3, 3}, {0, 15}, {-8, 7}, {0, 127}, {-128, 127}}) {
-    const PlaneLayout layout{{lo, hi}, pick(rng, 1, 40), pick(rng, 1, 9), pick(rng, 1, 9), pick(rng, 0, 2), pick(rng, 0, 2)};
+  for (const auto& [lo, hi] :
+       {std::pair{-1, 1}, {0, 2}, {0, 1}, {0, 3}, {-2, 2}, {-3, 3}, {0, 15}, {-8, 7}, {0, 127}, {-128, 127}}) {
+    const PlaneLayout layout{{lo, hi},        pick(rng, 1, 40), pick(rng, 1, 9),
+                             pick(rng, 1, 9), pick(rng, 0, 2),  pick(rng, 0, 2)};
     const auto x = random_codes(rng, layout.channels * layout.height * layout.width, lo, hi);
     std::vector<std::int8_t> back(x.size(), 99);
     kpacked::unpack(layout, packed(layout, x).data(), back.data());
@@ -93,8 +97,16 @@ TEST_CASE("kpacked: codes to planes and back") {
 
 TEST_CASE("kpacked: random convolutions equal the reference on every instruction set") {
   Rng rng(2);
-  const std::array<std::array<int, 3>, 10> kinds = {{{-1, 1, 1}, {0, 2, 1}, {0, 1, 1}, {0, 3, 1}, {-1, 1, 3}, {0, 3, 2},
-                                                     {0, 7, 3}, {-2, 1, 1}, {0, 15, 1}, {0, 127, 2}}};
+  const std::array<std::array<int, 3>, 10> kinds = {{{-1, 1, 1},
+                                                     {0, 2, 1},
+                                                     {0, 1, 1},
+                                                     {0, 3, 1},
+                                                     {-1, 1, 3},
+                                                     {0, 3, 2},
+                                                     {0, 7, 3},
+                                                     {-2, 1, 1},
+                                                     {0, 15, 1},
+                                                     {0, 127, 2}}};
   for (int round = 0; round < 120; ++round) {
     ConvShape d;
     d.groups = round % 7 == 0 ? 2 : 1;
@@ -137,7 +149,8 @@ TEST_CASE("kpacked: the largest sums do not overflow any counter") {
     const PlaneLayout layout{{lo, hi}, d.channels, d.height, d.width, 0, 0};
     for (const int sign : {-1, 1}) {
       const std::vector<std::int8_t> x(static_cast<std::size_t>(d.channels * 49), static_cast<std::int8_t>(hi));
-      const std::vector<std::int8_t> w(static_cast<std::size_t>(d.outputs * d.k()), static_cast<std::int8_t>(sign * weight));
+      const std::vector<std::int8_t> w(static_cast<std::size_t>(d.outputs * d.k()),
+                                       static_cast<std::int8_t>(sign * weight));
       for (const Isa isa : available_isas()) {
         for (const std::int32_t v : convolve(kpacked::micro_for(isa), d, layout, x, w)) {
           REQUIRE(v == static_cast<std::int32_t>(d.k()) * hi * weight * sign);
@@ -269,7 +282,8 @@ TEST_CASE("kpacked: max pooling on planes equals max pooling on codes") {
       const auto x = random_codes(rng, d.channels * d.height * d.width, lo, hi);
       const PlaneLayout in{{lo, hi}, d.channels, d.height, d.width, 1, 1};
       const PlaneLayout out{{lo, hi}, d.channels, d.out_height(), d.out_width(), 2, 0};
-      std::vector<std::int8_t> want(static_cast<std::size_t>(d.channels * d.out_height() * d.out_width())), got(want.size());
+      std::vector<std::int8_t> want(static_cast<std::size_t>(d.channels * d.out_height() * d.out_width())),
+          got(want.size());
       reference::max_pool(d, x.data(), want.data());
       AlignedVector<u8> y(static_cast<std::size_t>(out.total_bytes()), 0x33);
       kpacked::clear(out, y.data());
@@ -310,7 +324,8 @@ TEST_CASE("kpacked: sums and thresholds in one call give the codes of the defini
     std::vector<std::int8_t> want, got(acc.size());
     for (std::size_t i = 0; i < acc.size(); ++i) {
       const std::size_t o = i / static_cast<std::size_t>(d.out_height() * d.out_width());
-      const auto row = std::span<const std::int32_t>(t).subspan(o * static_cast<std::size_t>(levels), static_cast<std::size_t>(levels));
+      const auto row = std::span<const std::int32_t>(t).subspan(o * static_cast<std::size_t>(levels),
+                                                                static_cast<std::size_t>(levels));
       want.push_back(static_cast<std::int8_t>(exact::quantize(acc[i], row, flip[o] != 0, 0)));
     }
     const PlaneLayout in{{round % 3 ? -1 : 0, hi}, d.channels, d.height, d.width, d.pad_h, d.pad_w};

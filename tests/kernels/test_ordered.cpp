@@ -22,8 +22,9 @@ std::vector<float> random_floats(Rng& rng, std::int64_t n) {
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](float x, float y) { return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  });
 }
 
 }  // namespace
@@ -49,7 +50,8 @@ TEST_CASE("ordered: convolution has the same bits everywhere") {
     d.dilation_w = pick(1, 2);
     d.height = d.dilation_h * (d.kernel_h - 1) + pick(1, 8);
     d.width = d.dilation_w * (d.kernel_w - 1) + pick(1, 19);
-    const auto x = random_floats(rng, d.batch * d.channels * d.height * d.width), w = random_floats(rng, d.outputs * d.k());
+    const auto x = random_floats(rng, d.batch * d.channels * d.height * d.width),
+               w = random_floats(rng, d.outputs * d.k());
     const auto bias = random_floats(rng, d.outputs);
     const std::int64_t in = d.channels * d.height * d.width, out = d.outputs * d.out_height() * d.out_width();
     std::vector<float> want(static_cast<std::size_t>(d.batch * out));

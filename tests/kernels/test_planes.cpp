@@ -1,4 +1,5 @@
-// What lies between two layers on planes of bits: turning one layout into the other, pooling, gates. Each against dense codes.
+// What lies between two layers on planes of bits: turning one layout into the other, pooling, gates. Each against dense
+// codes.
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -25,8 +26,10 @@ namespace {
 struct Extents {
   std::int64_t channels, height, width, pad;
 };
-constexpr Extents kExtents[] = {{1, 1, 1, 0}, {8, 7, 7, 1}, {13, 5, 9, 2}, {20, 3, 64, 1}, {9, 4, 65, 0}, {3, 2, 200, 3}, {64, 14, 14, 1}};
-constexpr kpacked::PlaneCode kCodes[] = {{0, 1, 0}, {-1, 1, 0}, {-1, 1, 1}, {0, 2, 0}, {0, 3, 0}, {-3, 9, -1}, {0, 1, 1}};
+constexpr Extents kExtents[] = {{1, 1, 1, 0},  {8, 7, 7, 1},   {13, 5, 9, 2},  {20, 3, 64, 1},
+                                {9, 4, 65, 0}, {3, 2, 200, 3}, {64, 14, 14, 1}};
+constexpr kpacked::PlaneCode kCodes[] = {{0, 1, 0}, {-1, 1, 0},  {-1, 1, 1}, {0, 2, 0},
+                                         {0, 3, 0}, {-3, 9, -1}, {0, 1, 1}};
 
 kpacked::PlaneLayout kpacked_of(const Extents& e, const kpacked::PlaneCode& code) {
   return {code, e.channels, e.height, e.width, e.pad, e.pad};
@@ -36,7 +39,8 @@ bitsliced::SlicedLayout sliced_of(const Extents& e, const kpacked::PlaneCode& co
 }
 Codes draw(tern::Rng& rng, std::int64_t n, int lo, int hi) {
   Codes out(static_cast<std::size_t>(n));
-  for (auto& c : out) c = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
+  for (auto& c : out)
+    c = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
   return out;
 }
 template <class Layout>
@@ -55,11 +59,13 @@ TEST_CASE("planes: words at any bit position") {
   std::vector<bool> want(512, false);
   for (int trial = 0; trial < 4000; ++trial) {
     const auto at = static_cast<std::int64_t>(rng.below(400)), n = 1 + static_cast<std::int64_t>(rng.below(64));
-    const std::uint64_t bits = (static_cast<std::uint64_t>(rng.next_u32()) << 32 | rng.next_u32()) & planes::low_mask(n);
+    const std::uint64_t bits =
+        (static_cast<std::uint64_t>(rng.next_u32()) << 32 | rng.next_u32()) & planes::low_mask(n);
     planes::put_word(stream.data(), at, n, bits);
     for (std::int64_t i = 0; i < n; ++i) want[static_cast<std::size_t>(at + i)] = (bits >> i & 1) != 0;
     std::uint64_t seen = 0;
-    for (std::int64_t i = 0; i < 64; ++i) seen |= static_cast<std::uint64_t>(want[static_cast<std::size_t>(at + i)]) << i;
+    for (std::int64_t i = 0; i < 64; ++i)
+      seen |= static_cast<std::uint64_t>(want[static_cast<std::size_t>(at + i)]) << i;
     REQUIRE(planes::word_at(stream.data(), at) == seen);
   }
 }
@@ -76,7 +82,8 @@ TEST_CASE("planes: turning keeps every bit and every border") {
   tern::Rng rng(2);
   for (const Extents& e : kExtents) {
     for (const auto& code : kCodes) {
-      INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " border " << code.border);
+      INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " border "
+                      << code.border);
       const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
       const auto a = kpacked_of(e, code);
       const auto b = sliced_of(e, code);
@@ -114,7 +121,8 @@ TEST_CASE("planes: max pooling, windows over the edge, borders of any code") {
   tern::Rng rng(4);
   for (const Extents& e : kExtents) {
     for (const auto& code : kCodes) {
-      for (const auto& [kernel, stride, pad] : {std::array{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 3, 0}, {5, 5, 2}, {1, 1, 0}}) {
+      for (const auto& [kernel, stride, pad] :
+           {std::array{2, 2, 0}, {3, 2, 1}, {3, 1, 1}, {2, 3, 0}, {5, 5, 2}, {1, 1, 0}}) {
         for (const bool ceil : {false, true}) {
           const tern::kernels::PoolShape shape{e.channels, e.height, e.width, kernel, stride, pad, ceil};
           if (e.height + 2 * pad < kernel || e.width + 2 * pad < kernel) continue;
@@ -127,8 +135,8 @@ TEST_CASE("planes: max pooling, windows over the edge, borders of any code") {
           Bytes y = packed(out, {});
           planes::max_pool(shape, in, x.data(), out, y.data(), 0, e.channels / 2);
           planes::max_pool(shape, in, x.data(), out, y.data(), e.channels / 2, e.channels);
-          INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " kernel " << kernel
-                          << " stride " << stride << " pad " << pad << " ceil " << ceil);
+          INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " kernel "
+                          << kernel << " stride " << stride << " pad " << pad << " ceil " << ceil);
           CHECK(y == packed(out, want));
         }
       }
@@ -153,7 +161,8 @@ TEST_CASE("planes: gates in both layouts, also between buffers with different bo
         }
       }
       const Extents wide{e.channels, e.height, e.width, e.pad + 1}, one{e.channels, 1, 1, 0};
-      const auto check = [&](const auto& yl, const auto& xl, const auto& tl, auto gate, std::int64_t gate_units, std::int64_t tgap_units) {
+      const auto check = [&](const auto& yl, const auto& xl, const auto& tl, auto gate, std::int64_t gate_units,
+                             std::int64_t tgap_units) {
         const Bytes yb = packed(yl, y), xb = packed(xl, x);
         Bytes tb = packed(tl, {}), ob = packed(yl, {});
         for (std::int64_t i = 0; i < tgap_units; ++i) planes::tgap(yl, yb.data(), tl, tb.data(), i, i + 1);
@@ -180,7 +189,8 @@ TEST_CASE("planes: channels of several images in any order, between buffers with
     for (const auto& code : kCodes) {
       const std::int64_t pixels = e.height * e.width;
       const Extents other{e.channels + 5, e.height, e.width, e.pad + 1};
-      const std::array<Codes, 2> x = {draw(rng, e.channels * pixels, code.lo, code.hi), draw(rng, other.channels * pixels, code.lo, code.hi)};
+      const std::array<Codes, 2> x = {draw(rng, e.channels * pixels, code.lo, code.hi),
+                                      draw(rng, other.channels * pixels, code.lo, code.hi)};
       std::vector<planes::ChannelSource> joined, mixed;
       for (std::int64_t c = 0; c < e.channels; ++c) joined.push_back({0, c});
       for (std::int64_t c = 0; c < other.channels; ++c) joined.push_back({1, c});
@@ -197,7 +207,8 @@ TEST_CASE("planes: channels of several images in any order, between buffers with
         const std::array<bitsliced::SlicedLayout, 2> sin = {sliced_of(e, code), sliced_of(other, code)};
         const auto kout = kpacked_of(o, code);
         const auto sout = sliced_of(o, code);
-        const std::array<Bytes, 2> k = {packed(kin[0], x[0]), packed(kin[1], x[1])}, s = {packed(sin[0], x[0]), packed(sin[1], x[1])};
+        const std::array<Bytes, 2> k = {packed(kin[0], x[0]), packed(kin[1], x[1])},
+                                   s = {packed(sin[0], x[0]), packed(sin[1], x[1])};
         const std::array<const std::uint8_t*, 2> bytes = {k[0].data(), k[1].data()};
         Bytes ky = packed(kout, {}), sy = packed(sout, {});
         const planes::KpackedChannels channels(order);

@@ -1,5 +1,5 @@
-// The gradient of alpha: the worked example, and the second order against a numeric derivative on a small mixed network in
-// double.
+// The gradient of alpha: the worked example, and the second order against a numeric derivative on a small mixed network
+// in double.
 #include <cmath>
 
 #include "catch.hpp"
@@ -28,8 +28,8 @@ TEST_CASE("bilevel: worked example", "[nas][golden]") {
 
 namespace {
 
-// Two mixed edges of three operations on a 5x5 image, batch norm without running statistics, a classifier: the ingredients of
-// a cell, in double.
+// Two mixed edges of three operations on a 5x5 image, batch norm without running statistics, a classifier: the
+// ingredients of a cell, in double.
 struct Tiny {
   Tensor images = testing::random(Shape{6, 2, 5, 5}, 1), more_images = testing::random(Shape{6, 2, 5, 5}, 2);
   Tensor labels = Tensor::from(std::vector<std::int64_t>{0, 1, 2, 2, 1, 0}, Shape{6});
@@ -43,7 +43,8 @@ struct Tiny {
     BatchNormState state{Tensor::zeros(Shape{2}), Tensor::full(Shape{2}, 1.0)};
     const BatchNormOptions keep{.update_running = false};
     const Tensor conv = batch_norm(conv2d(tern::tanh(x), w, {}, Conv2dOptions::square(1, 1)), {}, {}, state, keep);
-    const Tensor dilated = batch_norm(conv2d(tern::tanh(x), w, {}, Conv2dOptions::square(1, 2, 2)), {}, {}, state, keep);
+    const Tensor dilated =
+        batch_norm(conv2d(tern::tanh(x), w, {}, Conv2dOptions::square(1, 2, 2)), {}, {}, state, keep);
     const Tensor pooled = avg_pool2d(x, {.kernel = 3, .stride = 1, .pad = 1});
     return weighted_sum({conv, dilated, pooled}, reshape(slice(softmax(alpha), 0, row, row + 1), Shape{3}));
   }
@@ -84,7 +85,8 @@ TEST_CASE("bilevel: second order equals the numeric derivative through the inner
       for (std::int64_t i = 0; i < w.value.numel(); ++i) {
         const double buf = w.momentum.defined() ? w.momentum.data<double>()[i] : 0.0;
         const double value = w.value.data<double>()[i];
-        w.value.data<double>()[i] = value - xi * (w.value.grad().data<double>()[i] + w.weight_decay * value + momentum * buf);
+        w.value.data<double>()[i] =
+            value - xi * (w.value.grad().data<double>()[i] + w.weight_decay * value + momentum * buf);
       }
     }
     const double value = problem.validation_loss().item();

@@ -38,9 +38,13 @@ nas::CellGenotype cell_of(const std::vector<std::pair<std::string, int>>& choice
 
 // "A" of the binary search, with the names of our space.
 nas::Genotype bnas_a() {
-  return {.space = "binary", .cell_template = "tas",
-          .normal = cell_of({{"zero", 1}, {"bdil3", 0}, {"bconv3", 1}, {"zero", 2}, {"zero", 2}, {"zero", 3}, {"zero", 3}, {"zero", 4}}),
-          .reduce = cell_of({{"max3", 0}, {"zero", 1}, {"max3", 0}, {"zero", 2}, {"zero", 3}, {"zero", 2}, {"zero", 3}, {"zero", 4}})};
+  return {
+      .space = "binary",
+      .cell_template = "tas",
+      .normal = cell_of(
+          {{"zero", 1}, {"bdil3", 0}, {"bconv3", 1}, {"zero", 2}, {"zero", 2}, {"zero", 3}, {"zero", 3}, {"zero", 4}}),
+      .reduce = cell_of(
+          {{"max3", 0}, {"zero", 1}, {"max3", 0}, {"zero", 2}, {"zero", 3}, {"zero", 2}, {"zero", 3}, {"zero", 4}})};
 }
 
 // All eight edges of a normal cell: `convs` times tconv3, else max3; reduction cells of pools.
@@ -62,8 +66,14 @@ TEST_CASE("candidates: every one keeps or halves the image, in search and in the
         INFO(c.key << " stride " << stride << (searching ? " searching" : " final"));
         Graph g;
         g.add("input", {}, {{"shape", "4x8x8"}}, "image");
-        const nas::EdgePlace at{.graph = g, .input = "image", .prefix = "op", .channels = 4, .stride = stride,
-                                .searching = searching, .weights = "twn", .acts = "ternary"};
+        const nas::EdgePlace at{.graph = g,
+                                .input = "image",
+                                .prefix = "op",
+                                .channels = 4,
+                                .stride = stride,
+                                .searching = searching,
+                                .weights = "twn",
+                                .acts = "ternary"};
         const std::string y = c.build(at);
         if (c.key == "zero") {
           CHECK(y.empty());
@@ -86,8 +96,14 @@ TEST_CASE("candidates: convolution weights as the table of the space says", "[na
   const auto weights = [](const char* key) {
     Graph g;
     g.add("input", {}, {{"shape", "4x8x8"}}, "image");
-    nas::candidate(key).build({.graph = g, .input = "image", .prefix = "op", .channels = 4, .stride = 1, .searching = true,
-                               .weights = "tas", .acts = "tas"});
+    nas::candidate(key).build({.graph = g,
+                               .input = "image",
+                               .prefix = "op",
+                               .channels = 4,
+                               .stride = 1,
+                               .searching = true,
+                               .weights = "tas",
+                               .acts = "tas"});
     return nas::count_weights(g).all;
   };
   CHECK(weights("max3") == 0);
@@ -122,11 +138,14 @@ TEST_CASE("registry: unknown names list the known ones, taken names are refused"
 
 TEST_CASE("a candidate and a space from outside", "[nas]") {
   nas::register_candidate({"tconv1", "act, 1x1 convolution, batch norm", true, [](const nas::EdgePlace& at) {
-    const std::string a = at.add("_act", "quantize", at.input, {{"acts", at.acts}});
-    const std::string c = at.add("_conv", "conv2d", a, {{"out", std::to_string(at.channels)}, {"kernel", "1"},
-                                 {"stride", std::to_string(at.stride)}, {"weights", at.weights}});
-    return at.add("_bn", "batch_norm", c, {{"affine", at.searching ? "0" : "1"}});
-  }});
+                             const std::string a = at.add("_act", "quantize", at.input, {{"acts", at.acts}});
+                             const std::string c = at.add("_conv", "conv2d", a,
+                                                          {{"out", std::to_string(at.channels)},
+                                                           {"kernel", "1"},
+                                                           {"stride", std::to_string(at.stride)},
+                                                           {"weights", at.weights}});
+                             return at.add("_bn", "batch_norm", c, {{"affine", at.searching ? "0" : "1"}});
+                           }});
   nas::SearchSpace mine = nas::space("tas");
   mine.key = "mine";
   mine.ops = {"zero", "max3", "tconv1"};
@@ -144,7 +163,8 @@ TEST_CASE("structure: BNAS-A with width 36 has exactly the parameters its author
   CHECK(n.quantized == 4708368);
 }
 
-TEST_CASE("structure: BNAS-A at 1 bit compresses ResNet-18 64.4 times as papers count, 11.3 times with what stays fp32", "[nas][golden]") {
+TEST_CASE("structure: BNAS-A at 1 bit compresses ResNet-18 64.4 times as papers count, 11.3 times with what stays fp32",
+          "[nas][golden]") {
   nas::CellOptions o;
   o.space = "binary";
   const packed::Model model = pack(Network(nas::final_graph(bnas_a(), o), 1));
@@ -248,9 +268,8 @@ TEST_CASE("skip between cells: there in tas and resnet, not in darts", "[nas]") 
     nas::CellOptions o = tiny("tas");
     o.cell_template = shape;
     const Graph g = nas::final_graph(ternary_with(1), o);
-    return std::count_if(g.nodes().begin(), g.nodes().end(), [](const GraphNode& n) {
-      return n.op == "add" && n.name.find('_') == std::string::npos;
-    });
+    return std::count_if(g.nodes().begin(), g.nodes().end(),
+                         [](const GraphNode& n) { return n.op == "add" && n.name.find('_') == std::string::npos; });
   };
   CHECK(sums("tas") == 2);
   CHECK(sums("resnet") == 2);
@@ -274,7 +293,8 @@ TEST_CASE("zero edges: their channels stay, their nodes go; a cell of nothing is
     const auto x = v.t.contiguous();
     double empty = 0, full = 0;
     for (std::int64_t c = 0; c < 16; ++c) {
-      for (std::int64_t i = 0; i < pixels; ++i) (c / 4 % 2 == 0 ? empty : full) += std::abs(x.data<float>()[c * pixels + i]);
+      for (std::int64_t i = 0; i < pixels; ++i)
+        (c / 4 % 2 == 0 ? empty : full) += std::abs(x.data<float>()[c * pixels + i]);
     }
     CHECK(empty == 0);
     CHECK(full > 0);

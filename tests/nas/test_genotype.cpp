@@ -25,7 +25,9 @@ nas::Mixture uniform(std::int64_t ops) {
           Tensor::full(Shape{nas::kEdges, ops}, 1.0 / static_cast<double>(ops))};
 }
 
-void put(const Tensor& p, std::int64_t edge, std::int64_t op, float value) { p.data<float>()[edge * p.size(1) + op] = value; }
+void put(const Tensor& p, std::int64_t edge, std::int64_t op, float value) {
+  p.data<float>()[edge * p.size(1) + op] = value;
+}
 
 }  // namespace
 
@@ -42,7 +44,8 @@ TEST_CASE("genotype: text and back", "[nas]") {
   const nas::Genotype plain = nas::Genotype::parse(
       R"({"normal":[["tconv3",1],["tdil3",0],["zero",1],["max3",2],["avg3",0],["zero",3],["zero",3],["zero",4]],
           "normal_concat":[2,3,4,5],
-          "reduce":[["max3",0],["zero",1],["max3",0],["zero",2],["zero",3],["zero",2],["zero",3],["zero",4]]})", "test");
+          "reduce":[["max3",0],["zero",1],["max3",0],["zero",2],["zero",3],["zero",2],["zero",3],["zero",4]]})",
+      "test");
   CHECK(plain.space == "tas");
   CHECK(plain.cell_template == "tas");
   CHECK(plain.normal[0] == nas::Choice{"tconv3", 1});
@@ -52,7 +55,8 @@ TEST_CASE("genotype: hostile text is refused with a reason", "[nas]") {
   const std::string good = some().json();
   const auto refused = [](const std::string& text, const std::string& why) {
     INFO(text.substr(0, 200));
-    CHECK_THROWS_WITH(nas::Genotype::parse(text, "file.json"), ContainsSubstring("file.json") && ContainsSubstring(why));
+    CHECK_THROWS_WITH(nas::Genotype::parse(text, "file.json"),
+                      ContainsSubstring("file.json") && ContainsSubstring(why));
     CHECK_THROWS_AS(nas::Genotype::parse(text, "file.json"), FormatError);
   };
   refused("", "not JSON");
@@ -61,16 +65,19 @@ TEST_CASE("genotype: hostile text is refused with a reason", "[nas]") {
   refused(std::string(1 << 17, ' '), "bytes");
   refused(std::string(60000, '['), "");
   refused(replaced(good, "\"space\":\"tas\"", "\"space\":\"lego\""), "search space");
-  refused(replaced(good, "\"space\":\"tas\"", "\"space\":\"\\u001b[31m\\n\""), "search space \"\\x1b[31m\\x0a\"; known");
+  refused(replaced(good, "\"space\":\"tas\"", "\"space\":\"\\u001b[31m\\n\""),
+          "search space \"\\x1b[31m\\x0a\"; known");
   refused(replaced(good, "\"template\":\"tas\"", "\"template\":\"\\u001b\""), "unknown template \"\\x1b\"");
   refused(replaced(good, "\"normal\":", "\"nor\\u001bmal\":"), "unknown key \"nor\\x1bmal\"");
   refused(replaced(good, "\"space\":\"tas\"", "\"space\":7"), "text");
   refused(replaced(good, "\"template\":\"tas\"", "\"template\":\"x\""), "template");
   refused(replaced(good, "\"normal\":", "\"normul\":"), "unknown key");
   refused(replaced(good, "[2,3,4,5]", "[2,3,4]"), "normal_concat");
-  const std::string rest = R"(,"reduce":[["max3",0],["zero",1],["max3",0],["zero",2],["zero",3],["zero",2],["zero",3],["zero",4]]})";
+  const std::string rest =
+      R"(,"reduce":[["max3",0],["zero",1],["max3",0],["zero",2],["zero",3],["zero",2],["zero",3],["zero",4]]})";
   const auto normal = [&](const std::string& first) {
-    return R"({"normal":[)" + first + R"(,["tdil3",0],["zero",1],["max3",2],["avg3",0],["zero",3],["zero",3],["zero",4]])" + rest;
+    return R"({"normal":[)" + first +
+           R"(,["tdil3",0],["zero",1],["max3",2],["avg3",0],["zero",3],["zero",3],["zero",4]])" + rest;
   };
   CHECK_NOTHROW(nas::Genotype::parse(normal(R"(["tconv3",1])"), "file.json"));
   refused(normal(R"(["sep3",1])"), "unknown operation");
@@ -82,7 +89,8 @@ TEST_CASE("genotype: hostile text is refused with a reason", "[nas]") {
   refused(normal(R"(["tconv3"])"), "[operation, node]");
   refused(normal(R"(["tconv3",1],["tconv3",0])"), "8 pairs");
   // every truncation is refused, none crashes
-  for (std::size_t n = 0; n + 2 < good.size(); ++n) CHECK_THROWS_AS(nas::Genotype::parse(good.substr(0, n), "file.json"), FormatError);
+  for (std::size_t n = 0; n + 2 < good.size(); ++n)
+    CHECK_THROWS_AS(nas::Genotype::parse(good.substr(0, n), "file.json"), FormatError);
 }
 
 TEST_CASE("discretize: two best edges a node, their best operation, ties to the lower index", "[nas]") {

@@ -11,7 +11,9 @@ using namespace tern;
 namespace {
 
 // The example's alpha, as the first of two rows where two are needed.
-Tensor example_alpha() { return Tensor::from(std::vector<double>{0.5, -0.2, 0.1}, Shape{1, 3}).set_requires_grad(true); }
+Tensor example_alpha() {
+  return Tensor::from(std::vector<double>{0.5, -0.2, 0.1}, Shape{1, 3}).set_requires_grad(true);
+}
 
 }  // namespace
 
@@ -40,8 +42,11 @@ TEST_CASE("entropy: worked example", "[nas][golden]") {
 }
 
 TEST_CASE("entropy: finite differences, and no NaN where a probability has vanished", "[nas]") {
-  testing::gradcheck([](const std::vector<Tensor>& x) { return nas::mean_entropy({softmax(x[0]), softmax(x[1])}); },
-                     {testing::random(Shape{4, 5}, 1), testing::random(Shape{3, 5}, 2)});
+  testing::gradcheck(
+      [](const std::vector<Tensor>& x) {
+        return nas::mean_entropy({softmax(x[0]), softmax(x[1])});
+      },
+      {testing::random(Shape{4, 5}, 1), testing::random(Shape{3, 5}, 2)});
   Tensor alpha = Tensor::from(std::vector<float>{0, 200, -200}, Shape{1, 3}).set_requires_grad(true);
   const Tensor h = nas::mean_entropy({softmax(alpha), softmax(alpha)});
   backward(h);
@@ -50,9 +55,12 @@ TEST_CASE("entropy: finite differences, and no NaN where a probability has vanis
 }
 
 TEST_CASE("weighted sum: finite differences, checks", "[nas][ops]") {
-  testing::gradcheck([](const std::vector<Tensor>& x) { return weighted_sum({x[0], x[1], x[2]}, x[3]); },
-                     {testing::random(Shape{2, 3, 5}, 1), testing::random(Shape{2, 3, 5}, 2), testing::random(Shape{2, 3, 5}, 3),
-                      testing::random(Shape{3}, 4)});
+  testing::gradcheck(
+      [](const std::vector<Tensor>& x) {
+        return weighted_sum({x[0], x[1], x[2]}, x[3]);
+      },
+      {testing::random(Shape{2, 3, 5}, 1), testing::random(Shape{2, 3, 5}, 2), testing::random(Shape{2, 3, 5}, 3),
+       testing::random(Shape{3}, 4)});
   const Tensor x = Tensor::zeros(Shape{2, 2});
   CHECK_THROWS_AS(weighted_sum({}, Tensor::zeros(Shape{0})), ValueError);
   CHECK_THROWS_AS(weighted_sum({x}, Tensor::zeros(Shape{2})), ShapeError);
@@ -69,7 +77,11 @@ TEST_CASE("mixed batch norm: finite differences, and the same as batch norms and
                                    testing::random(Shape{2}, 3)};
   for (const bool training : {true, false}) {
     const BatchNormOptions options{.training = training, .update_running = false};
-    testing::gradcheck([&](const std::vector<Tensor>& x) { return mixed_batch_norm({x[0], x[1]}, x[2], states(), options); }, inputs);
+    testing::gradcheck(
+        [&](const std::vector<Tensor>& x) {
+          return mixed_batch_norm({x[0], x[1]}, x[2], states(), options);
+        },
+        inputs);
   }
   const BatchNormOptions options;
   const std::vector<BatchNormState> fused = states(), apart = states();
@@ -91,8 +103,8 @@ TEST_CASE("expected cost: certain mixtures cost what the final network costs", "
   o.width = 8;
   o.input = Shape{3, 16, 16};
   Rng rng(4);
-  // Both edges of each node drawn, every edge into a node with the operation of the kept ones: then the mean over the edges
-  // times two is exactly the cost of the two kept.
+  // Both edges of each node drawn, every edge into a node with the operation of the kept ones: then the mean over the
+  // edges times two is exactly the cost of the two kept.
   for (const char* op : {"tconv3", "tdil5", "max3"}) {
     nas::Genotype g{.space = "tas", .cell_template = "tas", .normal = {}, .reduce = {}};
     for (std::size_t i = 0; i < 8; ++i) {
@@ -109,7 +121,8 @@ TEST_CASE("expected cost: certain mixtures cost what the final network costs", "
     }
     const nas::WeightCount n = nas::count_weights(nas::final_graph(g, o));
     INFO(op);
-    CHECK(nas::expected_cost(p, nas::cost_table(o, nas::Cost::kMacs)).item() == Approx(static_cast<double>(n.macs)).epsilon(1e-6));
+    CHECK(nas::expected_cost(p, nas::cost_table(o, nas::Cost::kMacs)).item() ==
+          Approx(static_cast<double>(n.macs)).epsilon(1e-6));
     const double bytes = static_cast<double>(n.quantized) * 0.2 + static_cast<double>(n.all - n.quantized) * 4;
     CHECK(nas::expected_cost(p, nas::cost_table(o, nas::Cost::kBytes)).item() == Approx(bytes).epsilon(1e-6));
   }

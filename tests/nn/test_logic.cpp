@@ -54,8 +54,7 @@ TEST_CASE("logic: the worked example of MUX, forward and backward", "[nn]") {
   tern::backward(o, Tensor::from(kG, o.shape()));
   check_close(y.grad().to_vector(), Doubles(kG.begin(), kG.end()));
   check_close(t.grad().to_vector(), {-0.4, -1.3});
-  check_close(x.grad().to_vector(),
-              {-0.1, -0.1, -0.1, -0.1, 0.5 - 0.325, -0.6 - 0.325, 0.7 - 0.325, 0.8 - 0.325});
+  check_close(x.grad().to_vector(), {-0.1, -0.1, -0.1, -0.1, 0.5 - 0.325, -0.6 - 0.325, 0.7 - 0.325, 0.8 - 0.325});
 }
 
 TEST_CASE("logic: a gate without gradient leaves only the path of the data", "[nn]") {
@@ -116,8 +115,7 @@ TEST_CASE("logic: the full-precision twin", "[nn]") {
     const Value t = run(gate, {{x}}, c);
     CHECK_FALSE(t.is_codes());
     CHECK(t.t.to_vector() == Doubles{1, 0, 1, 1});  // means 3, 1.5 (not above 3 / 2), 0.5, 0.275 (above 0.5 / 2)
-    check_close(run(either, {{x}, {y}}, c).t.to_vector(),
-                {3, 4, 4, 4, 1, 3, 1, 3, 0.5, 0.5, 1.5, 0.5, 0.5, 3, 0.6, 0});
+    check_close(run(either, {{x}, {y}}, c).t.to_vector(), {3, 4, 4, 4, 1, 3, 1, 3, 0.5, 0.5, 1.5, 0.5, 0.5, 3, 0.6, 0});
     check_close(run(mux, {{y}, {x}, t}, c).t.to_vector(), {1, 0, 2, 0, 1, 3, 1, 3, 0, 0, 1, 0, 0, 3, 0, 0});
   }
   // The gate passes its gradient through the mean where |p - m / 2| <= 1: not in the first channel, 3 - 1.5.

@@ -207,9 +207,9 @@ TEST_CASE("models: names of well-known implementations, '_' for '.'", "[nn]") {
     return parameter_names(Network(tern::make_model(model, o), 1));
   };
   const auto resnet20 = names("resnet20", {{"shortcut", "B"}});
-  for (const char* n : {"conv1.weight", "bn1.gamma", "layer1_0_conv1.weight", "layer1_2_bn2.beta",
-                        "layer2_0_downsample_0.weight", "layer2_0_downsample_1.gamma", "layer3_2_conv2.weight",
-                        "fc.weight", "fc.bias"}) {
+  for (const char* n :
+       {"conv1.weight", "bn1.gamma", "layer1_0_conv1.weight", "layer1_2_bn2.beta", "layer2_0_downsample_0.weight",
+        "layer2_0_downsample_1.gamma", "layer3_2_conv2.weight", "fc.weight", "fc.bias"}) {
     INFO(n);
     CHECK(resnet20.contains(n));
   }
@@ -361,7 +361,8 @@ TEST_CASE("models: what cannot be built is refused with the reason", "[nn]") {
     CHECK_THROWS_WITH(tern::make_model(model, o), ContainsSubstring(reason));
   };
   fails("mlp", "shortcut", "B", "unknown option \"shortcut\" of this topology; known: bn_eps, bn_momentum, image");
-  fails("resnet18", "k5", "5", "unknown option \"k5\" of this topology; known: bn_eps, bn_momentum, image, shortcut, stem, ");
+  fails("resnet18", "k5", "5",
+        "unknown option \"k5\" of this topology; known: bn_eps, bn_momentum, image, shortcut, stem, ");
   fails("resnet20", "shortcut", "C", "expected shortcut to be one of A, B; got \"C\"");
   fails("alexnet", "dropout", "1", "expected dropout to be a number in [0, 1); got \"1\"");
   fails("alexnet", "dropout", "half", "got \"half\"");

@@ -49,8 +49,9 @@ TEST_CASE("network: same seed, same weights; another seed, others", "[nn]") {
 
 TEST_CASE("network: padding behind a quantizer is padding in front of it", "[nn]") {
   const auto text = [](const std::string& acts, int side, int pad) {
-    return "tern-graph 1\nimage = input() shape=2x" + std::to_string(side) + "x" + std::to_string(side) + "\nq = quantize(image) acts=" +
-           acts + "\nc = conv2d(q) out=3 kernel=3 pad=" + std::to_string(pad) + " weights=twn\n";
+    return "tern-graph 1\nimage = input() shape=2x" + std::to_string(side) + "x" + std::to_string(side) +
+           "\nq = quantize(image) acts=" + acts + "\nc = conv2d(q) out=3 kernel=3 pad=" + std::to_string(pad) +
+           " weights=twn\n";
   };
   const Tensor images = random_images(Shape{4, 2, 6, 6}, 5);
   const Tensor wide = tern::pad(tern::pad(images, 2, 1, 1), 3, 1, 1);
@@ -67,7 +68,8 @@ TEST_CASE("network: padding behind a quantizer is padding in front of it", "[nn]
   }
 }
 
-TEST_CASE("network: a channel shuffle reads the matrix of channels by columns, and its gradient goes back there", "[nn]") {
+TEST_CASE("network: a channel shuffle reads the matrix of channels by columns, and its gradient goes back there",
+          "[nn]") {
   Network net(Graph::parse("tern-graph 1\nimage = input() shape=6x1x2\ns = channel_shuffle(image) groups=2\n"), 1);
   net.set_training(true);
   Tensor x = Tensor::zeros(Shape{1, 6, 1, 2});
@@ -200,8 +202,11 @@ TEST_CASE("network: bad graphs are refused with the node's name", "[nn]") {
   for (const std::string key : {"pad", "dilation", "stride", "out", "kernel", "groups"}) {
     for (const std::string huge : {"16777217", "4611686018427387904", "9223372036854775807"}) {
       std::string line = "x = conv2d(image)";
-      for (const std::string k : {"pad", "dilation", "stride", "out", "kernel", "groups"}) line += " " + k + "=" + (k == key ? huge : "1");
-      fails(line, ("node \"x\": expected " + key + " in " + (key == "pad" ? "0" : "1") + " .. 16777216; got " + huge).c_str());
+      for (const std::string k : {"pad", "dilation", "stride", "out", "kernel", "groups"})
+        line += " " + k + "=" + (k == key ? huge : "1");
+      fails(
+          line,
+          ("node \"x\": expected " + key + " in " + (key == "pad" ? "0" : "1") + " .. 16777216; got " + huge).c_str());
     }
   }
   fails("x = max_pool(image) kernel=9223372036854775807 pad=4611686018427387904", "expected kernel in 1 .. 16777216");
@@ -212,19 +217,23 @@ TEST_CASE("network: bad graphs are refused with the node's name", "[nn]") {
   fails("f = flatten(image)\nx = linear(f) out=9223372036854775807", "expected out in 1 .. 16777216");
   fails("x = conv2d(image) out=4 kernel=0", "expected kernel in 1 .. 16777216; got 0");
   fails("p = given() shape=1x2\nx = mix(p, image) row=0 columns=1e30", "expected row and columns within 1x2");
-  fails("p = given() shape=1x2\nx = mix(p, image) row=0 columns=1 normed=-1e30", "expected normed to be among the columns");
+  fails("p = given() shape=1x2\nx = mix(p, image) row=0 columns=1 normed=-1e30",
+        "expected normed to be among the columns");
   Network net(Graph::parse(kSmall), 1);
-  CHECK_THROWS_WITH(net.forward(Tensor::zeros(Shape{1, 3, 6, 6})), ContainsSubstring("expected images of shape N x 2x6x6"));
+  CHECK_THROWS_WITH(net.forward(Tensor::zeros(Shape{1, 3, 6, 6})),
+                    ContainsSubstring("expected images of shape N x 2x6x6"));
 }
 
 TEST_CASE("initialize: spread of each rule", "[nn]") {
   const Shape shape{64, 32, 3, 3};
   const double fan_in = 32 * 9, fan_out = 64 * 9;
-  const std::pair<const char*, double> rules[] = {
-      {"he_fan_in", std::sqrt(2 / fan_in)},       {"he_fan_out", std::sqrt(2 / fan_out)},
-      {"he_uniform", std::sqrt(2 / fan_in)},      {"xavier_normal", std::sqrt(2 / (fan_in + fan_out))},
-      {"xavier_uniform", std::sqrt(2 / (fan_in + fan_out))}, {"lecun_normal", std::sqrt(1 / fan_in)},
-      {"default_uniform", std::sqrt(1 / (3 * fan_in))}};
+  const std::pair<const char*, double> rules[] = {{"he_fan_in", std::sqrt(2 / fan_in)},
+                                                  {"he_fan_out", std::sqrt(2 / fan_out)},
+                                                  {"he_uniform", std::sqrt(2 / fan_in)},
+                                                  {"xavier_normal", std::sqrt(2 / (fan_in + fan_out))},
+                                                  {"xavier_uniform", std::sqrt(2 / (fan_in + fan_out))},
+                                                  {"lecun_normal", std::sqrt(1 / fan_in)},
+                                                  {"default_uniform", std::sqrt(1 / (3 * fan_in))}};
   for (const auto& [name, sigma] : rules) {
     INFO(name);
     const Tensor w = Tensor::empty(shape);
@@ -250,17 +259,24 @@ TEST_CASE("network: each tensor's name and shape is announced before it is made"
       "f = flatten(m)\n"
       "fc = linear(f) out=3\n");
   std::map<std::string, std::string> announced, made;
-  const Network net(graph, 1, [&](const std::string& name, const Shape& shape) { CHECK(announced.emplace(name, shape.str()).second); });
+  const Network net(graph, 1, [&](const std::string& name, const Shape& shape) {
+    CHECK(announced.emplace(name, shape.str()).second);
+  });
   for (const tern::NamedTensor& t : net.state()) made.emplace(t.name, t.value.shape().str());
   CHECK(made.size() == 11);
   CHECK(announced == made);
-  CHECK_THROWS_WITH(Network(graph, 1, [](const std::string& name, const Shape&) { if (name == "a1.slope") throw tern::ValueError("no slope"); }),
+  CHECK_THROWS_WITH(Network(graph, 1,
+                            [](const std::string& name, const Shape&) {
+                              if (name == "a1.slope") throw tern::ValueError("no slope");
+                            }),
                     "no slope");
 }
 
 TEST_CASE("network: gradients of few bits for the results of quantized layers", "[nn]") {
   const auto bias_gradient = [](const std::string& weights, int bits) {
-    Network net(Graph::parse("tern-graph 1\nimage = input() shape=3x1x1\nf = flatten(image)\nfc = linear(f) out=5" + weights + "\n"), 1);
+    Network net(Graph::parse("tern-graph 1\nimage = input() shape=3x1x1\nf = flatten(image)\nfc = linear(f) out=5" +
+                             weights + "\n"),
+                1);
     net.set_training(true);
     net.set_gradient_bits(bits);
     const Tensor y = net.forward(Tensor::from(std::vector<float>{0.5f, -1.0f, 2.0f}, Shape{1, 3, 1, 1}));
@@ -281,10 +297,14 @@ TEST_CASE("network: gradients of few bits for the results of quantized layers", 
 }
 
 TEST_CASE("network: a graph that asks for too much is refused by node", "[nn]") {
-  const auto build = [](const std::string& line) { return Network(Graph::parse("tern-graph 1\nimage = input() shape=2x6x6\n" + line), 1); };
+  const auto build = [](const std::string& line) {
+    return Network(Graph::parse("tern-graph 1\nimage = input() shape=2x6x6\n" + line), 1);
+  };
   const std::uint64_t before = tern::testing::requested_bytes();
-  CHECK_THROWS_WITH(build("p = given() shape=1048577x1\n"), ContainsSubstring("node \"p\": expected at most 1048576 numbers; got 1048577x1"));
-  CHECK_THROWS_WITH(build("q = pad_channels(image) front=10000000 back=0\n"),
-                    ContainsSubstring("node \"q\": expected results of at most 268435456 numbers an image; got 10000002x6x6"));
+  CHECK_THROWS_WITH(build("p = given() shape=1048577x1\n"),
+                    ContainsSubstring("node \"p\": expected at most 1048576 numbers; got 1048577x1"));
+  CHECK_THROWS_WITH(
+      build("q = pad_channels(image) front=10000000 back=0\n"),
+      ContainsSubstring("node \"q\": expected results of at most 268435456 numbers an image; got 10000002x6x6"));
   CHECK(tern::testing::requested_bytes() - before < (1 << 20));
 }

@@ -87,7 +87,7 @@ void check_forward(const Case& c, bool with_bias, std::uint64_t seed) {
     worst = std::max(worst, std::fabs(got[i] - expected[i]));
     worst_single = std::max(worst_single, std::fabs(single[i] - expected[i]));
   }
-  CHECK(worst < 1e-15 * 4 * (terms + 1));       // terms of magnitude at most 4, each rounded once
+  CHECK(worst < 1e-15 * 4 * (terms + 1));        // terms of magnitude at most 4, each rounded once
   CHECK(worst_single < 6e-8 * 4 * (terms + 4));  // the same in float32, inputs rounded too
 }
 
@@ -102,9 +102,9 @@ TEST_CASE("conv2d: forward is the seven-loop definition", "[ops][conv]") {
 
 TEST_CASE("conv2d: shapes that are cut into several tiles", "[ops][conv]") {
   const std::vector<Case> large = {
-      {Shape{2, 8, 40, 40}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},    // rows of one image
+      {Shape{2, 8, 40, 40}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},  // rows of one image
       {Shape{2, 8, 41, 37}, Shape{8, 8, 3, 3}, Conv2dOptions::square(2, 1)},
-      {Shape{37, 8, 4, 4}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},     // several images, the last tile shorter
+      {Shape{37, 8, 4, 4}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},  // several images, the last tile shorter
       {Shape{37, 8, 4, 4}, Shape{8, 4, 1, 1}, Conv2dOptions::square(1, 0, 1, 2)},
       {Shape{2, 300, 6, 6}, Shape{4, 300, 3, 3}, Conv2dOptions::square(1, 1)},  // long inner products
       {Shape{1, 3, 70, 70}, Shape{4, 3, 7, 7}, Conv2dOptions::square(2, 3)},

@@ -61,7 +61,9 @@ bool settle(ConvShape& s) {
   return room_h >= 0 && room_w >= 0;
 }
 
-i64 draw(std::mt19937& rng, i64 low, i64 high) { return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1)); }
+i64 draw(std::mt19937& rng, i64 low, i64 high) {
+  return low + static_cast<i64>(rng() % static_cast<unsigned>(high - low + 1));
+}
 
 // An image and a filter with stride, padding and dilation, which need not fit each other.
 ConvShape random_windows(std::mt19937& rng, i64 highest, i64 widest) {
@@ -88,8 +90,14 @@ std::vector<float> random_values(i64 n, std::mt19937& rng) {
 // y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride - pad + r*dilation, ...] and its two adjoints.
 Problem make_problem(const ConvShape& s, std::mt19937& rng) {
   const i64 c = s.c / s.groups, o = s.o / s.groups;
-  Problem t{s, random_values(s.n * s.c * s.h * s.w, rng), random_values(s.o * c * s.r * s.s, rng),
-            random_values(s.o, rng), random_values(s.n * s.o * s.p * s.q, rng), {}, {}, {}};
+  Problem t{s,
+            random_values(s.n * s.c * s.h * s.w, rng),
+            random_values(s.o * c * s.r * s.s, rng),
+            random_values(s.o, rng),
+            random_values(s.n * s.o * s.p * s.q, rng),
+            {},
+            {},
+            {}};
   t.y.resize(t.dy.size());
   t.dx.resize(t.x.size());
   t.dfilters.resize(t.filters.size());
@@ -129,8 +137,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-// The same through transformed tiles. Their sums hold neighbouring pixels too, which cancel: an error is one of the largest
-// sum |a b| around, not of the element's own, a few roundings more and up to 16 terms behind each result.
+// The same through transformed tiles. Their sums hold neighbouring pixels too, which cancel: an error is one of the
+// largest sum |a b| around, not of the element's own, a few roundings more and up to 16 terms behind each result.
 void check_winograd(const Problem& t) {
   if (!conv::winograd::runs(t.s)) return;
   const auto near = [](const char* what, const std::vector<float>& got, const std::vector<Sum>& want, i64 channels) {
@@ -139,7 +147,8 @@ void check_winograd(const Problem& t) {
     const double bound = 16 * static_cast<double>(channels + 20) * 0x1p-24 * largest;
     for (std::size_t i = 0; i < got.size(); ++i) {
       if (std::fabs(got[i] - want[i].value) <= bound) continue;
-      FAIL_CHECK("winograd " << what << " element " << i << ": " << got[i] << ", expected " << want[i].value << " +- " << bound);
+      FAIL_CHECK("winograd " << what << " element " << i << ": " << got[i] << ", expected " << want[i].value << " +- "
+                             << bound);
       return;
     }
   };
@@ -175,7 +184,8 @@ void check_depthwise(const Problem& t) {
   if (!conv::depthwise::suits(t.s)) return;
   const float junk = std::numeric_limits<float>::quiet_NaN();
   const auto run_all = [&] {
-    Results r{std::vector<float>(t.y.size(), junk), std::vector<float>(t.dx.size(), junk), std::vector<float>(t.dfilters.size(), junk)};
+    Results r{std::vector<float>(t.y.size(), junk), std::vector<float>(t.dx.size(), junk),
+              std::vector<float>(t.dfilters.size(), junk)};
     conv::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), r.y.data());
     conv::backward_data(t.s, t.dy.data(), t.filters.data(), r.dx.data());
     conv::backward_filters(t.s, t.x.data(), t.dy.data(), r.dfilters.data());
@@ -237,32 +247,32 @@ TEST_CASE("conv kernels: the forced instruction set is the one that runs", "[ops
 
 TEST_CASE("conv kernels: the ways of cutting the work", "[ops]") {
   std::mt19937 rng(7);
-  check_shape(square(2, 5, 16, 32, 3, 1, 1), rng);          // narrow block, row kernels, bands of rows
-  check_shape(square(2, 16, 32, 32, 3, 2, 1), rng);         // phase planes; four grids of dx, one without all taps
-  check_shape(square(9, 3, 48, 7, 3, 1, 1), rng);           // wide and narrow block, several images a task
-  check_shape(square(5, 8, 100, 8, 3, 1, 1), rng);          // last block partly filled
-  check_shape(square(3, 6, 33, 9, 1, 1, 0), rng);           // 1x1 in place, image as one row
-  check_shape(square(2, 4, 20, 40, 1, 1, 0), rng);          // 1x1 in place, rows kept
-  check_shape(square(2, 4, 20, 9, 1, 2, 0), rng);           // dx grids without any tap
-  check_shape(square(2, 7, 24, 10, 5, 1, 0), rng);          // no padding: forward in place
-  check_shape(square(2, 130, 40, 6, 3, 1, 2, 2), rng);      // dilation; products summed in slices
-  check_shape(square(1, 300, 35, 5, 3, 1, 1), rng);         // one image: lane blocks split over tasks
-  check_shape(square(70, 2, 40, 5, 3, 1, 1), rng);          // several partial filter gradients
-  check_shape(square(2, 12, 36, 6, 3, 1, 1, 1, 3), rng);    // groups
-  check_shape(square(2, 6, 6, 11, 3, 3, 5, 1, 6), rng);     // depthwise, stride and padding beyond the filter
+  check_shape(square(2, 5, 16, 32, 3, 1, 1), rng);        // narrow block, row kernels, bands of rows
+  check_shape(square(2, 16, 32, 32, 3, 2, 1), rng);       // phase planes; four grids of dx, one without all taps
+  check_shape(square(9, 3, 48, 7, 3, 1, 1), rng);         // wide and narrow block, several images a task
+  check_shape(square(5, 8, 100, 8, 3, 1, 1), rng);        // last block partly filled
+  check_shape(square(3, 6, 33, 9, 1, 1, 0), rng);         // 1x1 in place, image as one row
+  check_shape(square(2, 4, 20, 40, 1, 1, 0), rng);        // 1x1 in place, rows kept
+  check_shape(square(2, 4, 20, 9, 1, 2, 0), rng);         // dx grids without any tap
+  check_shape(square(2, 7, 24, 10, 5, 1, 0), rng);        // no padding: forward in place
+  check_shape(square(2, 130, 40, 6, 3, 1, 2, 2), rng);    // dilation; products summed in slices
+  check_shape(square(1, 300, 35, 5, 3, 1, 1), rng);       // one image: lane blocks split over tasks
+  check_shape(square(70, 2, 40, 5, 3, 1, 1), rng);        // several partial filter gradients
+  check_shape(square(2, 12, 36, 6, 3, 1, 1, 1, 3), rng);  // groups
+  check_shape(square(2, 6, 6, 11, 3, 3, 5, 1, 6), rng);   // depthwise, stride and padding beyond the filter
   check_shape(square(1, 1, 1, 1, 1, 1, 0), rng);
 }
 
 TEST_CASE("conv kernels: transformed tiles", "[ops]") {
   std::mt19937 rng(11);
-  check_shape(square(2, 5, 16, 32, 3, 1, 1), rng);    // bands of tile rows, narrow block
-  check_shape(square(7, 12, 48, 8, 3, 1, 1), rng);    // several images a task, wide and narrow block
-  check_shape(square(2, 9, 33, 7, 3, 1, 1), rng);     // odd extents: half tiles at the edge, last block partly filled
-  check_shape(square(1, 40, 70, 4, 3, 1, 1), rng);    // lane blocks split over tasks
-  check_shape(square(2, 8, 20, 9, 3, 1, 0), rng);     // no padding forward, 2 backward
-  check_shape(square(2, 8, 20, 6, 3, 1, 2), rng);     // 2 forward, none backward
-  check_shape(square(1, 3, 4, 1, 3, 1, 1), rng);      // one pixel
-  check_shape(square(1, 2, 16, 70, 3, 1, 1), rng);    // a row of tiles longer than a vector
+  check_shape(square(2, 5, 16, 32, 3, 1, 1), rng);  // bands of tile rows, narrow block
+  check_shape(square(7, 12, 48, 8, 3, 1, 1), rng);  // several images a task, wide and narrow block
+  check_shape(square(2, 9, 33, 7, 3, 1, 1), rng);   // odd extents: half tiles at the edge, last block partly filled
+  check_shape(square(1, 40, 70, 4, 3, 1, 1), rng);  // lane blocks split over tasks
+  check_shape(square(2, 8, 20, 9, 3, 1, 0), rng);   // no padding forward, 2 backward
+  check_shape(square(2, 8, 20, 6, 3, 1, 2), rng);   // 2 forward, none backward
+  check_shape(square(1, 3, 4, 1, 3, 1, 1), rng);    // one pixel
+  check_shape(square(1, 2, 16, 70, 3, 1, 1), rng);  // a row of tiles longer than a vector
   ConvShape tall{2, 6, 19, 5, 24, 3, 3, 0, 0};
   tall.pad_h = tall.pad_w = 1;
   REQUIRE(settle(tall));
@@ -277,10 +287,10 @@ TEST_CASE("conv kernels: depthwise", "[ops]") {
   std::mt19937 rng(13);
   check_shape(square(3, 5, 5, 32, 3, 1, 1, 1, 5), rng);
   check_shape(square(2, 20, 20, 8, 5, 1, 2, 1, 20), rng);
-  check_shape(square(2, 7, 7, 16, 3, 2, 1, 1, 7), rng);    // four phases
-  check_shape(square(2, 7, 7, 15, 5, 2, 4, 2, 7), rng);    // dilation and stride: one phase has all taps
-  check_shape(square(2, 3, 3, 9, 1, 2, 0, 1, 3), rng);     // pixels that no tap reads
-  check_shape(square(2, 4, 4, 6, 3, 3, 5, 1, 4), rng);     // padding beyond the filter
+  check_shape(square(2, 7, 7, 16, 3, 2, 1, 1, 7), rng);  // four phases
+  check_shape(square(2, 7, 7, 15, 5, 2, 4, 2, 7), rng);  // dilation and stride: one phase has all taps
+  check_shape(square(2, 3, 3, 9, 1, 2, 0, 1, 3), rng);   // pixels that no tap reads
+  check_shape(square(2, 4, 4, 6, 3, 3, 5, 1, 4), rng);   // padding beyond the filter
   check_shape(square(1, 2, 2, 1, 1, 1, 0, 1, 2), rng);
   CHECK(conv::depthwise::suits(square(1, 8, 8, 9, 3, 1, 1, 1, 8)));
   CHECK_FALSE(conv::depthwise::suits(square(1, 8, 16, 9, 3, 1, 1, 1, 8)));
@@ -361,7 +371,8 @@ TEST_CASE("conv kernels: images without pixels", "[ops]") {
       REQUIRE(settle(s));
       INFO(describe(s));
       const auto outputs = static_cast<std::size_t>(s.o * s.p * s.q);
-      std::vector<float> filters(static_cast<std::size_t>(s.o * s.c / groups * 9), 1.0f), bias(static_cast<std::size_t>(s.o));
+      std::vector<float> filters(static_cast<std::size_t>(s.o * s.c / groups * 9), 1.0f),
+          bias(static_cast<std::size_t>(s.o));
       for (std::size_t i = 0; i < bias.size(); ++i) bias[i] = static_cast<float>(i);
       const float junk = std::numeric_limits<float>::quiet_NaN();
       std::vector<float> y(outputs, junk), want(outputs, junk), dy(outputs, 1.0f), df(filters.size(), junk);

@@ -29,7 +29,9 @@ const std::vector<Row>& rows() {
       {"sqrt", sqrt, [](double v) { return std::sqrt(v); }, {}, 0.1},
       {"abs", abs, [](double v) { return std::fabs(v); }, {0.0}},
       {"relu", relu, [](double v) { return v > 0 ? v : 0; }, {0.0}},
-      {"hardtanh", hardtanh, [](double v) { return v < -1 ? -1 : v > 1 ? 1 : v; }, {-1.0, 1.0}},
+      {"hardtanh", hardtanh, [](double v) { return v < -1  ? -1
+                                                   : v > 1 ? 1
+                                                           : v; }, {-1.0, 1.0}},
       {"tanh", tanh, [](double v) { return std::tanh(v); }, {}},
       {"sigmoid", sigmoid, [](double v) { return 1 / (1 + std::exp(-v)); }, {}},
   };
@@ -88,8 +90,8 @@ void check_any_gradient(const std::function<Tensor(const Tensor&)>& f, const Ten
   for (const bool first : {true, false}) {
     const Tensor other = Tensor::zeros(at.shape()).set_requires_grad(true);
     CHECK(gradient([&](const Tensor& y) {
-      backward(scale(first ? add(y, neg(other)) : add(neg(other), y), 2.0), scale(dy, 0.5));
-    }) == expected);
+            backward(scale(first ? add(y, neg(other)) : add(neg(other), y), 2.0), scale(dy, 0.5));
+          }) == expected);
     CHECK(testing::bits(other.grad()) == testing::bits(neg(dy)));
   }
   CHECK(testing::bits(dy) == testing::bits(kept));
@@ -105,10 +107,12 @@ TEST_CASE("elementwise: a gradient that nobody else sees is overwritten, any oth
   check_any_gradient(heaviside_ste, random(Shape{3, 5, 4}, 32));
   check_any_gradient(sign_ste, random(Shape{3, 5, 4}, 33));
   for (const bool fuse_relu : {false, true}) {
-    check_any_gradient([&](const Tensor& x) {
-      BatchNormState state{Tensor::zeros(Shape{5}), Tensor::full(Shape{5}, 1.0)};
-      return batch_norm(x, {}, {}, state, {.fuse_relu = fuse_relu});
-    }, random(Shape{6, 5, 7, 3}, 34));
+    check_any_gradient(
+        [&](const Tensor& x) {
+          BatchNormState state{Tensor::zeros(Shape{5}), Tensor::full(Shape{5}, 1.0)};
+          return batch_norm(x, {}, {}, state, {.fuse_relu = fuse_relu});
+        },
+        random(Shape{6, 5, 7, 3}, 34));
   }
 
   // Backward through a chain holds one gradient at a time.
@@ -136,10 +140,14 @@ TEST_CASE("binary operations broadcast and sum their gradients back", "[ops]") {
     Shape a, b, result;
   };
   const std::vector<Pair> pairs = {
-      {Shape{2, 3}, Shape{2, 3}, Shape{2, 3}},       {Shape{2, 3}, Shape{}, Shape{2, 3}},
-      {Shape{}, Shape{4}, Shape{4}},                 {Shape{2, 3, 4}, Shape{4}, Shape{2, 3, 4}},
-      {Shape{2, 3, 4}, Shape{3, 1}, Shape{2, 3, 4}}, {Shape{2, 1, 4}, Shape{1, 3, 1}, Shape{2, 3, 4}},
-      {Shape{3, 1}, Shape{1, 5}, Shape{3, 5}},       {Shape{2, 1, 2, 1}, Shape{3, 1, 5}, Shape{2, 3, 2, 5}},
+      {Shape{2, 3}, Shape{2, 3}, Shape{2, 3}},
+      {Shape{2, 3}, Shape{}, Shape{2, 3}},
+      {Shape{}, Shape{4}, Shape{4}},
+      {Shape{2, 3, 4}, Shape{4}, Shape{2, 3, 4}},
+      {Shape{2, 3, 4}, Shape{3, 1}, Shape{2, 3, 4}},
+      {Shape{2, 1, 4}, Shape{1, 3, 1}, Shape{2, 3, 4}},
+      {Shape{3, 1}, Shape{1, 5}, Shape{3, 5}},
+      {Shape{2, 1, 2, 1}, Shape{3, 1, 5}, Shape{2, 3, 2, 5}},
       {Shape{0, 3}, Shape{3}, Shape{0, 3}},
   };
   const std::vector<std::pair<Tensor (*)(const Tensor&, const Tensor&), std::function<double(double, double)>>> ops = {

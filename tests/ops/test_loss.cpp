@@ -134,6 +134,16 @@ TEST_CASE("dropout and drop_path: scaled survivors, one draw an element or a sam
   CHECK(untouched.position() == 0);
   CHECK_THROWS_WITH(dropout(x, 1.0, rng), ContainsSubstring("[dropout] expected p in [0, 1)"));
   CHECK_THROWS_AS(drop_path(x, -0.1, rng), ValueError);
-  gradcheck([](const std::vector<Tensor>& t) { Rng r(4); return dropout(t[0], 0.5, r); }, {random(Shape{4, 5}, 5)});
-  gradcheck([](const std::vector<Tensor>& t) { Rng r(4); return drop_path(t[0], 0.5, r); }, {random(Shape{6, 2, 2}, 6)});
+  gradcheck(
+      [](const std::vector<Tensor>& t) {
+        Rng r(4);
+        return dropout(t[0], 0.5, r);
+      },
+      {random(Shape{4, 5}, 5)});
+  gradcheck(
+      [](const std::vector<Tensor>& t) {
+        Rng r(4);
+        return drop_path(t[0], 0.5, r);
+      },
+      {random(Shape{6, 2, 2}, 6)});
 }

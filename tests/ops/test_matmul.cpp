@@ -32,9 +32,17 @@ void check_close(const Tensor& got, const std::vector<double>& expected, double 
 }  // namespace
 
 TEST_CASE("matmul and linear: values, also of products that are cut into blocks", "[ops][matmul]") {
-  for (const auto& [m, k, n] : std::vector<std::array<std::int64_t, 3>>{
-           {1, 1, 1}, {3, 4, 5}, {130, 70, 300}, {300, 200, 10}, {1, 500, 700}, {700, 300, 1}, {5, 0, 3}, {0, 4, 3},
-           {5, 3, 0}, {0, 4, 0}, {0, 0, 0}}) {
+  for (const auto& [m, k, n] : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},
+                                                                        {3, 4, 5},
+                                                                        {130, 70, 300},
+                                                                        {300, 200, 10},
+                                                                        {1, 500, 700},
+                                                                        {700, 300, 1},
+                                                                        {5, 0, 3},
+                                                                        {0, 4, 3},
+                                                                        {5, 3, 0},
+                                                                        {0, 4, 0},
+                                                                        {0, 0, 0}}) {
     INFO(m << " " << k << " " << n);
     const Tensor a = random(Shape{m, k}, 1), b = random(Shape{k, n}, 2), bias = random(Shape{n}, 3);
     std::vector<double> expected = reference(a, b);

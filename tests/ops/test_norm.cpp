@@ -49,7 +49,8 @@ TEST_CASE("batch_norm: training normalises by the batch and blends the running s
         const auto k = static_cast<std::size_t>(c);
         const double tolerance = dtype == DType::kF64 ? 1e-12 : 2e-5;  // float32: k1 x - k1 mu cancels 5 against 1
         for (std::size_t i = 0; i < in.size(); ++i) {
-          const double expected = gamma.to_vector()[k] * (in[i] - m.mean) / std::sqrt(m.var + 1e-3) + beta.to_vector()[k];
+          const double expected =
+              gamma.to_vector()[k] * (in[i] - m.mean) / std::sqrt(m.var + 1e-3) + beta.to_vector()[k];
           CHECK(std::fabs(out[i] - expected) < tolerance);
         }
         const double count = static_cast<double>(in.size());
@@ -110,8 +111,10 @@ TEST_CASE("batch_norm: gradients", "[ops][norm]") {
           }
           REQUIRE((above > 0 && below > 0));
         }
-        gradcheck([&](const std::vector<Tensor>& v) { return batch_norm(v[0], v[1], v[2], state, o); }, {x, gamma, beta});
-        if (!fuse_relu) gradcheck([&](const std::vector<Tensor>& v) { return batch_norm(v[0], {}, {}, state, o); }, {x});
+        gradcheck([&](const std::vector<Tensor>& v) { return batch_norm(v[0], v[1], v[2], state, o); },
+                  {x, gamma, beta});
+        if (!fuse_relu)
+          gradcheck([&](const std::vector<Tensor>& v) { return batch_norm(v[0], {}, {}, state, o); }, {x});
       }
     }
   }
@@ -120,7 +123,8 @@ TEST_CASE("batch_norm: gradients", "[ops][norm]") {
 TEST_CASE("batch_norm: evaluation of no images", "[ops][norm]") {
   for (const Shape& shape : {Shape{0, 3}, Shape{0, 3, 2, 2}}) {
     BatchNormState state = fresh(3);
-    const Tensor x = Tensor::zeros(shape).set_requires_grad(true), gamma = Tensor::full(Shape{3}, 2.0).set_requires_grad(true),
+    const Tensor x = Tensor::zeros(shape).set_requires_grad(true),
+                 gamma = Tensor::full(Shape{3}, 2.0).set_requires_grad(true),
                  beta = Tensor::zeros(Shape{3}).set_requires_grad(true);
     const Tensor y = batch_norm(x, gamma, beta, state, {.training = false});
     CHECK(y.shape() == shape);

@@ -104,7 +104,9 @@ TEST_CASE("pooling: values and gradients for every kind of window", "[ops][pool]
             Rng rng(3);
             for (double& v : coarse.span<double>()) {
               const auto pick = rng.below(40);
-              v = pick < 12 ? -std::numeric_limits<double>::infinity() : pick == 12 ? std::nan("") : static_cast<double>(pick % 5);
+              v = pick < 12    ? -std::numeric_limits<double>::infinity()
+                  : pick == 12 ? std::nan("")
+                               : static_cast<double>(pick % 5);
             }
             const auto maxima = [&](const Tensor& input) {
               Tensor leaf = input.clone();
@@ -112,8 +114,10 @@ TEST_CASE("pooling: values and gradients for every kind of window", "[ops][pool]
               const Tensor y = max_pool2d(leaf, o);
               Tensor seed = Tensor::zeros(y.shape(), y.dtype());
               for (std::int64_t i = 0; i < seed.numel(); ++i) {
-                if (seed.dtype() == DType::kF64) seed.span<double>()[static_cast<std::size_t>(i)] = static_cast<double>(i % 7);
-                else seed.span<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i % 7);
+                if (seed.dtype() == DType::kF64)
+                  seed.span<double>()[static_cast<std::size_t>(i)] = static_cast<double>(i % 7);
+                else
+                  seed.span<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i % 7);
               }
               backward(y, seed);
               std::vector<double> both = y.to_vector();

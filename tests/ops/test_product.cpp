@@ -86,9 +86,9 @@ TEST_CASE("product: every pair of transpositions, tile and lane edges, slices of
       check({13, 15, 7, ta, tb, 1}, rng);
       check({14, 16, 31, ta, tb, 0}, rng);
       check({15, 33, 513, ta, tb, 3}, rng);
-      check({64, 10, 1152, ta, tb, 0}, rng);    // narrow, partly filled
-      check({150, 200, 180, ta, tb, 0}, rng);   // cut into tasks
-      check({3, 5, 0, ta, tb, 1}, rng);         // an empty sum is zero
+      check({64, 10, 1152, ta, tb, 0}, rng);   // narrow, partly filled
+      check({150, 200, 180, ta, tb, 0}, rng);  // cut into tasks
+      check({3, 5, 0, ta, tb, 1}, rng);        // an empty sum is zero
     }
   }
 }

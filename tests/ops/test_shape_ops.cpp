@@ -30,7 +30,11 @@ TEST_CASE("reshape, flatten, permute, transpose", "[ops][shape]") {
         return mul(reshape(v[0], Shape{4, 6}), reshape(v[0], Shape{4, 6}));
       },
       {random(Shape{2, 3, 4}, 1)});
-  gradcheck([](const std::vector<Tensor>& v) { return flatten(permute(v[0], {2, -3, 1})); }, {random(Shape{2, 3, 4}, 2)});
+  gradcheck(
+      [](const std::vector<Tensor>& v) {
+        return flatten(permute(v[0], {2, -3, 1}));
+      },
+      {random(Shape{2, 3, 4}, 2)});
   gradcheck([](const std::vector<Tensor>& v) { return exp(transpose(v[0])); }, {random(Shape{2, 3}, 3)});
 }
 
@@ -45,11 +49,17 @@ TEST_CASE("slice, concat, pad", "[ops][shape]") {
   for (int d = 0; d < 3; ++d) {
     gradcheck([d](const std::vector<Tensor>& v) { return slice(v[0], d, 1, 3, d + 1); }, {random(Shape{4, 3, 5}, 4)});
     gradcheck([d](const std::vector<Tensor>& v) { return pad(v[0], d, 2, 1); }, {random(Shape{2, 3, 2}, 5)});
-    gradcheck([d](const std::vector<Tensor>& v) { return concat({v[0], v[1], v[0]}, d); },
-              {random(Shape{2, 3, 2}, 6), random(Shape{2, 3, 2}, 7)});
+    gradcheck(
+        [d](const std::vector<Tensor>& v) {
+          return concat({v[0], v[1], v[0]}, d);
+        },
+        {random(Shape{2, 3, 2}, 6), random(Shape{2, 3, 2}, 7)});
   }
-  gradcheck([](const std::vector<Tensor>& v) { return concat({v[0], v[1]}, -2); },
-            {random(Shape{2, 1, 3}, 8), random(Shape{2, 4, 3}, 9)});
+  gradcheck(
+      [](const std::vector<Tensor>& v) {
+        return concat({v[0], v[1]}, -2);
+      },
+      {random(Shape{2, 1, 3}, 8), random(Shape{2, 4, 3}, 9)});
 }
 
 TEST_CASE("shortcut_pad: every stride-th pixel between zero channels", "[ops][shape]") {

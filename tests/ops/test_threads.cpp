@@ -78,8 +78,8 @@ TEST_CASE("threads: batch norm", "[ops][threads]") {
 TEST_CASE("threads: reductions, products and broadcasts", "[ops][threads]") {
   check_same_bits([] {
     const Tensor x = single(Shape{50, 64, 15, 15}, 9);
-    return Bits{bits(sum(x)),           bits(sum(x, {0})),         bits(sum(x, {1})),    bits(sum(x, {0, 2, 3})),
-                bits(mean(x, {2, 3})), bits(mean(x, {0, 1, 3})), bits(max(x, 1)),      bits(global_avg_pool(x))};
+    return Bits{bits(sum(x)),          bits(sum(x, {0})),        bits(sum(x, {1})), bits(sum(x, {0, 2, 3})),
+                bits(mean(x, {2, 3})), bits(mean(x, {0, 1, 3})), bits(max(x, 1)),   bits(global_avg_pool(x))};
   });
   check_same_bits([] {
     const Tensor x = single(Shape{200, 300}, 10).set_requires_grad(true),

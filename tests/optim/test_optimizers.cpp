@@ -18,7 +18,9 @@ namespace {
 // One parameter of one element, and the same algorithm in plain scalar code beside it.
 struct Scalar {
   explicit Scalar(double w0) : w(Tensor::full(Shape{1}, w0, tern::DType::kF64)) { w.set_requires_grad(true); }
-  ParamGroup group(double decay) const { return {.name = "g", .params = {{"w", w}}, .lr_scale = 1, .weight_decay = decay}; }
+  ParamGroup group(double decay) const {
+    return {.name = "g", .params = {{"w", w}}, .lr_scale = 1, .weight_decay = decay};
+  }
   void gradient(double g) const { w.set_grad(Tensor::full(Shape{1}, g, tern::DType::kF64)); }
   Tensor w;
 };
@@ -136,7 +138,8 @@ TEST_CASE("optimizers: what cannot be right is refused before anything changes",
 
   const auto opt = tern::make_optimizer("sgd", {.momentum = 0}, {group(1, 0)});
   w.set_grad(Tensor::full(Shape{2, 2}, 1));
-  for (const double lr : {-0.1, nan, std::numeric_limits<double>::infinity()}) CHECK_THROWS_AS(opt->step(lr), tern::ValueError);
+  for (const double lr : {-0.1, nan, std::numeric_limits<double>::infinity()})
+    CHECK_THROWS_AS(opt->step(lr), tern::ValueError);
   CHECK(w.to_vector() == std::vector<double>{1, 2, 3, 4});
   CHECK_THROWS_AS(opt->set_momentum(1.5), tern::ValueError);
   CHECK_THROWS_AS(tern::clip_grad_norm({w}, 0), tern::ValueError);

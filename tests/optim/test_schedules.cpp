@@ -6,7 +6,9 @@ using tern::make_schedule;
 using tern::Position;
 
 namespace {
-Position epoch(std::int64_t e, std::int64_t epochs) { return {.epoch = e, .step = 0, .steps_per_epoch = 10, .epochs = epochs}; }
+Position epoch(std::int64_t e, std::int64_t epochs) {
+  return {.epoch = e, .step = 0, .steps_per_epoch = 10, .epochs = epochs};
+}
 }  // namespace
 
 // The check values of algorithms.md, section 8.
@@ -29,7 +31,9 @@ TEST_CASE("schedules: published check values", "[optim]") {
   CHECK(restarts->lr(epoch(20, 100)) == Approx(0.05));
 
   const auto cycle = make_schedule("one_cycle:hi=5e-2,lo=4e-4,momentum=0.95;0.85");
-  const auto at = [](std::int64_t k) { return Position{.epoch = k / 391, .step = k % 391, .steps_per_epoch = 391, .epochs = 600}; };
+  const auto at = [](std::int64_t k) {
+    return Position{.epoch = k / 391, .step = k % 391, .steps_per_epoch = 391, .epochs = 600};
+  };
   CHECK(cycle->lr(at(0)) == Approx(0.0004));
   CHECK(cycle->lr(at(58650)) == Approx(0.02795556).epsilon(1e-6));
   CHECK(cycle->lr(at(105570)) == Approx(0.05));
@@ -77,14 +81,15 @@ TEST_CASE("schedules: numbers with an exponent's plus, steps inside an epoch, an
 TEST_CASE("schedules: errors name what is known", "[optim]") {
   CHECK_THROWS_WITH(make_schedule("cosin:hi=1"), ContainsSubstring("unknown schedule \"cosin\"; known: constant"));
   CHECK_THROWS_WITH(make_schedule("cosine:high=1"), ContainsSubstring("\"hi\"; it is missing"));
-  CHECK_THROWS_WITH(make_schedule("cosine:hi=1,low=2"), ContainsSubstring("unknown option \"low\"; known: hi, lo, per"));
+  CHECK_THROWS_WITH(make_schedule("cosine:hi=1,low=2"),
+                    ContainsSubstring("unknown option \"low\"; known: hi, lo, per"));
   CHECK_THROWS_WITH(make_schedule("cosine:hi=1,per=week"), ContainsSubstring("per=step or per=epoch"));
   CHECK_THROWS_WITH(make_schedule("cosine:hi=x"), ContainsSubstring("got \"x\""));
   CHECK_THROWS_WITH(make_schedule("warmup:to=1+cosine:hi=1"), ContainsSubstring("for=EPOCHS"));
   CHECK_THROWS_WITH(make_schedule("cosine:hi=1,for=3"), ContainsSubstring("last part"));
   CHECK_THROWS_AS(make_schedule(""), tern::ValueError);
-  for (const char* bad : {"constant:lr=-1", "constant:lr=nan", "cosine:hi=0.1,lo=0.2", "exponential:lr=1,factor=-1", "cosine_restarts:hi=1,period=0",
-                          "one_cycle:hi=1,lo=0,momentum=0.9;1.5"}) {
+  for (const char* bad : {"constant:lr=-1", "constant:lr=nan", "cosine:hi=0.1,lo=0.2", "exponential:lr=1,factor=-1",
+                          "cosine_restarts:hi=1,period=0", "one_cycle:hi=1,lo=0,momentum=0.9;1.5"}) {
     INFO(bad);
     CHECK_THROWS_AS(make_schedule(bad), tern::ValueError);
   }

@@ -1,9 +1,8 @@
 // Writes a packed model by hand, through the installed C++ headers alone: a 4 x 4 image belongs to class 1 if its right
 // half is brighter than its left half, else to class 0.
-#include <tern/packed.hpp>
-
 #include <cstdio>
 #include <exception>
+#include <tern/packed.hpp>
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;

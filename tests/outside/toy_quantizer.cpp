@@ -1,20 +1,19 @@
-// A quantizer of one's own, in a program of one's own: "median" keeps the half of each filter's weights that is larger in
-// size than the filter's median, as +-s with s their mean size. It is registered, trained beside tern's own quantizers,
-// packed, and the packed network is compared with the trained one.
+// A quantizer of one's own, in a program of one's own: "median" keeps the half of each filter's weights that is larger
+// in size than the filter's median, as +-s with s their mean size. It is registered, trained beside tern's own
+// quantizers, packed, and the packed network is compared with the trained one.
 //
 //   t = median |w_i|;  q_i = s sgn(w_i) 1{|w_i| > t},  s = mean of |w_i| over |w_i| > t;  dw = dq
 //
 // Usage: toy_quantizer DATA_DIR WORK_DIR
-#include <tern/autograd.hpp>
-#include <tern/convert.hpp>
-#include <tern/quant.hpp>
-#include <tern/train.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <tern/autograd.hpp>
+#include <tern/convert.hpp>
+#include <tern/quant.hpp>
+#include <tern/train.hpp>
 #include <vector>
 
 namespace {
@@ -82,7 +81,8 @@ int main(int argc, char** argv) {
     tern::TrainedRun trained = tern::load_run(run);
     const tern::packed::Model model = tern::pack(trained.network);
     const tern::VerifyResult same = tern::verify(trained.network, model, {}, tern::load_data(config).test, 50);
-    std::printf("accuracy %.3f, %s\n", result.last.test.accuracy(), same.identical() ? "packed equals trained" : "packed differs");
+    std::printf("accuracy %.3f, %s\n", result.last.test.accuracy(),
+                same.identical() ? "packed equals trained" : "packed differs");
     return result.last.test.accuracy() > 0.3 && same.identical() ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -17,7 +17,8 @@ inline tern::packed::Model small_model() {
   tern::Rng rng(5);
   tern::packed::Model m;
   m.graph = tern::Graph::parse(
-      "tern-graph 1\nx = input() shape=1x4x4\nq = quantize(x) lo=-1 hi=1 step=1\nc = conv2d(q) out=3 kernel=3 weights=codes\n");
+      "tern-graph 1\nx = input() shape=1x4x4\nq = quantize(x) lo=-1 hi=1 step=1\nc = conv2d(q) out=3 kernel=3 "
+      "weights=codes\n");
   m.meta = {{"method", "twn"}, {"note", ""}};
   m.blobs["c.weight"] = Blob::of_codes({3, 1, 3, 3}, pick_codes(rng, 27, {-1, 0, 1}));
   m.blobs["c.binary"] = Blob::of_codes({19}, pick_codes(rng, 19, {-1, 1}));
@@ -36,8 +37,7 @@ inline tern::packed::Model small_model() {
   m.blobs["c.constant"] = Blob::of_codes({5}, {4, 4, 4, 4, 4});
   m.blobs["c.empty"] = Blob::of_codes({0, 4}, {});
   m.blobs["c.flags"] = Blob::of_codes({3}, {0, 1, 0});
-  m.blobs["q.thresholds"] =
-      Blob::of_floats({2}, {-0.5f, std::numeric_limits<float>::infinity()});
+  m.blobs["q.thresholds"] = Blob::of_floats({2}, {-0.5f, std::numeric_limits<float>::infinity()});
   m.blobs["c.thresholds"] = Blob::of_ints({3, 1}, {std::numeric_limits<std::int32_t>::min(), -7, 2'000'000'000});
   m.blobs["c.scalar"] = Blob::of_floats({}, {1.5f});
   return m;

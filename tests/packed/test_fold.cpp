@@ -53,15 +53,18 @@ TEST_CASE("fold: worked example of 6.9") {
   // Unsigned, A1 = 0.6, A2 = 1: levels reached at 0.3 and 1.1, both exclusive.
   ChannelExpression e = with_affine(0.15f, 1.0f, -0.5f);
   e.act = ChannelExpression::Act::kRelu;
-  const auto u = packed::fold_thresholds(e, std::vector<float>{std::nextafter(0.3f, kInf), std::nextafter(1.1f, kInf)}, 1000);
+  const auto u =
+      packed::fold_thresholds(e, std::vector<float>{std::nextafter(0.3f, kInf), std::nextafter(1.1f, kInf)}, 1000);
   CHECK(u.thresholds == std::vector<std::int32_t>{6, 11});
 }
 
 TEST_CASE("fold: constant channels and unreachable thresholds") {
-  const auto constant = packed::fold_thresholds(with_affine(1.0f, 0.0f, 0.5f), std::vector<float>{0.2f, 0.5f, 0.7f}, 50);
+  const auto constant =
+      packed::fold_thresholds(with_affine(1.0f, 0.0f, 0.5f), std::vector<float>{0.2f, 0.5f, 0.7f}, 50);
   CHECK_FALSE(constant.flip);
   CHECK(constant.thresholds == std::vector<std::int32_t>{kMin, kMin, kMax});
-  const auto falling = packed::fold_thresholds(with_affine(1.0f, -1.0f, 0.0f), std::vector<float>{-kInf, -50.0f, 50.0f, 51.0f, kInf}, 50);
+  const auto falling = packed::fold_thresholds(with_affine(1.0f, -1.0f, 0.0f),
+                                               std::vector<float>{-kInf, -50.0f, 50.0f, 51.0f, kInf}, 50);
   CHECK(falling.flip);
   CHECK(falling.thresholds == std::vector<std::int32_t>{kMax, kMax, -50, kMin, kMin});
 }

@@ -80,7 +80,9 @@ TEST_CASE("rans: round trips, within a hundredth of the entropy") {
         Indices back(n, 77);
         CHECK(rans::decode(bytes, levels, back).what.empty());
         CHECK(back == indices);
-        if (n == 20'000) CHECK(static_cast<double>(bytes.size()) < 2.0 * static_cast<double>(levels) + 8 + 1.01 * entropy_bytes(indices));
+        if (n == 20'000)
+          CHECK(static_cast<double>(bytes.size()) <
+                2.0 * static_cast<double>(levels) + 8 + 1.01 * entropy_bytes(indices));
       }
     }
   }
@@ -90,7 +92,8 @@ TEST_CASE("rans: every truncation, every appended byte and every forged head is 
   Rng rng(3);
   const Indices indices = skewed(rng, 500, 3, 0.4);
   const Bytes good = rans::encode(indices, 3);
-  for (std::size_t n = 0; n < good.size(); ++n) CHECK_FALSE(problem(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(n)), 3, 500).empty());
+  for (std::size_t n = 0; n < good.size(); ++n)
+    CHECK_FALSE(problem(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(n)), 3, 500).empty());
   Bytes bad = good;
   bad.push_back(std::byte{0});
   CHECK_FALSE(problem(bad, 3, 500).empty());

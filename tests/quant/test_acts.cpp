@@ -55,8 +55,13 @@ TEST_CASE("heaviside and sign", "[quant]") {
 }
 
 TEST_CASE("fatnn unsigned activations", "[quant]") {
-  run({"fatnn:mode=unsigned", {{"a1", 0.6}, {"a2", 1.0}}, {0, 0.2, 0.31, 0.9, 1.2, 2.0}, {0.1, 0.2, 0.3, -0.4, -0.6, 0.7},
-       {0, 0, 1, 1, 2, 2}, {0, 0.333333, 0.5, -0.4, -0.6, 0}, {}});
+  run({"fatnn:mode=unsigned",
+       {{"a1", 0.6}, {"a2", 1.0}},
+       {0, 0.2, 0.31, 0.9, 1.2, 2.0},
+       {0.1, 0.2, 0.3, -0.4, -0.6, 0.7},
+       {0, 0, 1, 1, 2, 2},
+       {0, 0.333333, 0.5, -0.4, -0.6, 0},
+       {}});
   // With the element of the tie (1.1 gives u2 = 0.5 up to rounding) only the gradients are comparable.
   const auto q = tern::make_act_quantizer(tern::QuantSpec::parse("fatnn:mode=unsigned"));
   learnable_of(q->learnables(), "a1").fill(0.6);
@@ -68,8 +73,13 @@ TEST_CASE("fatnn unsigned activations", "[quant]") {
 }
 
 TEST_CASE("lsq unsigned 2-bit activations", "[quant]") {
-  run({"lsq:bits=2", {{"step", 0.4}}, {0, 0.1, 0.3, 0.55, 0.9, 1.6}, {0.1, 0.2, -0.3, 0.4, -0.5, 0.6},
-       {0, 0, 0.4, 0.4, 0.8, 1.2}, {0, 0.2, -0.3, 0.4, -0.5, 0}, {{"step", 0.388909}}});
+  run({"lsq:bits=2",
+       {{"step", 0.4}},
+       {0, 0.1, 0.3, 0.55, 0.9, 1.6},
+       {0.1, 0.2, -0.3, 0.4, -0.5, 0.6},
+       {0, 0, 0.4, 0.4, 0.8, 1.2},
+       {0, 0.2, -0.3, 0.4, -0.5, 0},
+       {{"step", 0.388909}}});
 }
 
 TEST_CASE("ternary activations: learned, mean-based and fixed threshold", "[quant]") {
@@ -110,7 +120,8 @@ TEST_CASE("dorefa gradients: worked example, noise stays within one level", "[qu
   x.zero_grad();
   tern::Rng rng(1);
   tern::backward(tern::quantize_gradient(x, 4, &rng), d);
-  for (std::size_t i = 0; i < 4; ++i) CHECK(std::abs(x.grad().to_vector()[i] - d.to_vector()[i]) <= 2 * 0.1 / 15 + 1e-12);
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(std::abs(x.grad().to_vector()[i] - d.to_vector()[i]) <= 2 * 0.1 / 15 + 1e-12);
   x.zero_grad();
   tern::backward(tern::quantize_gradient(x, 2, nullptr), Tensor::zeros(Shape{1, 4}, DType::kF64));
   check_values(x.grad(), {0, 0, 0, 0}, 0);

@@ -1,5 +1,5 @@
-// Which elements pass a gradient, at, just below and just above every threshold and window edge; gradients of learned steps
-// against finite differences of the form before rounding.
+// Which elements pass a gradient, at, just below and just above every threshold and window edge; gradients of learned
+// steps against finite differences of the form before rounding.
 #include <functional>
 
 #include "golden.hpp"
@@ -66,30 +66,44 @@ void check_weight(const std::string& spec, const Settings& set, const Values& w,
 
 TEST_CASE("activation thresholds and windows: below, at, above", "[quant]") {
   check_act("ternary", {},
-            {{-1, {-1, -1, -1}, {0, 1, 1}}, {-0.5, {-1, 0, 0}, {1, 1, 1}}, {0.5, {0, 0, 1}, {1, 1, 1}},
+            {{-1, {-1, -1, -1}, {0, 1, 1}},
+             {-0.5, {-1, 0, 0}, {1, 1, 1}},
+             {0.5, {0, 0, 1}, {1, 1, 1}},
              {1, {1, 1, 1}, {1, 1, 0}}});
   check_act("ternary:t=0.25,ste=v_le_2d", {},
             {{0.25, {0, 0, 1}, {1, 1, 1}}, {0.5, {1, 1, 1}, {1, 1, 0}}, {-0.5, {-1, -1, -1}, {0, 1, 1}}});
   check_act("ternary:threshold=mean,factor=0.5", {{"mean_abs", 0.5}},
             {{0.25, {0, 0, 1}, {1, 1, 1}}, {-0.25, {-1, 0, 0}, {1, 1, 1}}});
   check_act("tas", {{"delta", 0.5}, {"mean_abs", 1}},
-            {{0.5, {0, 0, 1}, {1, 1, 1}}, {-0.5, {-1, 0, 0}, {1, 1, 1}}, {1, {1, 1, 1}, {1, 1, 0}},
+            {{0.5, {0, 0, 1}, {1, 1, 1}},
+             {-0.5, {-1, 0, 0}, {1, 1, 1}},
+             {1, {1, 1, 1}, {1, 1, 0}},
              {-1, {-1, -1, -1}, {0, 1, 1}}});
   check_act("tas:ste=v_le_2d", {{"delta", 0.25}, {"mean_abs", 1}}, {{0.5, {1, 1, 1}, {1, 1, 0}}});
-  check_act("tas:mode=relu01", {{"delta", 0.5}, {"mean_abs", 1}},
-            {{0, {0, 0, 0}, {0, 0, 1}}, {0.5, {0, 0, 1}, {1, 1, 1}}, {1, {1, 1, 1}, {1, 1, 0}},
-             {-1, {0, 0, 0}, {0, 0, 0}}});
+  check_act(
+      "tas:mode=relu01", {{"delta", 0.5}, {"mean_abs", 1}},
+      {{0, {0, 0, 0}, {0, 0, 1}}, {0.5, {0, 0, 1}, {1, 1, 1}}, {1, {1, 1, 1}, {1, 1, 0}}, {-1, {0, 0, 0}, {0, 0, 0}}});
   check_act("fatnn", {{"a1", 0.5}, {"a2", 2}},
-            {{-0.5, {-1, -1, -1}, {0, 0, 2}}, {-0.25, {-1, 0, 0}, {2, 2, 2}}, {0, {0, 0, 0}, {2, 0, 0.5}},
-             {1, {0, 0, 1}, {0.5, 0.5, 0.5}}, {2, {1, 1, 1}, {0.5, 0, 0}}});
+            {{-0.5, {-1, -1, -1}, {0, 0, 2}},
+             {-0.25, {-1, 0, 0}, {2, 2, 2}},
+             {0, {0, 0, 0}, {2, 0, 0.5}},
+             {1, {0, 0, 1}, {0.5, 0.5, 0.5}},
+             {2, {1, 1, 1}, {0.5, 0, 0}}});
   check_act("fatnn:mode=unsigned", {{"a1", 0.5}, {"a2", 2}},
-            {{0, {0, 0, 0}, {0, 0, 2}}, {0.25, {0, 0, 1}, {2, 2, 2}}, {0.5, {1, 1, 1}, {2, 0, 0.5}},
-             {1.5, {1, 1, 2}, {0.5, 0.5, 0.5}}, {2.5, {2, 2, 2}, {0.5, 0, 0}}});
+            {{0, {0, 0, 0}, {0, 0, 2}},
+             {0.25, {0, 0, 1}, {2, 2, 2}},
+             {0.5, {1, 1, 1}, {2, 0, 0.5}},
+             {1.5, {1, 1, 2}, {0.5, 0.5, 0.5}},
+             {2.5, {2, 2, 2}, {0.5, 0, 0}}});
   check_act("lsq", {{"step", 0.5}},
-            {{-0.5, {-0.5, -0.5, -0.5}, {0, 0, 1}}, {-0.25, {-0.5, 0, 0}, {1, 1, 1}}, {0.25, {0, 0, 0.5}, {1, 1, 1}},
+            {{-0.5, {-0.5, -0.5, -0.5}, {0, 0, 1}},
+             {-0.25, {-0.5, 0, 0}, {1, 1, 1}},
+             {0.25, {0, 0, 0.5}, {1, 1, 1}},
              {0.5, {0.5, 0.5, 0.5}, {1, 0, 0}}});
   check_act("lsq:bits=uternary", {{"step", 0.5}},
-            {{0, {0, 0, 0}, {0, 0, 1}}, {0.25, {0, 0, 0.5}, {1, 1, 1}}, {0.75, {0.5, 1, 1}, {1, 1, 1}},
+            {{0, {0, 0, 0}, {0, 0, 1}},
+             {0.25, {0, 0, 0.5}, {1, 1, 1}},
+             {0.75, {0.5, 1, 1}, {1, 1, 1}},
              {1, {1, 1, 1}, {1, 0, 0}}});  // 1.5 ties to 2
   check_act("dorefa:bits=1", {}, {{0, {0, 0, 0}, {0, 1, 1}}, {0.5, {0, 0, 1}, {1, 1, 1}}, {1, {1, 1, 1}, {1, 1, 0}}});
   check_act("heaviside", {}, {{-1, {0, 0, 0}, {0, 1, 1}}, {0, {0, 0, 1}, {1, 1, 1}}, {1, {1, 1, 1}, {1, 1, 0}}});
@@ -235,6 +249,7 @@ TEST_CASE("tas activations: the window estimator by its definition, and its scal
   };
   CHECK(run("tas:delta_grad_scale=0", Shape{1, 10}) == Approx(raw).epsilon(1e-6));
   CHECK(run("tas", Shape{1, 10}) == Approx(raw / std::sqrt(10.0)).epsilon(1e-6));
-  CHECK(run("tas", Shape{2, 5}) == Approx(raw / std::sqrt(5.0)).epsilon(1e-6));  // features of a sample, summed over samples
+  CHECK(run("tas", Shape{2, 5}) ==
+        Approx(raw / std::sqrt(5.0)).epsilon(1e-6));  // features of a sample, summed over samples
   CHECK(run("tas:mode=relu01,delta_grad_scale=0", Shape{1, 10}) == Approx(-11 / (2 * 0.25 * 0.5)).epsilon(1e-6));
 }

@@ -55,7 +55,8 @@ TEST_CASE("tgap: stop_grad, the twin's threshold, the window", "[quant]") {
   back(tern::mux(tern::tgap(x, stop), y, x, stop), {1, 1, 1, 1});
   CHECK(x.grad().to_vector() == Values{0, 0, 0, 0});  // t = 1: the skip is off, and the gate passes nothing
 
-  // Channel means 0.2, 0.5, 1: m is the largest of the sample, so 0.5 is not above half of it. Another sample has its own.
+  // Channel means 0.2, 0.5, 1: m is the largest of the sample, so 0.5 is not above half of it. Another sample has its
+  // own.
   const Tensor means = of({0.2, 0.5, 1.0, 0.2, 0.1, 0.0}, Shape{2, 3, 1, 1});
   CHECK(tern::tgap(means, {.real = true}).to_vector() == Values{0, 0, 1, 1, 0, 0});
   CHECK(tern::tgap(of({0, 0}, Shape{1, 2, 1, 1}), {.real = true}).to_vector() == Values{0, 0});
@@ -77,7 +78,8 @@ TEST_CASE("mux: the skip of the twin, and OR's logic gradient", "[quant]") {
 }
 
 TEST_CASE("logic: shapes and dtypes that do not fit", "[quant]") {
-  const Tensor a = Tensor::zeros(Shape{1, 2, 3, 3}), b = Tensor::zeros(Shape{1, 2, 3, 4}), t = Tensor::zeros(Shape{1, 2, 1, 1});
+  const Tensor a = Tensor::zeros(Shape{1, 2, 3, 3}), b = Tensor::zeros(Shape{1, 2, 3, 4}),
+               t = Tensor::zeros(Shape{1, 2, 1, 1});
   CHECK_THROWS_WITH(tern::logic_or(a, b), ContainsSubstring("1x2x3x3") && ContainsSubstring("1x2x3x4"));
   CHECK_THROWS_AS(tern::mux(t, a, b), tern::ShapeError);
   CHECK_THROWS_AS(tern::mux(a, a, a), tern::ShapeError);

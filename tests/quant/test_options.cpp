@@ -18,7 +18,9 @@ namespace {
 std::unique_ptr<tern::WeightQuantizer> weight(const std::string& spec, const Shape& shape) {
   return tern::make_weight_quantizer(QuantSpec::parse(spec), shape);
 }
-std::unique_ptr<tern::ActQuantizer> act(const std::string& spec) { return tern::make_act_quantizer(QuantSpec::parse(spec)); }
+std::unique_ptr<tern::ActQuantizer> act(const std::string& spec) {
+  return tern::make_act_quantizer(QuantSpec::parse(spec));
+}
 
 Tensor w8() { return Tensor::from(kW, Shape{1, 8}).to(DType::kF32); }
 
@@ -27,7 +29,8 @@ Tensor w8() { return Tensor::from(kW, Shape{1, 8}).to(DType::kF32); }
 TEST_CASE("rne is nearbyint within its range, and never -0", "[quant]") {
   Rng rng(2);
   for (int i = 0; i < 20000; ++i) {
-    const float x = static_cast<float>(static_cast<int>(rng.below(4096)) - 2048) / 8.0f + (i % 2 ? 0.0f : 0.01f * rng.normal());
+    const float x =
+        static_cast<float>(static_cast<int>(rng.below(4096)) - 2048) / 8.0f + (i % 2 ? 0.0f : 0.01f * rng.normal());
     REQUIRE(tern::quant::rne(x) == std::nearbyint(x));
     REQUIRE(tern::quant::rne(static_cast<double>(x)) == std::nearbyint(static_cast<double>(x)));
   }
@@ -103,7 +106,8 @@ TEST_CASE("heq: the step moves at epoch begins only; the median", "[quant]") {
   CHECK(q->states()[0].value.item() == first);
   q->on_epoch_begin(shifted, 1);
   CHECK(q->states()[0].value.item() != first);
-  const auto centred = weight("heq:n=5,center_median=1", w.shape()), again = weight("heq:n=5,center_median=1", w.shape());
+  const auto centred = weight("heq:n=5,center_median=1", w.shape()),
+             again = weight("heq:n=5,center_median=1", w.shape());
   centred->on_epoch_begin(w, 0);
   again->on_epoch_begin(shifted, 0);
   CHECK(again->states()[1].value.item() == Approx(centred->states()[1].value.item() + 0.25));
@@ -129,7 +133,8 @@ TEST_CASE("projection: each learnable into its own range, signs of steps kept", 
     return t.to_vector()[0];
   };
   const Shape shape{2, 8};
-  const std::pair<const char*, const char*> scales[] = {{"ttq", "wp"}, {"ttq", "wn"}, {"tas", "ap"}, {"tas", "an"}, {"trq", "a"}};
+  const std::pair<const char*, const char*> scales[] = {
+      {"ttq", "wp"}, {"ttq", "wn"}, {"tas", "ap"}, {"tas", "an"}, {"trq", "a"}};
   for (const auto& [spec, name] : scales) {
     CHECK(projected(weight(spec, shape), name, -3) == Approx(1e-4));
     CHECK(projected(weight(spec, shape), name, 3) == 3);
@@ -274,8 +279,8 @@ TEST_CASE("activations from outside join the registry", "[quant]") {
   class Toy final : public tern::ActQuantizer {
    public:
     Tensor forward(const Tensor& v, bool) override {
-      return tern::quant::straight_through<float>("toy", v, [](float x) { return x >= 0.25f ? 3.0f : 0.0f; },
-                                                  [](float) { return true; });
+      return tern::quant::straight_through<float>(
+          "toy", v, [](float x) { return x >= 0.25f ? 3.0f : 0.0f; }, [](float) { return true; });
     }
     int lo() const override { return 0; }
     int hi() const override { return 1; }

@@ -23,19 +23,34 @@ Tensor random(const Shape& shape, std::uint64_t seed, float scale) {
 
 // Every key once with its defaults, and the option variants that change the levels.
 std::vector<std::string> weight_specs() {
-  std::vector<std::string> out{"twn:threshold=exact", "twn:group=filter", "heq:n=5", "heq:n=7", "heq:n=5,center_median=1",
-                               "lsq:bits=2", "lsq:bits=3", "lsq:preset=fatnn", "dorefa:bits=1", "dorefa:bits=3",
-                               "bwn:center=1,clamp=1", "bwn:xnor=1", "fatnn:norm=0", "tas:delta_grad=paper", "tas:delta=2",
-                               "lsq:bits=7", "dorefa:bits=7", "heq:ste=w_over_s_le_M"};
+  std::vector<std::string> out{"twn:threshold=exact",
+                               "twn:group=filter",
+                               "heq:n=5",
+                               "heq:n=7",
+                               "heq:n=5,center_median=1",
+                               "lsq:bits=2",
+                               "lsq:bits=3",
+                               "lsq:preset=fatnn",
+                               "dorefa:bits=1",
+                               "dorefa:bits=3",
+                               "bwn:center=1,clamp=1",
+                               "bwn:xnor=1",
+                               "fatnn:norm=0",
+                               "tas:delta_grad=paper",
+                               "tas:delta=2",
+                               "lsq:bits=7",
+                               "dorefa:bits=7",
+                               "heq:ste=w_over_s_le_M"};
   for (const auto& info : tern::weight_quantizers()) {
     if (info.key != "toy") out.push_back(info.key);
   }
   return out;
 }
 std::vector<std::string> act_specs() {
-  std::vector<std::string> out{"ternary:threshold=mean", "fatnn:mode=unsigned", "lsq:bits=uternary", "lsq:bits=2", "lsq:bits=4",
-                               "dorefa:bits=1", "dorefa:bits=3", "dorefa:bits=7", "lsq:bits=7", "lsq:preset=fatnn",
-                               "tas:mode=relu01", "tas:mode=relu012"};
+  std::vector<std::string> out{
+      "ternary:threshold=mean", "fatnn:mode=unsigned", "lsq:bits=uternary", "lsq:bits=2", "lsq:bits=4",
+      "dorefa:bits=1",          "dorefa:bits=3",       "dorefa:bits=7",     "lsq:bits=7", "lsq:preset=fatnn",
+      "tas:mode=relu01",        "tas:mode=relu012"};
   for (const auto& info : tern::act_quantizers()) {
     if (info.key != "toy") out.push_back(info.key);
   }
@@ -45,9 +60,10 @@ std::vector<std::string> act_specs() {
 }  // namespace
 
 TEST_CASE("every weight quantizer: what forward emits is code times scale, bit for bit", "[quant]") {
-  const std::pair<Shape, float> inputs[] = {{Shape{4, 3, 3, 3}, 0.2f}, {Shape{5, 17}, 1.0f},      {Shape{3, 1}, 0.5f},
-                                            {Shape{4, 3, 3, 3}, 0.0f}, {Shape{2, 4, 1, 1}, 1e6f}, {Shape{6, 2, 3, 3}, 1e-6f},
-                                            {Shape{3, 5}, 1e38f},      {Shape{3, 5}, 1e-38f},     {Shape{3, 5}, 2e-45f}};
+  const std::pair<Shape, float> inputs[] = {
+      {Shape{4, 3, 3, 3}, 0.2f}, {Shape{5, 17}, 1.0f},      {Shape{3, 1}, 0.5f},
+      {Shape{4, 3, 3, 3}, 0.0f}, {Shape{2, 4, 1, 1}, 1e6f}, {Shape{6, 2, 3, 3}, 1e-6f},
+      {Shape{3, 5}, 1e38f},      {Shape{3, 5}, 1e-38f},     {Shape{3, 5}, 2e-45f}};
   for (const std::string& spec : weight_specs()) {
     for (const auto& [shape, scale] : inputs) {
       INFO(spec << " on " << shape.str() << " of scale " << scale);
@@ -96,8 +112,21 @@ TEST_CASE("every activation quantizer: code, thresholds and forward agree on all
     REQUIRE(t.size() == static_cast<std::size_t>(q->hi() - q->lo()));
     CHECK(std::is_sorted(t.begin(), t.end()));
     CHECK(q->code(std::numeric_limits<float>::quiet_NaN()) == q->lo());
-    std::vector<float> probes{0.0f, -0.0f, 1e-45f, -1e-45f, 1e-39f, -1e-39f, 1.0f, -1.0f, 0.5f, -0.5f, 1e30f, -1e30f,
-                              kInf, -kInf, std::numeric_limits<float>::max(),
+    std::vector<float> probes{0.0f,
+                              -0.0f,
+                              1e-45f,
+                              -1e-45f,
+                              1e-39f,
+                              -1e-39f,
+                              1.0f,
+                              -1.0f,
+                              0.5f,
+                              -0.5f,
+                              1e30f,
+                              -1e30f,
+                              kInf,
+                              -kInf,
+                              std::numeric_limits<float>::max(),
                               std::numeric_limits<float>::lowest()};
     for (const float x : t) {
       for (const float y : {x, std::nextafter(x, -kInf), std::nextafter(x, kInf)}) probes.push_back(y);
@@ -119,7 +148,8 @@ TEST_CASE("every activation quantizer: code, thresholds and forward agree on all
 }
 
 TEST_CASE("every quantizer: state copied into a fresh one gives the same function", "[quant]") {
-  const Tensor w = random(Shape{4, 3, 3, 3}, 3, 0.3f), next = random(w.shape(), 7, 0.2f), v = random(Shape{4, 30}, 4, 1.0f);
+  const Tensor w = random(Shape{4, 3, 3, 3}, 3, 0.3f), next = random(w.shape(), 7, 0.2f),
+               v = random(Shape{4, 30}, 4, 1.0f);
   const auto copy = [](auto& from, auto& to) {
     for (auto [a, b] : {std::pair{from.learnables(), to.learnables()}, std::pair{from.states(), to.states()}}) {
       REQUIRE(a.size() == b.size());
@@ -142,7 +172,8 @@ TEST_CASE("every quantizer: state copied into a fresh one gives the same functio
   }
   for (const std::string& spec : act_specs()) {
     INFO(spec);
-    const auto a = tern::make_act_quantizer(QuantSpec::parse(spec)), b = tern::make_act_quantizer(QuantSpec::parse(spec));
+    const auto a = tern::make_act_quantizer(QuantSpec::parse(spec)),
+               b = tern::make_act_quantizer(QuantSpec::parse(spec));
     a->init(v);
     a->forward(v, true);
     copy(*a, *b);
@@ -162,7 +193,8 @@ TEST_CASE("every quantizer with learnables: after_step brings them back into ran
   }
 }
 
-TEST_CASE("relations: TRQ(a) is LSQ(2a); FATNN with equal steps has LSQ's codes; HEQ-3 is a threshold at s/2", "[quant]") {
+TEST_CASE("relations: TRQ(a) is LSQ(2a); FATNN with equal steps has LSQ's codes; HEQ-3 is a threshold at s/2",
+          "[quant]") {
   const Shape shape{1, 200};
   const Tensor w = random(shape, 6, 1.0f);
   const auto make = [&](const char* spec) { return tern::make_weight_quantizer(QuantSpec::parse(spec), shape); };
@@ -186,12 +218,14 @@ TEST_CASE("relations: TRQ(a) is LSQ(2a); FATNN with equal steps has LSQ's codes;
 TEST_CASE("shares of zero on Gaussian weights: HEQ 33.3, 21.6, 16.0 %, TWN 42.4 %", "[quant]") {
   const Shape shape{100, 1000};
   const Tensor w = random(shape, 8, 0.05f);
-  const std::pair<const char*, double> expected[] = {{"heq:n=3", 0.333}, {"heq:n=5", 0.216}, {"heq:n=7", 0.160}, {"twn", 0.424}};
+  const std::pair<const char*, double> expected[] = {
+      {"heq:n=3", 0.333}, {"heq:n=5", 0.216}, {"heq:n=7", 0.160}, {"twn", 0.424}};
   for (const auto& [spec, share] : expected) {
     const auto q = tern::make_weight_quantizer(QuantSpec::parse(spec), shape);
     q->on_epoch_begin(w, 0);
     const auto codes = q->deploy(w).codes;
-    const auto zeros = static_cast<double>(std::count(codes.begin(), codes.end(), 0)) / static_cast<double>(codes.size());
+    const auto zeros =
+        static_cast<double>(std::count(codes.begin(), codes.end(), 0)) / static_cast<double>(codes.size());
     INFO(spec);
     CHECK(zeros == Approx(share).margin(0.005));
   }
@@ -248,7 +282,8 @@ TEST_CASE("a quantizer from outside joins the registry", "[quant]") {
       return c;
     }
   };
-  tern::register_weight_quantizer("toy", "a test", [](const QuantSpec&, const Shape&) { return std::make_unique<Toy>(); });
+  tern::register_weight_quantizer("toy", "a test",
+                                  [](const QuantSpec&, const Shape&) { return std::make_unique<Toy>(); });
   CHECK(tern::make_weight_quantizer(QuantSpec::parse("toy"), Shape{1, 1}) != nullptr);
   CHECK_THROWS_WITH(tern::register_weight_quantizer("toy", "again", {}), ContainsSubstring("exists already"));
   CHECK_THROWS_WITH(tern::register_weight_quantizer("twn", "again", {}), ContainsSubstring("exists already"));

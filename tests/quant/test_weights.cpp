@@ -12,7 +12,7 @@ namespace {
 
 struct Example {
   std::string spec;
-  std::map<std::string, double> set;        // learnables and states, after init
+  std::map<std::string, double> set;  // learnables and states, after init
   Values q;
   Values dw;                                // empty: not checked
   std::map<std::string, double> gradients;  // of learnables
@@ -67,22 +67,30 @@ double squared_error(const tern::WeightCodes& c) {
 }  // namespace
 
 TEST_CASE("bwn: worked example", "[quant]") {
-  run({"bwn", {}, {0.425, -0.425, 0.425, -0.425, 0.425, -0.425, 0.425, -0.425},
-       {-0.2575, 0.215, -0.1725, 0.47, -0.5125, 0.555, -0.5975, 0.64}, {}});
+  run({"bwn",
+       {},
+       {0.425, -0.425, 0.425, -0.425, 0.425, -0.425, 0.425, -0.425},
+       {-0.2575, 0.215, -0.1725, 0.47, -0.5125, 0.555, -0.5975, 0.64},
+       {}});
 }
 
 TEST_CASE("twn: worked example and the exact threshold", "[quant]") {
   run({"twn", {}, {0.61, -0.61, 0.61, 0, 0, -0.61, 0.61, 0}, kG, {}});
   run({"twn:threshold=exact", {}, {0.6875, -0.6875, 0, 0, 0, -0.6875, 0.6875, 0}, kG, {}});
   const Tensor w = Tensor::from(kW, Shape{1, 8}).to(DType::kF32);
-  CHECK(squared_error(tern::make_weight_quantizer(tern::QuantSpec::parse("twn"), w.shape())->deploy(w)) == Approx(0.2945).margin(1e-6));
-  CHECK(squared_error(tern::make_weight_quantizer(tern::QuantSpec::parse("twn:threshold=exact"), w.shape())->deploy(w)) ==
-        Approx(0.264375).margin(1e-6));
+  CHECK(squared_error(tern::make_weight_quantizer(tern::QuantSpec::parse("twn"), w.shape())->deploy(w)) ==
+        Approx(0.2945).margin(1e-6));
+  CHECK(
+      squared_error(tern::make_weight_quantizer(tern::QuantSpec::parse("twn:threshold=exact"), w.shape())->deploy(w)) ==
+      Approx(0.264375).margin(1e-6));
 }
 
 TEST_CASE("ttq: worked example", "[quant]") {
-  run({"ttq:t=0.25", {{"wp", 0.7}, {"wn", 0.5}}, {0.7, -0.5, 0.7, 0, 0, -0.5, 0.7, 0},
-       {0.07, -0.1, 0.21, 0.4, -0.5, 0.3, -0.49, 0.8}, {{"wp", -0.3}, {"wn", -0.4}}});
+  run({"ttq:t=0.25",
+       {{"wp", 0.7}, {"wn", 0.5}},
+       {0.7, -0.5, 0.7, 0, 0, -0.5, 0.7, 0},
+       {0.07, -0.1, 0.21, 0.4, -0.5, 0.3, -0.49, 0.8},
+       {{"wp", -0.3}, {"wn", -0.4}}});
 }
 
 TEST_CASE("tas: worked examples, three modes of the threshold's gradient", "[quant]") {
@@ -92,8 +100,11 @@ TEST_CASE("tas: worked examples, three modes of the threshold's gradient", "[qua
   run({"tas:delta_grad_scale=0", set, q, dw, {{"delta", -0.514286}}});
   run({"tas:delta_grad=consistent", set, q, dw, {{"delta", 0.1615}}});
   run({"tas:delta_grad=paper", set, q, dw, {{"delta", 0.0425}}});
-  run({"tas:h=0.5", {{"ap", 0.6}, {"an", 0.5}, {"delta", 1.0}}, {0.6, -0.5, 0, 0, 0, -0.5, 0.6, 0},
-       {0.06, -0.1, 0.3, 0.4, -0.5, 0.3, -0.42, 0.8}, {{"ap", -0.6}, {"an", -0.4}, {"delta", 0.190919}}});
+  run({"tas:h=0.5",
+       {{"ap", 0.6}, {"an", 0.5}, {"delta", 1.0}},
+       {0.6, -0.5, 0, 0, 0, -0.5, 0.6, 0},
+       {0.06, -0.1, 0.3, 0.4, -0.5, 0.3, -0.42, 0.8},
+       {{"ap", -0.6}, {"an", -0.4}, {"delta", 0.190919}}});
 }
 
 TEST_CASE("heq: worked examples for 3, 5, 7 levels", "[quant]") {
@@ -110,16 +121,29 @@ TEST_CASE("heq: worked examples for 3, 5, 7 levels", "[quant]") {
 }
 
 TEST_CASE("fatnn: worked examples with and without normalisation", "[quant]") {
-  run({"fatnn:norm=0", {{"a1", 0.5}, {"a2", 0.8}}, {1, -1, 0, 0, 0, -1, 1, 0}, {0, 0, 0.375, 0.8, -0.625, 0, -0.875, 1.6},
+  run({"fatnn:norm=0",
+       {{"a1", 0.5}, {"a2", 0.8}},
+       {1, -1, 0, 0, 0, -1, 1, 0},
+       {0, 0, 0.375, 0.8, -0.625, 0, -0.875, 1.6},
        {{"a1", 0.64}, {"a2", 0.390625}}});
-  run({"fatnn:norm=0", {{"a1", -0.5}, {"a2", -0.8}}, {1, -1, 0, 0, 0, -1, 1, 0}, {0, 0, 0.375, 0.8, -0.625, 0, -0.875, 1.6},
+  run({"fatnn:norm=0",
+       {{"a1", -0.5}, {"a2", -0.8}},
+       {1, -1, 0, 0, 0, -1, 1, 0},
+       {0, 0, 0.375, 0.8, -0.625, 0, -0.875, 1.6},
        {{"a1", -0.64}, {"a2", -0.390625}}});
-  run({"fatnn", {{"a1", 1}, {"a2", 1}}, {1, -1, 1, 0, 0, -1, 1, 0},
-       {0, 0, 0.540688, 0.720917, -0.901146, 0, -1.261605, 1.441834}, {}});
+  run({"fatnn",
+       {{"a1", 1}, {"a2", 1}},
+       {1, -1, 1, 0, 0, -1, 1, 0},
+       {0, 0, 0.540688, 0.720917, -0.901146, 0, -1.261605, 1.441834},
+       {}});
 }
 
 TEST_CASE("lsq: worked example, initial step", "[quant]") {
-  run({"lsq", {{"step", 0.4}}, {0.4, -0.4, 0.4, 0, 0, -0.4, 0.4, 0}, {0, 0, 0.3, 0.4, -0.5, 0, 0, 0.8}, {{"step", -0.163518}}});
+  run({"lsq",
+       {{"step", 0.4}},
+       {0.4, -0.4, 0.4, 0, 0, -0.4, 0.4, 0},
+       {0, 0, 0.3, 0.4, -0.5, 0, 0, 0.8},
+       {{"step", -0.163518}}});
   const Tensor w = Tensor::from(kW, Shape{1, 8}).to(DType::kF32);
   const auto q = tern::make_weight_quantizer(tern::QuantSpec::parse("lsq"), w.shape());
   q->init(w);
@@ -153,9 +177,12 @@ TEST_CASE("sttn: worked example", "[quant]") {
 }
 
 TEST_CASE("weight quantizers: errors name what is known", "[quant]") {
-  const auto make = [](const char* spec) { return tern::make_weight_quantizer(tern::QuantSpec::parse(spec), Shape{1, 8}); };
+  const auto make = [](const char* spec) {
+    return tern::make_weight_quantizer(tern::QuantSpec::parse(spec), Shape{1, 8});
+  };
   CHECK_THROWS_WITH(make("twm"), ContainsSubstring("unknown weight quantizer \"twm\"; known: bwn, twn, ttq"));
-  CHECK_THROWS_WITH(make("twn:treshold=exact"), ContainsSubstring("unknown option \"treshold\"; known: threshold, group"));
+  CHECK_THROWS_WITH(make("twn:treshold=exact"),
+                    ContainsSubstring("unknown option \"treshold\"; known: threshold, group"));
   CHECK_THROWS_WITH(make("twn:group=row"), ContainsSubstring("group = layer or filter"));
   CHECK_THROWS_WITH(make("heq:n=4"), ContainsSubstring("n = 3, 5 or 7"));
   CHECK_THROWS_WITH(make("lsq:bits=9"), ContainsSubstring("bits = ternary or 2 .. 7"));

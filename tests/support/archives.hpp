@@ -28,8 +28,10 @@ inline Bytes npy(const std::string& dictionary, const Bytes& data, int version =
   append(out, std::string("\x93NUMPY", 6));
   out.push_back(static_cast<std::byte>(version));
   out.push_back(std::byte{0});
-  if (version == 1) append_number(out, static_cast<std::uint16_t>(dictionary.size()));
-  else append_number(out, static_cast<std::uint32_t>(dictionary.size()));
+  if (version == 1)
+    append_number(out, static_cast<std::uint16_t>(dictionary.size()));
+  else
+    append_number(out, static_cast<std::uint32_t>(dictionary.size()));
   append(out, dictionary);
   out.insert(out.end(), data.begin(), data.end());
   return out;
@@ -81,8 +83,10 @@ inline Member member(const std::string& name, const Bytes& content, bool deflate
 inline Bytes zip(const std::vector<Member>& members, const std::string& comment = "") {
   Bytes out, directory;
   for (const Member& m : members) {
-    const auto local = static_cast<std::uint32_t>(m.claimed_local >= 0 ? static_cast<std::size_t>(m.claimed_local) : out.size());
-    const auto packed = static_cast<std::uint32_t>(m.claimed_packed >= 0 ? static_cast<std::size_t>(m.claimed_packed) : m.packed.size());
+    const auto local =
+        static_cast<std::uint32_t>(m.claimed_local >= 0 ? static_cast<std::size_t>(m.claimed_local) : out.size());
+    const auto packed = static_cast<std::uint32_t>(m.claimed_packed >= 0 ? static_cast<std::size_t>(m.claimed_packed)
+                                                                         : m.packed.size());
     // As NumPy writes it: a zip64 field of 20 bytes in the local header.
     append_number(out, std::uint32_t{0x04034b50});
     append_number(out, std::uint16_t{45});

@@ -36,7 +36,8 @@ inline std::optional<std::size_t> entry_bytes(std::span<const std::byte> f, std:
   return n;
 }
 
-/// Makes the checksums of header, table and file fit, and those of the sections as far as they can be found. At least 52 bytes.
+/// Makes the checksums of header, table and file fit, and those of the sections as far as they can be found. At least
+/// 52 bytes.
 inline void repair(Bytes& f) {
   const std::span<const std::byte> all(f);
   const std::uint64_t table = std::min<std::uint64_t>(get(f, 24, 8), f.size() - 48);
@@ -71,8 +72,10 @@ struct Parts {
       if (!bytes) return std::nullopt;
       const std::uint64_t offset = get(f, at + 1, 8), size = get(f, at + 9, 8);
       if (offset > f.size() || size > f.size() - offset) return std::nullopt;
-      const auto begin = f.begin() + static_cast<std::ptrdiff_t>(at), data = f.begin() + static_cast<std::ptrdiff_t>(offset);
-      out.parts.push_back({Bytes(begin, begin + static_cast<std::ptrdiff_t>(*bytes)), Bytes(data, data + static_cast<std::ptrdiff_t>(size))});
+      const auto begin = f.begin() + static_cast<std::ptrdiff_t>(at),
+                 data = f.begin() + static_cast<std::ptrdiff_t>(offset);
+      out.parts.push_back({Bytes(begin, begin + static_cast<std::ptrdiff_t>(*bytes)),
+                           Bytes(data, data + static_cast<std::ptrdiff_t>(size))});
       at += *bytes;
     }
     return out;

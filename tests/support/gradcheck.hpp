@@ -22,8 +22,9 @@ inline Tensor random(const Shape& shape, std::uint64_t seed, double low = -2.0, 
   return Tensor::from(v, shape);
 }
 
-/// random(), with every element moved out of (kink - margin, kink + margin) for each kink, and a check that elements lie
-/// on both sides of each: a finite difference across a kink would be wrong, and a piece never reached is not tested.
+/// random(), with every element moved out of (kink - margin, kink + margin) for each kink, and a check that elements
+/// lie on both sides of each: a finite difference across a kink would be wrong, and a piece never reached is not
+/// tested.
 inline Tensor random_around(const Shape& shape, std::uint64_t seed, const std::vector<double>& kinks, double low = -2.0,
                             double high = 2.0, double margin = 1e-2) {
   const Tensor t = random(shape, seed, low, high);
@@ -59,10 +60,10 @@ inline Tensor strided_copy(const Tensor& t) {
 
 using Function = std::function<Tensor(const std::vector<Tensor>&)>;
 
-/// For L = sum r * f(inputs) with random r, checks every dL/dinput against (L(x + h) - L(x - h)) / 2h. With h = 1e-5 the
-/// truncation error is about h^2 f''' = 1e-10 and the rounding error eps L / h = 1e-11 L, so a relative 1e-6 has room for
-/// steep functions and none for a wrong rule. Also checks that inputs in a strided layout give the same result and
-/// gradients, and that an input that wants no gradient changes nothing for the others.
+/// For L = sum r * f(inputs) with random r, checks every dL/dinput against (L(x + h) - L(x - h)) / 2h. With h = 1e-5
+/// the truncation error is about h^2 f''' = 1e-10 and the rounding error eps L / h = 1e-11 L, so a relative 1e-6 has
+/// room for steep functions and none for a wrong rule. Also checks that inputs in a strided layout give the same result
+/// and gradients, and that an input that wants no gradient changes nothing for the others.
 inline void gradcheck(const Function& f, const std::vector<Tensor>& inputs, double tolerance = 1e-6) {
   const auto leaves = [&](auto&& copy) {
     std::vector<Tensor> out;
@@ -107,7 +108,8 @@ inline void gradcheck(const Function& f, const std::vector<Tensor>& inputs, doub
     }
   }
 
-  const std::vector<Tensor> strided = leaves([](const Tensor& t) { return t.dtype() == DType::kI64 ? t : strided_copy(t); });
+  const std::vector<Tensor> strided =
+      leaves([](const Tensor& t) { return t.dtype() == DType::kI64 ? t : strided_copy(t); });
   const Tensor z = f(strided);
   CHECK(z.to_vector() == y.to_vector());
   backward(z, strided_copy(weights));

@@ -1,5 +1,5 @@
-// Replaces operator new in the test programs by one that counts, in all its forms: with address checks those that were left
-// out would be the checker's own, and no match for these deletes.
+// Replaces operator new in the test programs by one that counts, in all its forms: with address checks those that were
+// left out would be the checker's own, and no match for these deletes.
 #include "requested_bytes.hpp"
 
 #include <atomic>

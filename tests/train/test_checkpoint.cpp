@@ -1,11 +1,10 @@
 // What a checkpoint's tensors may hold.
-#include "train/checkpoint.hpp"
-
 #include <cmath>
 #include <limits>
 
 #include "catch.hpp"
 #include "tern/error.hpp"
+#include "train/checkpoint.hpp"
 
 using tern::Shape;
 using tern::Tensor;
@@ -27,7 +26,8 @@ TEST_CASE("checkpoint: shapes, dtypes and values that do not fit are named", "[t
   const auto refused = [&](const std::string& name, const Tensor& stored, const std::string& why) {
     INFO(why);
     CHECK_THROWS_AS(restore(name, stored, target), tern::FormatError);
-    CHECK_THROWS_WITH(restore(name, stored, target), ContainsSubstring("run.safetensors: tensor \"" + name + "\" " + why));
+    CHECK_THROWS_WITH(restore(name, stored, target),
+                      ContainsSubstring("run.safetensors: tensor \"" + name + "\" " + why));
   };
   constexpr float kInf = std::numeric_limits<float>::infinity();
   refused("w", floats({0, NAN, 0}), "holds nan at 1; expected finite values");
@@ -35,7 +35,9 @@ TEST_CASE("checkpoint: shapes, dtypes and values that do not fit are named", "[t
   refused("bn.running_var", floats({-1, 0, 0}), "holds -1.000000 at 0; expected finite variances >= 0");
   refused("bn.running_var", floats({0, kInf, 0}), "holds inf at 1; expected finite variances >= 0");
   refused("w", floats({1, 2}), "has shape 2; expected 3");
-  refused("w", Tensor::zeros(Shape{3}, tern::DType::kF64), "holds " + std::string(name_of(tern::DType::kF64)) + "; expected " + std::string(name_of(tern::DType::kF32)));
+  refused("w", Tensor::zeros(Shape{3}, tern::DType::kF64),
+          "holds " + std::string(name_of(tern::DType::kF64)) + "; expected " + std::string(name_of(tern::DType::kF32)));
   const Tensor wide = Tensor::full(Shape{1}, std::numeric_limits<double>::infinity(), tern::DType::kF64);
-  CHECK_THROWS_WITH(restore("w", wide, Tensor::zeros(Shape{1}, tern::DType::kF64)), ContainsSubstring("holds inf at 0"));
+  CHECK_THROWS_WITH(restore("w", wide, Tensor::zeros(Shape{1}, tern::DType::kF64)),
+                    ContainsSubstring("holds inf at 0"));
 }

@@ -106,10 +106,11 @@ TEST_CASE("compare: results are read with suspicion", "[train]") {
   const std::string run = plan.directory + "/none_none_seed1";
   std::filesystem::create_directories(run);
   tern::write_file_atomically(run + "/config.toml", config.toml());
-  const auto result = [&](const std::string& accuracy, const std::string& loss, const std::string& seconds, const std::string& shares,
-                          const std::string& bytes) {
-    tern::write_file_atomically(run + "/result.json", "{\"accuracy\":" + accuracy + ",\"loss\":" + loss + ",\"seconds\":" + seconds +
-                                                          ",\"zero_shares\":" + shares + ",\"packed_bytes\":" + bytes + "}\n");
+  const auto result = [&](const std::string& accuracy, const std::string& loss, const std::string& seconds,
+                          const std::string& shares, const std::string& bytes) {
+    tern::write_file_atomically(run + "/result.json", "{\"accuracy\":" + accuracy + ",\"loss\":" + loss +
+                                                          ",\"seconds\":" + seconds + ",\"zero_shares\":" + shares +
+                                                          ",\"packed_bytes\":" + bytes + "}\n");
   };
   result("0.5", "null", "3", "[0.25]", "1000");
   const auto rows = tern::compare(plan);
@@ -119,7 +120,8 @@ TEST_CASE("compare: results are read with suspicion", "[train]") {
   CHECK(rows[0].packed_bytes == 1000);
   const auto refused = [&](const std::string& why) {
     CHECK_THROWS_AS(tern::compare(plan), tern::FormatError);
-    CHECK_THROWS_WITH(tern::compare(plan), ContainsSubstring(run + "/result.json, line 1: " + why) && ContainsSubstring("remove the file"));
+    CHECK_THROWS_WITH(tern::compare(plan),
+                      ContainsSubstring(run + "/result.json, line 1: " + why) && ContainsSubstring("remove the file"));
   };
   for (const char* accuracy : {"1e300", "1.5", "-0.5", "null", "\"1\"", "true"}) {
     INFO(accuracy);
@@ -152,7 +154,8 @@ TEST_CASE("compare: metrics that are damaged are named with their line", "[train
   plan.pairs = {{"none", "none"}};
   plan.seeds = {1};
   tern::compare(plan);
-  const std::string run = plan.directory + "/none_none_seed1", metrics = run + "/metrics.jsonl", good = tern::read_text_file(metrics);
+  const std::string run = plan.directory + "/none_none_seed1", metrics = run + "/metrics.jsonl",
+                    good = tern::read_text_file(metrics);
   const auto refused = [&](const std::string& from, const std::string& to, const std::string& why) {
     INFO(why);
     std::string text = good;

@@ -58,7 +58,8 @@ TEST_CASE("config: keys of many parts are refused before they are parsed", "[tra
   const auto refused = [](const std::string& text, const char* where) {
     INFO(text.substr(0, 60));
     CHECK_THROWS_AS(TrainConfig::parse(text, "c.toml"), tern::FormatError);
-    CHECK_THROWS_WITH(TrainConfig::parse(text, "c.toml"), ContainsSubstring(where) && ContainsSubstring("keys of at most 9 parts"));
+    CHECK_THROWS_WITH(TrainConfig::parse(text, "c.toml"),
+                      ContainsSubstring(where) && ContainsSubstring("keys of at most 9 parts"));
   };
   const std::string deep = dotted(100'000);
   refused(deep + " = 1\n", "c.toml, line 1:");
@@ -68,14 +69,17 @@ TEST_CASE("config: keys of many parts are refused before they are parsed", "[tra
   // Strings do not hide what follows them, and an '=' or '#' in a quoted part ends no key.
   refused("'=#'." + deep + " = 1\n", "line 1");
   refused("x = {a = \"\\\"\", " + deep + " = 1}\n", "line 1");
-  for (const std::string end : {"\"\"\"", "\"\"\"\"", "\"\"\"\"\""}) refused("x = {a = \"\"\"\n'" + end + ", " + deep + " = 1}\n", "line 2");
+  for (const std::string end : {"\"\"\"", "\"\"\"\"", "\"\"\"\"\""})
+    refused("x = {a = \"\"\"\n'" + end + ", " + deep + " = 1}\n", "line 2");
   CHECK_THROWS_WITH(TrainConfig::parse(dotted(10) + " = 1", "c"), ContainsSubstring("9 parts"));
   CHECK_THROWS_WITH(TrainConfig::parse(dotted(9) + " = 1", "c"), ContainsSubstring("unknown section \"a\""));
   for (const std::string quote : {"'", "\"", "'''\n", "\"\"\"\n"}) {
     const std::string back(quote.rbegin(), quote.rend());
-    CHECK(TrainConfig::parse("[data]\ndata = " + quote + dotted(50) + "=[" + back + " # " + dotted(50) + "\n", "c").data.starts_with(dotted(50)));
+    CHECK(TrainConfig::parse("[data]\ndata = " + quote + dotted(50) + "=[" + back + " # " + dotted(50) + "\n", "c")
+              .data.starts_with(dotted(50)));
   }
-  CHECK_THROWS_WITH(TrainConfig::parse(std::string((1 << 20) + 1, '\n'), "c"), ContainsSubstring("expected at most 1048576 bytes"));
+  CHECK_THROWS_WITH(TrainConfig::parse(std::string((1 << 20) + 1, '\n'), "c"),
+                    ContainsSubstring("expected at most 1048576 bytes"));
   for (const char* cut : {"'", "\"", "'''", "\"\\", "\"\"\"\\", "a.", "a = '''x''", "a = \"\"\"x\"\""}) {
     CHECK_THROWS_AS(TrainConfig::parse(std::string("[data]\n") + cut, "c"), tern::FormatError);
   }

@@ -77,7 +77,8 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
     }
     CHECK(masks > 1);
     now.network.set_relaxed_evaluation(true);
-    CHECK(tern::evaluate(now.network, test, c.eval_batch).loss == Approx(r.freeze->test.loss).epsilon(1e-6));  // order of sums
+    CHECK(tern::evaluate(now.network, test, c.eval_batch).loss ==
+          Approx(r.freeze->test.loss).epsilon(1e-6));  // order of sums
     epochs.push_back(r);
   };
   CHECK(tern::train(c, dir / "run", false, callbacks).finished);
@@ -106,7 +107,8 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
   tern::TrainedRun best = tern::load_run(dir / "run", "best");
   double highest = 0;
   for (const tern::EpochResult& r : epochs) highest = std::max(highest, r.validation.accuracy());
-  const tern::Images held_out = tern::split_train_validation(tern::load_data(c).train, 0.2, static_cast<std::uint64_t>(c.seed)).validation;
+  const tern::Images held_out =
+      tern::split_train_validation(tern::load_data(c).train, 0.2, static_cast<std::uint64_t>(c.seed)).validation;
   CHECK(tern::evaluate(best.network, held_out, c.eval_batch).accuracy() == highest);
   const auto again = tern::train(c, dir / "run", true);  // there is nothing left to do but to look
   CHECK(again.finished);
@@ -191,8 +193,8 @@ TEST_CASE("freezing run: over the levels of a learned quantizer", "[train]") {
   check_same_tensors(dir / "run/last.safetensors", dir / "stopped/last.safetensors");
   // Steps that train so fast that weights are nearer to another level fail the certificate.
   c.quantizer_lr = 300;
-  CHECK_THROWS_WITH(tern::train(c, dir / "fast", false),
-                    ContainsSubstring("another code than they were frozen with") && ContainsSubstring("lower --quantizer-lr"));
+  CHECK_THROWS_WITH(tern::train(c, dir / "fast", false), ContainsSubstring("another code than they were frozen with") &&
+                                                             ContainsSubstring("lower --quantizer-lr"));
 }
 
 TEST_CASE("freezing run: quantizers that cannot be frozen are refused at the start", "[train]") {
@@ -229,10 +231,12 @@ void alter(const std::string& path, const std::string& tensor, float value) {
 }  // namespace
 
 TEST_CASE("freezing run: no weight stays relaxed unnoticed in the phase with fraction 1", "[train]") {
-  tern::register_freeze_policy("one_left", "for this test", [](const tern::Spec&) { return std::make_unique<OneLeft>(); });
+  tern::register_freeze_policy("one_left", "for this test",
+                               [](const tern::Spec&) { return std::make_unique<OneLeft>(); });
   const TempDir dir;
   TrainConfig c = tiny("one_left");
-  CHECK_THROWS_WITH(tern::train(c, dir / "policy", false), ContainsSubstring("freezes all weights in the phase with fraction 1"));
+  CHECK_THROWS_WITH(tern::train(c, dir / "policy", false),
+                    ContainsSubstring("freezes all weights in the phase with fraction 1"));
 
   // Masks that somebody changed in a checkpoint within that phase.
   c = tiny();
@@ -250,14 +254,18 @@ TEST_CASE("freezing run: no weight stays relaxed unnoticed in the phase with fra
     const std::string name = std::isnan(value) ? "nan" : "half";
     alter(stopped(name), "freeze.conv2.relaxed", value);
     CHECK_THROWS_AS(tern::train(c, dir / name, true), tern::FormatError);
-    CHECK_THROWS_WITH(tern::train(c, dir / name, true), ContainsSubstring(std::isnan(value) ? "holds nan at 0" : "\"freeze.conv2.relaxed\" holds more than 0 and 1"));
+    CHECK_THROWS_WITH(
+        tern::train(c, dir / name, true),
+        ContainsSubstring(std::isnan(value) ? "holds nan at 0" : "\"freeze.conv2.relaxed\" holds more than 0 and 1"));
   }
   // A latent weight that was moved off its level.
   alter(stopped("latent"), "net.conv2.weight", 0.75f);
   CHECK_THROWS_WITH(tern::train(c, dir / "latent", true), ContainsSubstring("conv2[0]"));
 }
 
-TEST_CASE("freezing run: a schedule that ends below fraction 1 warns at the start and at the end, and so does validation 0", "[train]") {
+TEST_CASE(
+    "freezing run: a schedule that ends below fraction 1 warns at the start and at the end, and so does validation 0",
+    "[train]") {
   const auto notes_of = [](const std::string& phases, double validation) {
     TrainConfig c = tiny();
     c.phases = phases;
@@ -271,7 +279,8 @@ TEST_CASE("freezing run: a schedule that ends below fraction 1 warns at the star
     return notes;
   };
   const auto count = [](const std::vector<std::string>& notes, const std::string& text) {
-    return std::count_if(notes.begin(), notes.end(), [&](const std::string& n) { return n.find(text) != std::string::npos; });
+    return std::count_if(notes.begin(), notes.end(),
+                         [&](const std::string& n) { return n.find(text) != std::string::npos; });
   };
   const auto below = notes_of("0.75:1x1e-3+0.9:1x1e-3", 0.2);
   CHECK(count(below, "warning: the phases end with 90 % of the weights on the grid") == 2);

@@ -34,7 +34,9 @@ std::map<std::string, std::set<std::string>> groups_of(const TrainConfig& config
   for (const ParamGroup& g : parameter_groups(net, config)) {
     const double decay = g.name == "weights" || g.name == "freezing weights" ? config.weight_decay : 0.0;
     CHECK(g.weight_decay == decay);
-    CHECK(g.lr_scale == (g.name == "quantizers" ? config.quantizer_lr : g.name == "freezing weights" ? config.weight_lr : 1.0));
+    CHECK(g.lr_scale == (g.name == "quantizers"         ? config.quantizer_lr
+                         : g.name == "freezing weights" ? config.weight_lr
+                                                        : 1.0));
     count += g.params.size();
     for (const NamedTensor& p : g.params) out[g.name].insert(p.name);
   }
@@ -57,9 +59,11 @@ TEST_CASE("parameter groups: weight decay is for weights of convolutions and den
   CHECK(weights.count("c2.weight") == 1);
   CHECK(weights.count("c3.weight") == 1);
   CHECK(weights.count("fc.weight") == 1);
-  for (const std::string& name : weights) CHECK((name.ends_with(".weight") || name.starts_with("c3.weight_quant.")));  // STTN's second half
+  for (const std::string& name : weights)
+    CHECK((name.ends_with(".weight") || name.starts_with("c3.weight_quant.")));  // STTN's second half
   CHECK(groups.at("small") == kNorms);
-  for (const std::string& name : groups.at("quantizers")) CHECK(name.find("quant") + name.find("q1.") + name.find("q2.") != 3 * std::string::npos);
+  for (const std::string& name : groups.at("quantizers"))
+    CHECK(name.find("quant") + name.find("q1.") + name.find("q2.") != 3 * std::string::npos);
   CHECK(groups.count("freezing weights") == 0);
 }
 

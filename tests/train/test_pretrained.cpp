@@ -49,7 +49,8 @@ std::vector<std::string> start_only(TrainConfig c, const std::string& run) {
 }
 
 bool says(const std::vector<std::string>& notes, const std::string& text) {
-  return std::any_of(notes.begin(), notes.end(), [&](const std::string& n) { return n.find(text) != std::string::npos; });
+  return std::any_of(notes.begin(), notes.end(),
+                     [&](const std::string& n) { return n.find(text) != std::string::npos; });
 }
 
 }  // namespace
@@ -111,21 +112,24 @@ TEST_CASE("pretrained: input normalisation comes from the settings, else the fil
   }
   CHECK(loss(plain, dir / "mute.safetensors") != trained.last.test.loss);
   CHECK(loss(c, dir / "mute.safetensors") == trained.last.test.loss);
-  CHECK(tern::load_weights(c, dir / "told.safetensors").normalisation.line() == "input: mean 0.25 (as set), std 0.5 (as set)");
+  CHECK(tern::load_weights(c, dir / "told.safetensors").normalisation.line() ==
+        "input: mean 0.25 (as set), std 0.5 (as set)");
   const auto half = tern::load_weights(plain, dir / "half.safetensors").normalisation;
   CHECK(half.mean_from == "from " + (dir / "half.safetensors"));
   CHECK(half.std_from == "of the data set");
   // A run that starts from them says the same.
   TrainConfig next = tiny();
   next.from = dir / "half.safetensors";
-  CHECK(says(start_only(next, dir / "run"), "input: mean 0.25 (from " + next.from + "), std " + half.std + " (of the data set)"));
+  CHECK(says(start_only(next, dir / "run"),
+             "input: mean 0.25 (from " + next.from + "), std " + half.std + " (of the data set)"));
 }
 
 TEST_CASE("pretrained: metadata that is no list of numbers makes one short line", "[train]") {
   const TempDir dir;
   tern::train(tiny(), dir / "source", false);
   const auto tensors = plain_tensors(dir / "source/last.safetensors");
-  for (const std::string& mean : {std::string("0.25\n0.5"), std::string(800000, 'x'), std::string(""), std::string("nan"), std::string("0.25,")}) {
+  for (const std::string& mean : {std::string("0.25\n0.5"), std::string(800000, 'x'), std::string(""),
+                                  std::string("nan"), std::string("0.25,")}) {
     tern::write_safetensors(dir / "bad.safetensors", tensors, {{"mean", mean}});
     try {
       tern::load_weights(tiny(), dir / "bad.safetensors");
@@ -143,16 +147,21 @@ TEST_CASE("pretrained: metadata that is no list of numbers makes one short line"
 TEST_CASE("pretrained: what a checkpoint says of itself is repeated in one short line", "[train]") {
   const TempDir dir;
   const std::string text = "x\n" + std::string(800000, 'y');
-  const std::map<std::string, std::string> good{
-      {"tern", "checkpoint 1"}, {"graph", "tern-graph 1\nimage = input() shape=1x4x4\n"}, {"config", ""}, {"state", "{}"}};
-  for (const auto& [key, value] : {std::pair{"tern", text}, {"graph", text}, {"config", "[model]\n\"" + std::string(800000, 'y') + "\" = 1"}}) {
+  const std::map<std::string, std::string> good{{"tern", "checkpoint 1"},
+                                                {"graph", "tern-graph 1\nimage = input() shape=1x4x4\n"},
+                                                {"config", ""},
+                                                {"state", "{}"}};
+  for (const auto& [key, value] :
+       {std::pair{"tern", text}, {"graph", text}, {"config", "[model]\n\"" + std::string(800000, 'y') + "\" = 1"}}) {
     auto metadata = good;
     metadata[key] = value;
     tern::write_safetensors(dir / "bad.safetensors", {{"net.w", tern::Tensor::zeros(tern::Shape{1})}}, metadata);
     for (const bool as_run : {true, false}) {
       try {
-        if (as_run) tern::load_run(dir / "bad.safetensors");
-        else TrainConfig::parse(value, "bad (config)");
+        if (as_run)
+          tern::load_run(dir / "bad.safetensors");
+        else
+          TrainConfig::parse(value, "bad (config)");
         FAIL("accepted");
       } catch (const tern::Error& e) {
         const std::string what = e.what();
@@ -164,14 +173,17 @@ TEST_CASE("pretrained: what a checkpoint says of itself is repeated in one short
   }
 }
 
-TEST_CASE("pretrained: a file of another topology, or with a part of the tensors, is refused before anything is written", "[train]") {
+TEST_CASE(
+    "pretrained: a file of another topology, or with a part of the tensors, is refused before anything is written",
+    "[train]") {
   const TempDir dir;
   tern::train(tiny(), dir / "source", false);
   const auto tensors = plain_tensors(dir / "source/last.safetensors");
   tern::write_safetensors(dir / "part.safetensors", {tensors[0]});
   TrainConfig c = tiny();
   c.from = dir / "part.safetensors";
-  CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("lacks") && ContainsSubstring("allow_missing"));
+  CHECK_THROWS_WITH(tern::train(c, dir / "run", false),
+                    ContainsSubstring("lacks") && ContainsSubstring("allow_missing"));
   CHECK_FALSE(std::filesystem::exists(dir / "run"));
   CHECK_THROWS_WITH(tern::load_weights(tiny(), c.from), ContainsSubstring("lacks"));
   c.allow_missing = true;

@@ -61,7 +61,10 @@ TEST_CASE("recipes: every file names known settings, topologies, quantizers, dat
     CHECK_NOTHROW(tern::make_optimizer(c.optimizer, {}, {}));
     const tern::Augment augment = tern::Augment::parse(c.augment);
     CHECK(is_data(c.data));
-    const int size = c.image_size > 0 ? static_cast<int>(c.image_size) : c.data == "tiny-imagenet-10" ? 64 : c.data == "stl10" ? 96 : 32;
+    const int size = c.image_size > 0               ? static_cast<int>(c.image_size)
+                     : c.data == "tiny-imagenet-10" ? 64
+                     : c.data == "stl10"            ? 96
+                                                    : 32;
     const tern::ImageShape shape = augment.output_shape({3, size, size});
     tern::ModelOptions options;
     options.input = tern::Shape{3, shape.height, shape.width};

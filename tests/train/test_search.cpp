@@ -1,4 +1,5 @@
-// Whole searches on the embedded data: resume, both orders, drawn paths, limits, baselines, and training of what was found.
+// Whole searches on the embedded data: resume, both orders, drawn paths, limits, baselines, and training of what was
+// found.
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -67,7 +68,8 @@ TEST_CASE("search: stopped and resumed, it ends with the bits of an undisturbed 
     const tern::SearchResult whole = tern::search(c, dir / "whole", false);
     search_with_stops(c, dir / "stopped", 1);
     CHECK(tensors_of(dir / "whole") == tensors_of(dir / "stopped"));
-    for (const char* file : {"/genotype-best.json", "/genotype-last.json", "/random-1.json", "/genotype-best.svg", "/genotype-best.dot", "/curves.svg"}) {
+    for (const char* file : {"/genotype-best.json", "/genotype-last.json", "/random-1.json", "/genotype-best.svg",
+                             "/genotype-best.dot", "/curves.svg"}) {
       INFO(file);
       CHECK(tern::read_text_file(dir / "whole" + file) == tern::read_text_file(dir / "stopped" + file));
     }
@@ -76,7 +78,8 @@ TEST_CASE("search: stopped and resumed, it ends with the bits of an undisturbed 
   }
 }
 
-TEST_CASE("search: a checkpoint whose position lies outside the search is refused, lost metrics are not missed", "[train]") {
+TEST_CASE("search: a checkpoint whose position lies outside the search is refused, lost metrics are not missed",
+          "[train]") {
   SearchConfig c = tiny();
   const TempDir dir;
   std::int64_t steps = 0;
@@ -92,10 +95,14 @@ TEST_CASE("search: a checkpoint whose position lies outside the search is refuse
     metadata["state"] = state.dump();
     tern::write_safetensors(dir / "run/last.safetensors", file.tensors, metadata);
   };
-  for (const auto& [field, value] : {std::pair{"epoch", std::int64_t{-5}}, {"epoch", std::int64_t{2}}, {"step", std::int64_t{2}}, {"seen", std::int64_t{1000}}}) {
+  for (const auto& [field, value] : {std::pair{"epoch", std::int64_t{-5}},
+                                     {"epoch", std::int64_t{2}},
+                                     {"step", std::int64_t{2}},
+                                     {"seen", std::int64_t{1000}}}) {
     INFO(field << " " << value);
     with(field, value);
-    CHECK_THROWS_WITH(tern::search(c, dir / "run", true), ContainsSubstring("expected a position within 2 epochs of 2 steps"));
+    CHECK_THROWS_WITH(tern::search(c, dir / "run", true),
+                      ContainsSubstring("expected a position within 2 epochs of 2 steps"));
   }
   with("metrics_bytes", std::int64_t{1} << 40);
   std::string told;
@@ -110,7 +117,8 @@ TEST_CASE("search: genotypes chosen again, by the same rules and by others", "[t
   const std::string run = dir / "run";
   SearchConfig c = tiny();
   const tern::SearchResult found = tern::search(c, run, false);
-  const std::string best = tern::read_text_file(run + "/genotype-best.json"), last = tern::read_text_file(run + "/genotype-last.json");
+  const std::string best = tern::read_text_file(run + "/genotype-best.json"),
+                    last = tern::read_text_file(run + "/genotype-last.json");
   tern::SearchResult again = tern::choose_again(c, run);
   CHECK(tern::read_text_file(run + "/genotype-best.json") == best);
   CHECK(tern::read_text_file(run + "/genotype-last.json") == last);
@@ -209,8 +217,10 @@ TEST_CASE("search: configuration", "[train]") {
   c.set("arch_lr", "0.5");
   c.set("space", "darts");
   CHECK(SearchConfig::parse(c.toml(), "text").toml() == c.toml());
-  CHECK_THROWS_WITH(SearchConfig::parse("[space]\ncell = 3\n", "c.toml"), ContainsSubstring("line 2: unknown key \"cell\""));
-  CHECK_THROWS_WITH(SearchConfig::parse("[optim]\n", "c.toml"), ContainsSubstring("known: space, data, search, weights"));
+  CHECK_THROWS_WITH(SearchConfig::parse("[space]\ncell = 3\n", "c.toml"),
+                    ContainsSubstring("line 2: unknown key \"cell\""));
+  CHECK_THROWS_WITH(SearchConfig::parse("[optim]\n", "c.toml"),
+                    ContainsSubstring("known: space, data, search, weights"));
   const auto bad = [](const char* name, const char* text) {
     SearchConfig b;
     b.set(name, text);
@@ -230,7 +240,9 @@ TEST_CASE("search: configuration", "[train]") {
 
 TEST_CASE("curves: read from metrics, drawn; damaged lines are named", "[train]") {
   const TempDir dir;
-  const auto write = [&](const std::string& text) { tern::write_file_atomically(dir / "metrics.jsonl", std::string_view(text)); };
+  const auto write = [&](const std::string& text) {
+    tern::write_file_atomically(dir / "metrics.jsonl", std::string_view(text));
+  };
   write("{\"epoch\":0,\"test\":{\"accuracy\":0.5}}\n{\"epoch\":1}\n{\"epoch\":2,\"test\":{\"accuracy\":0.75}}\n");
   const tern::Curve c = tern::accuracy_curve(dir.str(), "a<b");
   CHECK(c.x == std::vector<double>{1, 3});

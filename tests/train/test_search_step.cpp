@@ -1,4 +1,5 @@
-// One step of a search: the entropy term of alpha's loss with its sign and fading, and statistics that alpha must not move.
+// One step of a search: the entropy term of alpha's loss with its sign and fading, and statistics that alpha must not
+// move.
 #include <cmath>
 #include <map>
 

@@ -65,8 +65,8 @@ TEST_CASE("train: ten steps follow the recorded trajectory", "[train]") {
   };
   tern::train(c, dir / "run", false, callbacks);
   REQUIRE(losses.size() == 10);
-  // Recorded from the first version of this test. Rounding differs between CPUs (order of sums inside a matrix product),
-  // and ternary codes amplify it step by step, so the tolerance grows from 1e-4 to 10 %.
+  // Recorded from the first version of this test. Rounding differs between CPUs (order of sums inside a matrix
+  // product), and ternary codes amplify it step by step, so the tolerance grows from 1e-4 to 10 %.
   const double golden[10] = {2.41152, 2.57647, 2.26081, 2.00025, 2.20006, 2.26752, 2.32454, 2.38742, 2.15505, 2.20037};
   for (std::size_t i = 0; i < 10; ++i) {
     INFO("step " << i << ": " << losses[i]);
@@ -84,7 +84,8 @@ TEST_CASE("train: the last epoch has a batch of its own, and a run of it resumes
   tern::train(c, dir / "whole", false, callbacks);
   CHECK(steps == std::vector<std::int64_t>{10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 4, 4, 4, 4});
   train_with_stops(c, dir / "stopped", 3);
-  const auto whole = tern::read_safetensors(dir / "whole/last.safetensors"), stopped = tern::read_safetensors(dir / "stopped/last.safetensors");
+  const auto whole = tern::read_safetensors(dir / "whole/last.safetensors"),
+             stopped = tern::read_safetensors(dir / "stopped/last.safetensors");
   for (const auto& t : whole.tensors) {
     INFO(t.name);
     CHECK(t.value.to_vector() == stopped.find(t.name).to_vector());
@@ -100,7 +101,8 @@ TEST_CASE("train: quantized gradients, whose noise a resumed run continues", "[t
   c.gradient_bits = 4;
   CHECK(tern::train(c, dir / "whole", false).last.train_loss != plain);
   train_with_stops(c, dir / "stopped", 7);
-  const auto whole = tern::read_safetensors(dir / "whole/last.safetensors"), stopped = tern::read_safetensors(dir / "stopped/last.safetensors");
+  const auto whole = tern::read_safetensors(dir / "whole/last.safetensors"),
+             stopped = tern::read_safetensors(dir / "stopped/last.safetensors");
   for (const auto& t : whole.tensors) {
     INFO(t.name);
     CHECK(t.value.to_vector() == stopped.find(t.name).to_vector());
@@ -114,16 +116,22 @@ TEST_CASE("train: stopped anywhere and resumed, the run ends with the same bits"
     std::string weights, acts;
     double ema;
   };
-  // Learned scales and thresholds, steps from quantiles at epoch begins, averaged weights: all that a checkpoint must carry.
-  for (const auto& [weights, acts, ema] : {Case{"twn", "ternary", 0}, {"ttq", "ternary", 0.9}, {"heq", "sttn", 0}, {"tas", "tas", 0},
-                                           {"lsq", "lsq", 0}, {"fatnn", "fatnn", 0}}) {
+  // Learned scales and thresholds, steps from quantiles at epoch begins, averaged weights: all that a checkpoint must
+  // carry.
+  for (const auto& [weights, acts, ema] : {Case{"twn", "ternary", 0},
+                                           {"ttq", "ternary", 0.9},
+                                           {"heq", "sttn", 0},
+                                           {"tas", "tas", 0},
+                                           {"lsq", "lsq", 0},
+                                           {"fatnn", "fatnn", 0}}) {
     TrainConfig c = tiny();
     c.weights = weights;
     c.acts = acts;
     c.ema = ema;
     const TempDir dir;
     tern::train(c, dir / "whole", false);
-    for (const std::int64_t every : weights == "twn" ? std::vector<std::int64_t>{7, 10, 13} : std::vector<std::int64_t>{13}) {
+    for (const std::int64_t every :
+         weights == "twn" ? std::vector<std::int64_t>{7, 10, 13} : std::vector<std::int64_t>{13}) {
       INFO(weights << ", stop every " << every);
       const std::string run = dir / ("stopped" + std::to_string(every));
       train_with_stops(c, run, every);
@@ -189,7 +197,8 @@ TEST_CASE("train: a trained run loads, evaluates and warm-starts another", "[tra
   callbacks.note = [&](const std::string& n) { notes.push_back(n); };
   callbacks.stop = [] { return true; };
   tern::train(ternary, dir / "ternary", false, callbacks);
-  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start from "); }));
+  CHECK(
+      std::any_of(notes.begin(), notes.end(), [](const std::string& n) { return n.starts_with("warm start from "); }));
 }
 
 TEST_CASE("train: averaged weights are what is evaluated, saved for use and loaded", "[train]") {
@@ -306,48 +315,56 @@ TEST_CASE("train: a network is not built before the shapes in its checkpoint agr
     graph.replace(graph.find(from), from.size(), to);
     tern::write_safetensors(dir / "lie.safetensors", good.tensors, metadata);
   };
-  for (const auto& [from, to, wanted] : {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"kernel=3", "kernel=30000", "4x1x30000x30000"}}) {
+  for (const auto& [from, to, wanted] :
+       {std::tuple{"out=4 ", "out=16000000 ", "16000000x1x3x3"}, {"kernel=3", "kernel=30000", "4x1x30000x30000"}}) {
     INFO(to);
     with_graph(from, to);
     const std::string shape = wanted;  // clang 14 cannot capture a structured binding
     CHECK(most([&] {
-      CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"),
-                        ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" has shape 4x1x3x3; its graph asks for " + shape));
-    }) < usual + (1 << 20));
+            CHECK_THROWS_WITH(
+                tern::load_run(dir / "lie.safetensors"),
+                ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" has shape 4x1x3x3; its graph asks for " +
+                                  shape));
+          }) < usual + (1 << 20));
   }
-  for (const auto& [from, to, why] : {std::tuple{"shape=1x28x28", "shape=1x2800000x2800000", "node \"image\": expected results of at most"},
-                                      {"pad=1", "pad=1000000", "node \"conv1\": expected results of at most"},
-                                      {"kernel=3", "kernel=0", "node \"conv1\": expected kernel in 1 .. 16777216"},
-                                      {"out=4 ", "out=1000000000 ", "node \"conv1\": expected out in 1 .. 16777216"},
-                                      {"conv1 = ", "conv1 = = ", "line "}}) {
+  for (const auto& [from, to, why] :
+       {std::tuple{"shape=1x28x28", "shape=1x2800000x2800000", "node \"image\": expected results of at most"},
+        {"pad=1", "pad=1000000", "node \"conv1\": expected results of at most"},
+        {"kernel=3", "kernel=0", "node \"conv1\": expected kernel in 1 .. 16777216"},
+        {"out=4 ", "out=1000000000 ", "node \"conv1\": expected out in 1 .. 16777216"},
+        {"conv1 = ", "conv1 = = ", "line "}}) {
     INFO(to);
     with_graph(from, to);
     CHECK_THROWS_AS(tern::load_run(dir / "lie.safetensors"), tern::FormatError);
-    CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"), ContainsSubstring("lie.safetensors, graph: ") && ContainsSubstring(why));
+    CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"),
+                      ContainsSubstring("lie.safetensors, graph: ") && ContainsSubstring(why));
   }
   std::vector<tern::NamedTensor> fewer = good.tensors;
   std::erase_if(fewer, [](const tern::NamedTensor& t) { return t.name == "net.conv1.weight"; });
   tern::write_safetensors(dir / "lie.safetensors", fewer, good.metadata);
-  CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"), ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" is missing"));
+  CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"),
+                    ContainsSubstring("lie.safetensors: tensor \"conv1.weight\" is missing"));
 
   std::string bytes = tern::read_text_file(last);
   bytes.replace(bytes.find("F32"), 3, "I32");
   tern::write_file_atomically(dir / "lie.safetensors", bytes);
-  CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"), ContainsSubstring("lie.safetensors") && ContainsSubstring("unknown dtype \"I32\""));
+  CHECK_THROWS_WITH(tern::load_run(dir / "lie.safetensors"),
+                    ContainsSubstring("lie.safetensors") && ContainsSubstring("unknown dtype \"I32\""));
 
   // A configuration that lies, for a warm start and for a run that is to continue. Images are most of the memory.
   const std::uint64_t images = most([&] { tern::load_data(c); });
   c.width = 1000;
   c.from = last;
   CHECK(most([&] {
-    CHECK_THROWS_WITH(tern::train(c, dir / "warm", false),
-                      ContainsSubstring(last + ": tensor \"net.conv1.weight\" has shape 4x1x3x3") && ContainsSubstring("needs 1000x1x3x3"));
-  }) < 4 * (images + usual) + (8 << 20));
+          CHECK_THROWS_WITH(tern::train(c, dir / "warm", false),
+                            ContainsSubstring(last + ": tensor \"net.conv1.weight\" has shape 4x1x3x3") &&
+                                ContainsSubstring("needs 1000x1x3x3"));
+        }) < 4 * (images + usual) + (8 << 20));
   c.from = "";
   tern::write_file_atomically(run + "/config.toml", c.toml());
   CHECK(most([&] {
-    CHECK_THROWS_WITH(tern::train(c, run, true), ContainsSubstring(last + ": its topology differs"));
-  }) < 4 * (images + usual) + (8 << 20));
+          CHECK_THROWS_WITH(tern::train(c, run, true), ContainsSubstring(last + ": its topology differs"));
+        }) < 4 * (images + usual) + (8 << 20));
 }
 
 TEST_CASE("train: a finished run, resumed, tells what its last epoch was", "[train]") {
@@ -379,13 +396,15 @@ TEST_CASE("train: no test images, or fewer outputs than classes, are told before
   all.limit_train = 4;
   all.limit_test = 1;
   const tern::Dataset some = tern::load_dataset("fashion-mnist-mini", all);
-  for (const std::string name : {"a", "b"}) tern::contact_sheet(some.train, 1, 1, dir / ("data/train/" + name + "/1.png"));
+  for (const std::string name : {"a", "b"})
+    tern::contact_sheet(some.train, 1, 1, dir / ("data/train/" + name + "/1.png"));
   c.data = "folder:" + (dir / "data");
   CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("no test images"));
   CHECK_FALSE(std::filesystem::exists(dir / "run"));
   c = tiny();
-  tern::write_file_atomically(dir / "few.graph",
-                              std::string_view("tern-graph 1\nx = input() shape=1x28x28\nf = flatten(x)\nfc = linear(f) out=3\n"));
+  tern::write_file_atomically(
+      dir / "few.graph",
+      std::string_view("tern-graph 1\nx = input() shape=1x28x28\nf = flatten(x)\nfc = linear(f) out=3\n"));
   c.graph = dir / "few.graph";
   CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("has 10 classes and the network 3 outputs"));
   CHECK_FALSE(std::filesystem::exists(dir / "run"));
@@ -411,7 +430,8 @@ TEST_CASE("train: a checkpoint whose position lies outside the run is refused", 
     INFO(field << " " << value);
     with(field, value);
     CHECK_THROWS_AS(tern::train(c, dir / "run", true), tern::FormatError);
-    CHECK_THROWS_WITH(tern::train(c, dir / "run", true), ContainsSubstring("expected a position within 2 epochs of 10 steps"));
+    CHECK_THROWS_WITH(tern::train(c, dir / "run", true),
+                      ContainsSubstring("expected a position within 2 epochs of 10 steps"));
   };
   refused("step", 1000000000000);
   refused("step", 10);

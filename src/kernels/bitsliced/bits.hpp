@@ -39,7 +39,8 @@ inline std::uint64_t every(std::uint64_t word, std::int64_t stride) {
   return out;
 }
 
-/// Writes a stream from bit `at` on, piece by piece. Without branches, since where words end is no pattern that a CPU guesses.
+/// Writes a stream from bit `at` on, piece by piece. Without branches, since where words end is no pattern that a CPU
+/// guesses.
 class BitWriter {
  public:
   BitWriter(std::uint8_t* stream, std::int64_t at)

@@ -9,15 +9,16 @@ namespace {
 
 using i64 = std::int64_t;
 
-// A way to keep the panel: the bytes that a block may fill; the time of a plane in it, of a column apart from its planes, and
-// of an adder when sums are taken apart. The unit is that of a full adder in registers. Fitted to measurements on Zen 5.
+// A way to keep the panel: the bytes that a block may fill; the time of a plane in it, of a column apart from its
+// planes, and of an adder when sums are taken apart. The unit is that of a full adder in registers. Fitted to
+// measurements on Zen 5.
 struct Way {
   bool complements;
   i64 bytes;
   double plane, column, separation;
 };
-// In the first-level cache (32 to 48 KiB); in the second (1 MiB) beside the lists. There a load of a whole line is what an
-// adder waits for: two lines for a pair of vectors of 64 bytes, and then complements gain nothing.
+// In the first-level cache (32 to 48 KiB); in the second (1 MiB) beside the lists. There a load of a whole line is what
+// an adder waits for: two lines for a pair of vectors of 64 bytes, and then complements gain nothing.
 constexpr Way kNear = {true, 36 << 10, 1.0, 12, 0.2}, kNearSigns = {false, 36 << 10, 1.0, 30, 1.0};
 constexpr Way kFarLines = {false, 640 << 10, 1.45, 30, 1.0}, kFarHalves = {true, 640 << 10, 1.16, 14, 0.5};
 // Time of a sum's resting in memory until the next block.
@@ -84,14 +85,16 @@ Columns make_columns(const ConvShape& d, const std::vector<std::int8_t>& weights
         continue;
       }
       const Pattern p = pattern_at(w, k, i, outputs);
-      if (p.sign != 0) out.entries[static_cast<std::size_t>(begin + p.index)].push_back({input, static_cast<std::int8_t>(p.sign)});
+      if (p.sign != 0)
+        out.entries[static_cast<std::size_t>(begin + p.index)].push_back({input, static_cast<std::int8_t>(p.sign)});
     }
   });
   out.per_group = out.count() / d.groups;
   return out;
 }
 
-Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int planes, int vector_bytes, int bits, int levels) {
+Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int planes, int vector_bytes, int bits,
+               int levels) {
   const bool ternary = std::none_of(weights.begin(), weights.end(), [](int w) { return std::abs(w) > 1; });
   const i64 k = d.k(), entries = k * d.groups;
   Plan best;
@@ -115,7 +118,8 @@ Plan best_plan(const ConvShape& d, std::span<const std::int8_t> weights, int pla
       const i64 most = std::max<i64>(1, way.bytes / ((way.complements ? 2 : 1) * planes * vector_bytes));
       const i64 blocks = (entries + most - 1) / most, block = whole_groups((entries + blocks - 1) / blocks, k);
       const i64 visits = ((k + block - 1) / block) * levels;
-      const double work = static_cast<double>(added) * way.plane + static_cast<double>(separation[visits == 1]) * way.separation +
+      const double work = static_cast<double>(added) * way.plane +
+                          static_cast<double>(separation[visits == 1]) * way.separation +
                           static_cast<double>(columns * visits) * (way.column + (visits > 1 ? kRest : 0));
       if (best.adders == 0 || work < best.adders) best = {bundle, block, way.complements, work};
     }

@@ -17,7 +17,9 @@ constexpr i64 kChunkBytes = 256 << 10;
 constexpr i64 kFarBytes = 48 << 10;
 
 // Planes of two's complement numbers that hold low .. high, and one more on either side.
-int bits_for(i64 low, i64 high) { return 1 + static_cast<int>(std::bit_width(static_cast<u64>(std::max(high, -low) + 1))); }
+int bits_for(i64 low, i64 high) {
+  return 1 + static_cast<int>(std::bit_width(static_cast<u64>(std::max(high, -low) + 1)));
+}
 
 // The planes that sums may have, at least `bits`.
 int size_for(int bits) {
@@ -40,7 +42,9 @@ int largest_weight(std::span<const std::int8_t> weights) {
   return largest;
 }
 // Its binary digits.
-int digits_of(std::span<const std::int8_t> weights) { return static_cast<int>(std::bit_width(static_cast<unsigned>(largest_weight(weights)))); }
+int digits_of(std::span<const std::int8_t> weights) {
+  return static_cast<int>(std::bit_width(static_cast<unsigned>(largest_weight(weights))));
+}
 // Walks over the inputs, one for each power of two that a digit of a weight times a plane can have.
 int walks(int digits, const PlaneCode& input) { return digits + (input.thermometer() ? 0 : input.planes() - 1); }
 
@@ -72,8 +76,7 @@ Reach reach(const ConvShape& d) {
 // Whether taps of neighbouring rows can share the border right of a row, at this pitch, reading the input in place.
 bool readable_in_place(const ConvShape& d, i64 pitch) {
   const Reach r = reach(d);
-  return d.stride_h == 1 && d.stride_w == 1 && pitch >= d.width - r.low_cols &&
-         pitch >= d.out_width() + r.high_cols;
+  return d.stride_h == 1 && d.stride_w == 1 && pitch >= d.width - r.low_cols && pitch >= d.out_width() + r.high_cols;
 }
 
 }  // namespace
@@ -84,7 +87,8 @@ bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, co
   return (!border || input.has_border()) && input.planes() <= 8 &&
          d.k() * largest_value(input) * largest_weight(weights) < (i64{1} << (kMaxBits - 2));
 }
-bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input, const PlaneCode& output) {
+bool Conv::supports(const ConvShape& d, std::span<const std::int8_t> weights, const PlaneCode& input,
+                    const PlaneCode& output) {
   return supports(d, weights, input) && output.levels() <= kMaxLevels;
 }
 
@@ -126,7 +130,8 @@ Conv::Conv(const Spec& spec, const Micro& widest)
   valid_.assign(static_cast<std::size_t>(tiles_ * micro.vector_bytes), 0);
   for (i64 i = 0; i < out_.images * out_.height; ++i) {
     const i64 row = out_.image(i / out_.height).bit(i % out_.height, 0);
-    for (i64 x = 0; x < out_.width; x += 64) put_bits(valid_.data(), row + x, std::min<i64>(64, out_.width - x), ~u64{0});
+    for (i64 x = 0; x < out_.width; x += 64)
+      put_bits(valid_.data(), row + x, std::min<i64>(64, out_.width - x), ~u64{0});
   }
 }
 
@@ -167,7 +172,8 @@ std::vector<std::int8_t> Conv::oriented(const Spec& spec) const {
   std::vector<std::int8_t> w(spec.weights, spec.weights + shape_.outputs * k);
   for (i64 o = 0; o < shape_.outputs; ++o) {
     if (!spec.flip || spec.flip[o] == 0) continue;
-    for (i64 i = o * k; i < (o + 1) * k; ++i) w[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(-w[static_cast<std::size_t>(i)]);
+    for (i64 i = o * k; i < (o + 1) * k; ++i)
+      w[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(-w[static_cast<std::size_t>(i)]);
   }
   return w;
 }
@@ -177,25 +183,30 @@ std::vector<std::int8_t> Conv::oriented(const Spec& spec) const {
 void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec) {
   Plan plan = spec.plan;
   const int planes = in_.code.planes();
-  const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps, group_entries = entries / shape_.groups;
+  const i64 taps = static_cast<i64>(taps_.size()), entries = shape_.channels * taps,
+            group_entries = entries / shape_.groups;
   pairs_ = in_.code.thermometer() && planes == 2;
   const int digits = digits_of(weights), levels = walks(digits, in_.code);
   const Plan best = best_plan(shape_, weights, planes, micro_->vector_bytes, bits_, levels);
   if (plan.bundle <= 0 || plan.block <= 0) plan = best;
   if (digits > 1) plan.bundle = best.bundle;
   complements_ = plan.complements;
-  const i64 vectors = planes * (complements_ ? 2 : 1), most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / vectors;
+  const i64 vectors = planes * (complements_ ? 2 : 1),
+            most = (65536 * kOffsetUnit / micro_->vector_bytes - kZeroVectors) / vectors;
   const i64 block = whole_groups(std::min({plan.block, entries, most}), group_entries);
   panel_vectors_ = kZeroVectors + block * vectors;
   rest_ = levels > 1 || block < group_entries;
   const Columns columns = make_columns(shape_, weights, plan.bundle);
   std::vector<Sum> sums(static_cast<std::size_t>(columns.count()));
   i64 starts_at[kMaxBundle + 1] = {};
-  for (int size = 1; size <= kMaxBundle && complements_; ++size) starts_at[size] = start_value(columns, size) / (i64{1} << (levels - 1));
+  for (int size = 1; size <= kMaxBundle && complements_; ++size)
+    starts_at[size] = start_value(columns, size) / (i64{1} << (levels - 1));
   const i64 sum_bytes = micro_->vector_bytes * size_for(bits_ - kMoreBits[plan.bundle]);
   const i64 most_columns = rest_ ? kChunkBytes / sum_bytes : columns.count();
   for (i64 first = 0, end = 0; first < columns.count(); first = end) {
-    while (end < columns.count() && (end - first < most_columns || columns.closes[static_cast<std::size_t>(end - 1)] == 0)) ++end;
+    while (end < columns.count() &&
+           (end - first < most_columns || columns.closes[static_cast<std::size_t>(end - 1)] == 0))
+      ++end;
     resting_columns_ = std::max(resting_columns_, rest_ ? end - first : patterns(static_cast<int>(plan.bundle)));
     for (int level = levels; level-- > 0;) {
       for (i64 begin = 0; begin < entries; begin += block) {
@@ -204,8 +215,15 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
         const i64 to = std::min(end, ((stop - 1) / group_entries + 1) * columns.per_group);
         while (from < to) {  // bundles of one size have sums of one size
           const u8 size = columns.bundle_size[static_cast<std::size_t>(from)];
-          Pass pass{begin, stop, from - first, 0, columns.first_output[static_cast<std::size_t>(from)], lists_.size(), runs_.size(),
-                    constants_.size(), kSumBits[0]};
+          Pass pass{begin,
+                    stop,
+                    from - first,
+                    0,
+                    columns.first_output[static_cast<std::size_t>(from)],
+                    lists_.size(),
+                    runs_.size(),
+                    constants_.size(),
+                    kSumBits[0]};
           const i64 start = starts_at[size];
           i64 i = from, outputs = 0;
           bool compares = false;
@@ -219,14 +237,17 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
             run.twice = starts && level + 1 < levels;
             run.closes = columns.closes[at];
             run.last = ends && level == 0;
-            if (run.continues) sums[at] = sums[at - 1];
-            else if (run.stored == 0) sums[at] = {start, start, start, 0};
+            if (run.continues)
+              sums[at] = sums[at - 1];
+            else if (run.stored == 0)
+              sums[at] = {start, start, start, 0};
             if (run.twice) sums[at].shift *= 2, sums[at].low *= 2, sums[at].high *= 2;
             if (!complements_) run.minus = add_list(columns.entries[at], -1, group, pass, level, digits, sums[at]);
             run.plus = add_list(columns.entries[at], 1, group, pass, level, digits, sums[at]);
             pass.bits = std::max(pass.bits, size_for(bits_for(sums[at].low, sums[at].high)));
             if (run.closes != 0 && run.last) {
-              const int bits = shift_counts({sums.begin() + i + 1 - patterns(size), sums.begin() + i + 1}, size, pass.first_output + outputs);
+              const int bits = shift_counts({sums.begin() + i + 1 - patterns(size), sums.begin() + i + 1}, size,
+                                            pass.first_output + outputs);
               pass.bits = std::max(pass.bits, size_for(bits - kMoreBits[size]));
             }
             outputs += run.closes;
@@ -246,8 +267,8 @@ void Conv::make_passes(const std::vector<std::int8_t>& weights, const Spec& spec
   lists_.resize(lists_.size() + 2 * kAhead, 0);
 }
 
-// With complements sums only grow. They begin at minus half of what they can grow to, on average, and so need hardly more
-// planes than signed ones.
+// With complements sums only grow. They begin at minus half of what they can grow to, on average, and so need hardly
+// more planes than signed ones.
 i64 Conv::start_value(const Columns& columns, int outputs) const {
   const i64 largest = largest_value(in_.code);
   i64 sum = 0, chains = 0;
@@ -259,12 +280,15 @@ i64 Conv::start_value(const Columns& columns, int outputs) const {
   return chains == 0 ? 0 : -sum / (2 * chains);
 }
 
-// The list of one column for weights of one level (magnitude 2^level) within a block, in groups: those of that sign, or with
-// complements all.
-std::int32_t Conv::add_list(const std::vector<Columns::Entry>& column, int sign, i64 group, const Pass& pass, int level, int digits, Sum& sum) {
+// The list of one column for weights of one level (magnitude 2^level) within a block, in groups: those of that sign, or
+// with complements all.
+std::int32_t Conv::add_list(const std::vector<Columns::Entry>& column, int sign, i64 group, const Pass& pass, int level,
+                            int digits, Sum& sum) {
   const int planes = in_.code.planes();
   const i64 vectors = planes * (complements_ ? 2 : 1), first = group * shape_.k();  // entries of the groups before
-  const auto offset = [this](i64 vector) { return static_cast<std::uint16_t>(vector * micro_->vector_bytes / kOffsetUnit); };
+  const auto offset = [this](i64 vector) {
+    return static_cast<std::uint16_t>(vector * micro_->vector_bytes / kOffsetUnit);
+  };
   const std::size_t start = lists_.size();
   auto entry = std::lower_bound(column.begin(), column.end(), pass.begin - first,
                                 [](const Columns::Entry& e, i64 input) { return e.input < input; });
@@ -304,7 +328,8 @@ int Conv::shift_counts(const std::vector<Sum>& sums, int outputs, i64 first_outp
 }
 
 // acc = lo * sum of w + S; the range of S.
-std::vector<Conv::Range> Conv::find_ranges(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input) {
+std::vector<Conv::Range> Conv::find_ranges(const ConvShape& shape, std::span<const std::int8_t> weights,
+                                           const PlaneCode& input) {
   const int largest = largest_value(input);
   std::vector<Range> out;
   for (i64 o = 0; o < shape.outputs; ++o) {
@@ -324,7 +349,8 @@ int Conv::bits_of(const std::vector<Range>& ranges) {
   return bits;
 }
 
-Plan Conv::plan(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input, const Micro& micro) {
+Plan Conv::plan(const ConvShape& shape, std::span<const std::int8_t> weights, const PlaneCode& input,
+                const Micro& micro) {
   return best_plan(shape, weights, input.planes(), micro.vector_bytes, bits_of(find_ranges(shape, weights, input)),
                    walks(digits_of(weights), input));
 }
@@ -339,7 +365,8 @@ void Conv::add_constants(const Spec& spec, i64 first_output, i64 outputs, int bi
       i64 t = spec.thresholds[o * levels + j];
       // acc <= t is -acc >= -t, and the flipped weights make -acc; the extremes mean never and always.
       if (spec.flip && spec.flip[o] != 0) t = -t;
-      const i64 constant = std::clamp(t - in_.code.lo * r.weights, r.low, r.high + 1) + r.shift + (i64{1} << (bits - 1));
+      const i64 constant =
+          std::clamp(t - in_.code.lo * r.weights, r.low, r.high + 1) + r.shift + (i64{1} << (bits - 1));
       for (int b = 0; b < bits; ++b) constants_.push_back(bit_mask(constant, b));
     }
   }
@@ -349,9 +376,7 @@ void Conv::init_prepared(u8* prepared) const {
   for (i64 p = 0; p < phases_ && !in_place_; ++p) clear(phase_, prepared + p * phase_.total_bytes());
 }
 
-void Conv::init_panel(u8* panel) const {
-  std::fill_n(panel, kZeroVectors * micro_->vector_bytes, u8{0});
-}
+void Conv::init_panel(u8* panel) const { std::fill_n(panel, kZeroVectors * micro_->vector_bytes, u8{0}); }
 
 void Conv::prepare(const u8* input, u8* prepared) const {
   if (in_place_) return;
@@ -365,10 +390,13 @@ void Conv::prepare(const u8* input, u8* prepared) const {
       return std::min(size, floor_div(in - 1 - offset, step) - low + 1);
     };
     const i64 x0 = first(r.low_cols, stride, phase.x), x1 = end(r.low_cols, stride, phase.x, in_.width, phase_.width);
-    const i64 y0 = first(r.low_rows, shape_.stride_h, phase.y), y1 = end(r.low_rows, shape_.stride_h, phase.y, in_.height, phase_.height);
+    const i64 y0 = first(r.low_rows, shape_.stride_h, phase.y),
+              y1 = end(r.low_rows, shape_.stride_h, phase.y, in_.height, phase_.height);
     if (x1 <= x0 || y1 <= y0) continue;
-    const i64 planes = in_.planes(), code_planes = in_.code.planes(), rows = y1 - y0, row_step = shape_.stride_h * in_.pitch;
-    const i64 first_bit = ((y0 + r.low_rows) * shape_.stride_h + phase.y) * in_.pitch + (x0 + r.low_cols) * stride + phase.x;
+    const i64 planes = in_.planes(), code_planes = in_.code.planes(), rows = y1 - y0,
+              row_step = shape_.stride_h * in_.pitch;
+    const i64 first_bit =
+        ((y0 + r.low_rows) * shape_.stride_h + phase.y) * in_.pitch + (x0 + r.low_cols) * stride + phase.x;
     for (i64 i = 0; i < planes; ++i) {
       const u8* from = input + i * in_.plane_bytes() + in_.front_bytes();
       const bool border = phase_.border_bit(static_cast<int>(i % code_planes));
@@ -421,7 +449,8 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
     task.sums = panel + (panel_vectors_ + (rest_ ? pass.first_column * task.sum_planes : 0)) * micro_->vector_bytes;
     task.constants = constants_.data() + pass.constants;
     task.columns = pass.columns;
-    task.out = output + out_.front_bytes() + tile * micro_->vector_bytes + pass.first_output * task.planes * out_.plane_bytes();
+    task.out = output + out_.front_bytes() + tile * micro_->vector_bytes +
+               pass.first_output * task.planes * out_.plane_bytes();
     micro_->run_tile(task);
   }
 }
@@ -429,13 +458,18 @@ void Conv::run(const u8* source, u8* panel, i64 tile, u8* output) const {
 const Micro& micro_for(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
-    case Isa::kAvx2: return kMicroAvx2;
-    case Isa::kAvx512: return kMicroAvx512;
-    case Isa::kAvx512Vpopcnt: return kMicroAvx512Vpopcnt;
+    case Isa::kAvx2:
+      return kMicroAvx2;
+    case Isa::kAvx512:
+      return kMicroAvx512;
+    case Isa::kAvx512Vpopcnt:
+      return kMicroAvx512Vpopcnt;
 #elif defined(__aarch64__)
-    case Isa::kNeon: return kMicroNeon;
+    case Isa::kNeon:
+      return kMicroNeon;
 #endif
-    default: return kMicroPortable;
+    default:
+      return kMicroPortable;
   }
 }
 

@@ -20,7 +20,8 @@ void put_bits(u8* stream, i64 at, i64 n, u64 bits) {
 
 void clear(const SlicedLayout& d, u8* planes) {
   for (i64 i = 0; i < d.planes(); ++i) {
-    std::fill_n(planes + i * d.plane_bytes(), d.plane_bytes(), d.border_bit(static_cast<int>(i % d.code.planes())) ? u8{0xff} : u8{0});
+    std::fill_n(planes + i * d.plane_bytes(), d.plane_bytes(),
+                d.border_bit(static_cast<int>(i % d.code.planes())) ? u8{0xff} : u8{0});
   }
 }
 
@@ -35,7 +36,8 @@ void pack(const SlicedLayout& d, const std::int8_t* codes, u8* planes) {
         for (i64 j = 0; j < n; ++j) bits[j] = d.code.bits(*codes++);
         u64 words[8];
         kernels::planes::channel_words(bits, 1, n, words);
-        for (int k = 0; k < count; ++k) kernels::planes::put_word(stream + k * d.plane_bytes(), d.bit(y, x), n, words[k]);
+        for (int k = 0; k < count; ++k)
+          kernels::planes::put_word(stream + k * d.plane_bytes(), d.bit(y, x), n, words[k]);
       }
     }
   }
@@ -58,7 +60,8 @@ void for_each_code(const SlicedLayout& d, const u8* planes, F&& store) {
         }
         for (i64 j = 0; j < n; ++j) {
           int code = d.code.lo;
-          for (int k = 0; k < count; ++k) code += static_cast<int>(words[static_cast<std::size_t>(k)] >> j & 1) * d.code.weight(k);
+          for (int k = 0; k < count; ++k)
+            code += static_cast<int>(words[static_cast<std::size_t>(k)] >> j & 1) * d.code.weight(k);
           store(index++, code);
         }
       }
@@ -74,7 +77,8 @@ void unpack(const SlicedLayout& d, const u8* planes, std::int8_t* codes) {
 
 void unpack(const SlicedLayout& d, const u8* planes, float step, float* values) {
   std::array<float, 256> value{};
-  for (int code = d.code.lo; code <= d.code.hi; ++code) value[static_cast<std::size_t>(code - d.code.lo)] = exact::dequantize(code, step);
+  for (int code = d.code.lo; code <= d.code.hi; ++code)
+    value[static_cast<std::size_t>(code - d.code.lo)] = exact::dequantize(code, step);
   for_each_code(d, planes, [&](i64 i, int code) { values[i] = value[static_cast<std::size_t>(code - d.code.lo)]; });
 }
 

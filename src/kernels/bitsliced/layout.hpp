@@ -2,9 +2,10 @@
 // layout turned by 90 degrees: there a byte holds 8 channels of a pixel, here a word holds 64 positions of a channel.
 //
 // A plane is one stream of bits, position (y, x) is bit y * pitch + x, with pitch >= width + the padding that consumers
-// want to the right. What lies right of a row serves as the left border of the next one; in front and behind lie margins.
-// All border bits hold one code. Small images fill few positions of a vector, so several may lie in one stream, `period` rows
-// from one to the next with border rows between; image(i) is the view of one of them. Planes of a channel follow each other: plane (c, k) is number c * planes + k.
+// want to the right. What lies right of a row serves as the left border of the next one; in front and behind lie
+// margins. All border bits hold one code. Small images fill few positions of a vector, so several may lie in one
+// stream, `period` rows from one to the next with border rows between; image(i) is the view of one of them. Planes of a
+// channel follow each other: plane (c, k) is number c * planes + k.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +26,10 @@ inline constexpr i64 kMaxVectorBytes = 64;
 struct SlicedLayout {
   PlaneCode code;
   i64 channels = 1, height = 1, width = 1;
-  i64 pitch = 1;             ///< bits from a row to the next
-  i64 margin_bits = 0;       ///< border bits that consumers read in front of (0, 0) and behind the last row
+  i64 pitch = 1;        ///< bits from a row to the next
+  i64 margin_bits = 0;  ///< border bits that consumers read in front of (0, 0) and behind the last row
   i64 images = 1, period = 0;
-  i64 first_row = 0;         ///< of the image that this is a view of
+  i64 first_row = 0;  ///< of the image that this is a view of
 
   i64 planes() const { return channels * code.planes(); }
   i64 stream_bits() const { return ((images - 1) * period + height) * pitch; }
@@ -40,7 +41,9 @@ struct SlicedLayout {
   }
   /// Bytes from the start of a plane to bit 0 of its stream; a multiple of 64.
   i64 front_bytes() const { return (margin_bits / 8 + 64) / 64 * 64 + 64; }
-  i64 stream_bytes() const { return (stream_bits() + 8 * kMaxVectorBytes - 1) / (8 * kMaxVectorBytes) * kMaxVectorBytes; }
+  i64 stream_bytes() const {
+    return (stream_bits() + 8 * kMaxVectorBytes - 1) / (8 * kMaxVectorBytes) * kMaxVectorBytes;
+  }
   i64 plane_bytes() const { return 2 * front_bytes() + stream_bytes() + 64; }
   i64 total_bytes() const { return planes() * plane_bytes(); }
   /// Value of the border bits of plane k.

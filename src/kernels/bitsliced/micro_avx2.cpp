@@ -33,7 +33,8 @@ struct Ops {
   }
   static V choose(V m, V a, V b) { return _mm256_or_si256(_mm256_and_si256(m, a), _mm256_andnot_si256(m, b)); }
   static V shift_in(V low, V high, int n) {
-    return _mm256_or_si256(_mm256_srl_epi64(low, _mm_cvtsi32_si128(n)), _mm256_sll_epi64(high, _mm_cvtsi32_si128(64 - n)));
+    return _mm256_or_si256(_mm256_srl_epi64(low, _mm_cvtsi32_si128(n)),
+                           _mm256_sll_epi64(high, _mm_cvtsi32_si128(64 - n)));
   }
 };
 

@@ -7,5 +7,6 @@ using Ops = ParallelOps<32>;
 #include "kernels/bitsliced/micro_impl.hpp"
 
 namespace tern::kernels::bitsliced {
-const Micro kMicroAvx512VpopcntHalf = {"avx512vpopcnt", 32, nullptr, run_tile, fill_panel, only_add, read_numbers, compare_row};
+const Micro kMicroAvx512VpopcntHalf = {"avx512vpopcnt", 32,       nullptr,      run_tile,
+                                       fill_panel,      only_add, read_numbers, compare_row};
 }  // namespace tern::kernels::bitsliced

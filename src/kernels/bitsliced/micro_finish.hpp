@@ -1,6 +1,6 @@
-// What follows when the sums of a bundle are complete: take them apart into the counts of its outputs (bundles.hpp), compare
-// these with constants and write the codes, or add constants and write the numbers. Included by micro_impl.hpp; internal
-// linkage.
+// What follows when the sums of a bundle are complete: take them apart into the counts of its outputs (bundles.hpp),
+// compare these with constants and write the codes, or add constants and write the numbers. Included by micro_impl.hpp;
+// internal linkage.
 #include <cstdint>
 
 #include "kernels/bitsliced/bundles.hpp"
@@ -16,7 +16,8 @@ using tern::kernels::bitsliced::TileTask;
 using V = Ops::V;
 
 // Sums of G outputs' patterns, of S planes each and `step` vectors apart, to the outputs' counts of B planes:
-// count[g] = sum over patterns j of pattern_j[g] * sum_j. Chained: to what the columns have left that continue each other.
+// count[g] = sum over patterns j of pattern_j[g] * sum_j. Chained: to what the columns have left that continue each
+// other.
 template <int S, int G, bool kChained, int B>
 inline __attribute__((always_inline)) void take_apart(const V* sums, std::int64_t step, V (*count)[B]) {
   constexpr auto kept = [](int b) { return b < S ? b : S - 1; };  // planes above repeat the sign
@@ -106,8 +107,10 @@ __attribute__((noinline)) void finish_bundle(const TileTask& task, const std::ui
   V count[G][B];
   take_apart<S, G, kChained>(reinterpret_cast<const V*>(bundle), task.sum_planes, count);
   for (int g = 0; g < G; ++g) {
-    if (task.levels == 0) add_and_store(task, output + g, count[g], B);
-    else compare_and_store<B>(task, output + g, count[g]);
+    if (task.levels == 0)
+      add_and_store(task, output + g, count[g], B);
+    else
+      compare_and_store<B>(task, output + g, count[g]);
   }
 }
 
@@ -115,13 +118,20 @@ __attribute__((noinline)) void finish_bundle(const TileTask& task, const std::ui
 template <int S>
 void finish(const TileTask& task, const std::uint8_t* bundle, std::int64_t output, int outputs) {
   switch (task.rest ? outputs : -outputs) {
-    case -2: return finish_bundle<S, 2, true>(task, bundle, output);
-    case -3: return finish_bundle<S, 3, true>(task, bundle, output);
-    case -4: return finish_bundle<S, 4, true>(task, bundle, output);
-    case 2: return finish_bundle<S, 2, false>(task, bundle, output);
-    case 3: return finish_bundle<S, 3, false>(task, bundle, output);
-    case 4: return finish_bundle<S, 4, false>(task, bundle, output);
-    default: return finish_bundle<S, 1, false>(task, bundle, output);
+    case -2:
+      return finish_bundle<S, 2, true>(task, bundle, output);
+    case -3:
+      return finish_bundle<S, 3, true>(task, bundle, output);
+    case -4:
+      return finish_bundle<S, 4, true>(task, bundle, output);
+    case 2:
+      return finish_bundle<S, 2, false>(task, bundle, output);
+    case 3:
+      return finish_bundle<S, 3, false>(task, bundle, output);
+    case 4:
+      return finish_bundle<S, 4, false>(task, bundle, output);
+    default:
+      return finish_bundle<S, 1, false>(task, bundle, output);
   }
 }
 

@@ -1,4 +1,5 @@
-// Body of run_tile() and fill_panel(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage):
+// Body of run_tile() and fill_panel(), included by each micro_<isa>.cpp after it has defined a class Ops (internal
+// linkage):
 //   V, load, load_any, store, splat(u64), splat_half(u32), ones, zero, invert     load_any: not aligned
 //   add(a, b, c)      full adder; a becomes the sum, b the carry
 //   add_inverse(a, b, c)  the same with ~c
@@ -7,11 +8,11 @@
 //   choose(m, a, b)   m ? a : b
 //   shift_in(l, h, n) in each word, h:l shifted right by n (0..63) bits
 //
-// The tree. Four weights bring eight planes; three full adders reduce them to two before the running `ones` joins in, so
-// that the chain from one weight to the next is one adder in four weights, not one in each. Carries of each level come
-// in fours and go through the same step: three of them into one adder, its sum, the fourth and the running count of the
-// level into another. Each full adder takes one plane out of the game, so their number is that of the planes, whatever
-// the order; the order only decides how far they wait for each other.
+// The tree. Four weights bring eight planes; three full adders reduce them to two before the running `ones` joins in,
+// so that the chain from one weight to the next is one adder in four weights, not one in each. Carries of each level
+// come in fours and go through the same step: three of them into one adder, its sum, the fourth and the running count
+// of the level into another. Each full adder takes one plane out of the game, so their number is that of the planes,
+// whatever the order; the order only decides how far they wait for each other.
 #include <algorithm>
 #include <cstdint>
 
@@ -27,15 +28,16 @@ struct Two {
   V a, b;
 };
 
-// A cursor over a list; kPairs: an entry is two adjacent vectors; kFar: the panel lies in the second-level cache; kBySign: a
-// column has two lists.
+// A cursor over a list; kPairs: an entry is two adjacent vectors; kFar: the panel lies in the second-level cache;
+// kBySign: a column has two lists.
 template <bool kPairs, bool kFar, bool kBySign>
 struct List {
   static constexpr bool kTwoLists = kBySign;
   const std::uint8_t* panel;
   const std::uint16_t* at;
 
-  // Two indexed steps of 8: the addressing of x86 has no factor of 16, and shifting first would be one more instruction.
+  // Two indexed steps of 8: the addressing of x86 has no factor of 16, and shifting first would be one more
+  // instruction.
   static_assert(tern::kernels::bitsliced::kOffsetUnit == 16);
   struct Address {
     const std::uint8_t* half;
@@ -55,8 +57,10 @@ struct List {
     if constexpr (kFar) {  // the cores alone look too few entries ahead
       const Address a = address(kEntry * tern::kernels::bitsliced::kAhead);
       __builtin_prefetch(a.plus(0));
-      if constexpr (!kPairs) __builtin_prefetch(address(kEntry * tern::kernels::bitsliced::kAhead + 1).plus(0));
-      else if constexpr (2 * sizeof(V) > 64) __builtin_prefetch(a.plus(1));
+      if constexpr (!kPairs)
+        __builtin_prefetch(address(kEntry * tern::kernels::bitsliced::kAhead + 1).plus(0));
+      else if constexpr (2 * sizeof(V) > 64)
+        __builtin_prefetch(a.plus(1));
     }
     const Address a = address(0);
     const Two planes{Ops::load(a.plus(0)), Ops::load(kPairs ? a.plus(1) : address(1).plus(0))};
@@ -82,12 +86,12 @@ template <class Source>
 struct Tree<1, Source> {
   static inline __attribute__((always_inline)) Two add(Source& list, V* state) {
     Two p = list.next(), q = list.next(), r = list.next(), s = list.next();
-    Ops::add(p.a, p.b, q.a);        // p.a sum, p.b carry
-    Ops::add(q.b, r.a, r.b);        // q.b sum, r.a carry
-    Ops::add(p.a, q.b, s.a);        // p.a sum, q.b carry
-    Ops::add(state[0], p.a, s.b);   // p.a carry
-    Ops::add(p.b, r.a, q.b);        // level 1: p.b sum, r.a carry
-    Ops::add(state[1], p.a, p.b);   // p.a carry
+    Ops::add(p.a, p.b, q.a);       // p.a sum, p.b carry
+    Ops::add(q.b, r.a, r.b);       // q.b sum, r.a carry
+    Ops::add(p.a, q.b, s.a);       // p.a sum, q.b carry
+    Ops::add(state[0], p.a, s.b);  // p.a carry
+    Ops::add(p.b, r.a, q.b);       // level 1: p.b sum, r.a carry
+    Ops::add(state[1], p.a, p.b);  // p.a carry
     return {r.a, p.a};
   }
 };
@@ -127,7 +131,8 @@ inline __attribute__((always_inline)) void invert(V* state) {
 
 // What a column's sum begins with, unless it continues the one before.
 template <int B>
-inline __attribute__((always_inline)) void begin(const TileTask& task, const Run& run, const std::uint8_t* sum, V* state) {
+inline __attribute__((always_inline)) void begin(const TileTask& task, const Run& run, const std::uint8_t* sum,
+                                                 V* state) {
   constexpr auto kBytes = static_cast<std::int64_t>(sizeof(V));
   if (run.stored == 0) {
 #pragma GCC unroll 20
@@ -199,9 +204,7 @@ void by_panel(const TileTask& task) {
   task.complements ? by_distance<kPairs, false>(task) : by_distance<kPairs, true>(task);
 }
 
-void run_tile(const TileTask& task) {
-  task.pairs ? by_panel<true>(task) : by_panel<false>(task);
-}
+void run_tile(const TileTask& task) { task.pairs ? by_panel<true>(task) : by_panel<false>(task); }
 
 // Taps that find their values in the same words, as the taps of a row do, go together.
 void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
@@ -210,7 +213,8 @@ void fill_panel(const tern::kernels::bitsliced::PanelTask& task) {
   for (std::int64_t first = 0, stop = 0; first < task.count; first = stop) {
     while (stop < task.count && task.taps[stop].offset == task.taps[first].offset) ++stop;
     for (std::int64_t c = task.begin / task.count; c * task.count + first < task.end; ++c) {
-      const std::int64_t from_tap = std::max(first, task.begin - c * task.count), to_tap = std::min(stop, task.end - c * task.count);
+      const std::int64_t from_tap = std::max(first, task.begin - c * task.count),
+                         to_tap = std::min(stop, task.end - c * task.count);
       const std::uint8_t* from = task.from + c * task.planes * task.plane_bytes + task.taps[first].offset;
       std::uint8_t* plane = task.panel + (c * task.count - task.begin) * step;
       for (int k = 0; k < task.planes; ++k, from += task.plane_bytes, plane += kBytes) {

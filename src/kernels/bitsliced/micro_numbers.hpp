@@ -1,5 +1,5 @@
-// From bits to numbers and back, 64 positions at a time: planes of binary digits to integers, floats to what thresholds they
-// reach. Included by micro_impl.hpp; internal linkage.
+// From bits to numbers and back, 64 positions at a time: planes of binary digits to integers, floats to what thresholds
+// they reach. Included by micro_impl.hpp; internal linkage.
 #include <cstdint>
 #include <cstring>
 
@@ -54,11 +54,13 @@ inline void exchange(Words& a, Words& b, std::uint64_t low) {
   a ^= differ << kShift;
 }
 
-// 8x8 blocks of bits, transposed, eight at a time: word k of eight has digit k of all positions, and gets byte after byte all
-// digits of positions k, 8 + k, 16 + k ..; the other half of the vector has the digits from 8 on. Then 8x8 numbers, transposed.
+// 8x8 blocks of bits, transposed, eight at a time: word k of eight has digit k of all positions, and gets byte after
+// byte all digits of positions k, 8 + k, 16 + k ..; the other half of the vector has the digits from 8 on. Then 8x8
+// numbers, transposed.
 void read_digits(const Digits& digits, std::uint16_t* numbers) {
   Words w[8];
-  for (int k = 0; k < 8; ++k) w[k] = Words{k < digits.planes ? digits.word(k) : 0, k + 8 < digits.planes ? digits.word(k + 8) : 0};
+  for (int k = 0; k < 8; ++k)
+    w[k] = Words{k < digits.planes ? digits.word(k) : 0, k + 8 < digits.planes ? digits.word(k + 8) : 0};
   for (int k = 0; k < 4; ++k) exchange<4>(w[k], w[k + 4], 0x0f0f0f0f0f0f0f0f);
   for (int k = 0; k < 6; k += k == 1 ? 3 : 1) exchange<2>(w[k], w[k + 2], 0x3333333333333333);
   for (int k = 0; k < 8; k += 2) exchange<1>(w[k], w[k + 1], 0x5555555555555555);
@@ -93,7 +95,8 @@ void read_numbers(const NumbersTask& task) {
 inline std::uint64_t reached_by(const float* row, float threshold) {
   std::uint64_t bits = 0;
   for (int i = 0; i < 4; ++i) {
-    bits |= std::uint64_t{_mm512_cmp_ps_mask(_mm512_loadu_ps(row + 16 * i), _mm512_set1_ps(threshold), _CMP_GE_OQ)} << (16 * i);
+    bits |= std::uint64_t{_mm512_cmp_ps_mask(_mm512_loadu_ps(row + 16 * i), _mm512_set1_ps(threshold), _CMP_GE_OQ)}
+            << (16 * i);
   }
   return bits;
 }

@@ -1,5 +1,5 @@
-// AVX-512 on vectors of 64 bytes, __m512i, and of 32, __m256i: an image of at most 256 positions fills the latter, whose
-// panel takes half the bytes. Internal linkage.
+// AVX-512 on vectors of 64 bytes, __m512i, and of 32, __m256i: an image of at most 256 positions fills the latter,
+// whose panel takes half the bytes. Internal linkage.
 #include <immintrin.h>
 
 #include <cstdint>
@@ -14,14 +14,20 @@ constexpr int table(F f) {
   return t;
 }
 template <int kTable>
-inline __m512i look_up(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, kTable); }
+inline __m512i look_up(__m512i a, __m512i b, __m512i c) {
+  return _mm512_ternarylogic_epi64(a, b, c, kTable);
+}
 template <int kTable>
-inline __m256i look_up(__m256i a, __m256i b, __m256i c) { return _mm256_ternarylogic_epi64(a, b, c, kTable); }
+inline __m256i look_up(__m256i a, __m256i b, __m256i c) {
+  return _mm256_ternarylogic_epi64(a, b, c, kTable);
+}
 
 template <int kBytes>
 struct Base {
   typedef long long V __attribute__((vector_size(kBytes), may_alias));
-  static V load(const std::uint8_t* p) { return load_any(static_cast<const std::uint8_t*>(__builtin_assume_aligned(p, kBytes))); }
+  static V load(const std::uint8_t* p) {
+    return load_any(static_cast<const std::uint8_t*>(__builtin_assume_aligned(p, kBytes)));
+  }
   static V load_any(const std::uint8_t* p) {
     V v;
     __builtin_memcpy(&v, p, sizeof v);
@@ -51,9 +57,9 @@ struct Base {
   static V exclusive_or(V a, V b) { return a ^ b; }
 };
 
-// AVX-512 F/BW (Skylake-SP, Cascade Lake): four instructions a cycle at most, so none may be wasted on moving registers.
-// vpternlog overwrites an operand and an adder needs all three twice. So the sum goes first, over a, and the carry is
-// computed from b, c and that sum: a is b ^ c ^ sum. No register is moved.
+// AVX-512 F/BW (Skylake-SP, Cascade Lake): four instructions a cycle at most, so none may be wasted on moving
+// registers. vpternlog overwrites an operand and an adder needs all three twice. So the sum goes first, over a, and the
+// carry is computed from b, c and that sum: a is b ^ c ^ sum. No register is moved.
 template <int kBytes>
 struct OverwritingOps : Base<kBytes> {
   using V = typename Base<kBytes>::V;
@@ -65,9 +71,7 @@ struct OverwritingOps : Base<kBytes> {
     })>(b, c, a);
   }
   static void add_inverse(V& a, V& b, V c) { add(a, b, ~c); }
-  static V shift_in(V low, V high, int n) {
-    return n == 0 ? low : shift(low, n) | shift(high, n - 64);
-  }
+  static V shift_in(V low, V high, int n) { return n == 0 ? low : shift(low, n) | shift(high, n - 64); }
 
  private:
   static __m512i shift(__m512i v, int right) {
@@ -78,10 +82,10 @@ struct OverwritingOps : Base<kBytes> {
   }
 };
 
-// AVX-512 of Ice Lake, Zen 4 and later. A register move costs nothing here, while the wait for the sum does: the carry is
-// computed beside it. Measured on Zen 5: vpternlog with three different registers runs two a cycle (four if they share
-// operands: the register file has ports for about six reads), so an adder takes one cycle and a ternary weight two; the main
-// loop needs 2.2. Sums from two exclusive ors read seven registers instead of six and take 2.5.
+// AVX-512 of Ice Lake, Zen 4 and later. A register move costs nothing here, while the wait for the sum does: the carry
+// is computed beside it. Measured on Zen 5: vpternlog with three different registers runs two a cycle (four if they
+// share operands: the register file has ports for about six reads), so an adder takes one cycle and a ternary weight
+// two; the main loop needs 2.2. Sums from two exclusive ors read seven registers instead of six and take 2.5.
 template <int kBytes>
 struct ParallelOps : Base<kBytes> {
   using V = typename Base<kBytes>::V;
@@ -100,7 +104,9 @@ struct ParallelOps : Base<kBytes> {
  private:
 #if defined(__AVX512VBMI2__)
   static __m512i shift(__m512i low, __m512i high, int n) { return _mm512_shrdv_epi64(low, high, _mm512_set1_epi64(n)); }
-  static __m256i shift(__m256i low, __m256i high, int n) { return _mm256_shrdv_epi64(low, high, _mm256_set1_epi64x(n)); }
+  static __m256i shift(__m256i low, __m256i high, int n) {
+    return _mm256_shrdv_epi64(low, high, _mm256_set1_epi64x(n));
+  }
 #endif
 };
 

@@ -1,7 +1,7 @@
 // Loops over one run of a channel for batch norm: sums in double, and the affine maps of forward and backward.
 //
-// Every instruction set gives the same bits: sums have eight lanes whatever the width of a vector (element i goes to lane
-// i mod 8), lanes are added in one order, and nothing is contracted to FMA.
+// Every instruction set gives the same bits: sums have eight lanes whatever the width of a vector (element i goes to
+// lane i mod 8), lanes are added in one order, and nothing is contracted to FMA.
 #pragma once
 
 #include <cstdint>

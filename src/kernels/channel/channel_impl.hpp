@@ -1,5 +1,6 @@
-// Included once by each instruction set's file, inside its anonymous namespace, so that the linker never merges code built
-// for different ones. kWidth: doubles in a vector. For the same reason no inline function of the standard library is used.
+// Included once by each instruction set's file, inside its anonymous namespace, so that the linker never merges code
+// built for different ones. kWidth: doubles in a vector. For the same reason no inline function of the standard library
+// is used.
 
 constexpr i64 kLanes = 8;
 

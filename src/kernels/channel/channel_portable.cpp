@@ -1,6 +1,5 @@
 // Any CPU, and the choice among the instruction sets. Gradient checks in double need no speed: they always run here.
 #include "kernels/channel/channel.hpp"
-
 #include "tern/cpu.hpp"
 
 namespace tern::kernels::channel {
@@ -19,10 +18,13 @@ const Kernels<float>& kernels(float) {
   switch (active_isa()) {
 #if defined(__x86_64__)
     case Isa::kAvx512Vpopcnt:
-    case Isa::kAvx512: return *channel_avx512();
-    case Isa::kAvx2: return *channel_avx2();
+    case Isa::kAvx512:
+      return *channel_avx512();
+    case Isa::kAvx2:
+      return *channel_avx2();
 #endif
-    default: return *channel_portable();
+    default:
+      return *channel_portable();
   }
 }
 

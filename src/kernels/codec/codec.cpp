@@ -111,8 +111,8 @@ std::int32_t dot_two_bit_unsigned(const TwoBit& x, const TwoBit& y) {
   return both(x.low, y.low) + 2 * (both(x.low, y.high) + both(x.high, y.low)) + 4 * both(x.high, y.high);
 }
 
-// 2x - 3 = (2 x0 - 1) + 2 (2 x1 - 1): each plane is a vector of -1 and +1, so each product is a binary one. Pad lanes are 0
-// in both operands and agree, which dot_binary() takes off again.
+// 2x - 3 = (2 x0 - 1) + 2 (2 x1 - 1): each plane is a vector of -1 and +1, so each product is a binary one. Pad lanes
+// are 0 in both operands and agree, which dot_binary() takes off again.
 std::int32_t dot_two_bit_bipolar(const TwoBit& x, const TwoBit& y, std::int64_t n) {
   return dot_binary(x.low, y.low, n) + 2 * (dot_binary(x.low, y.high, n) + dot_binary(x.high, y.low, n)) +
          4 * dot_binary(x.high, y.high, n);

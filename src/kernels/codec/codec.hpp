@@ -1,4 +1,5 @@
-// The two-bit ternary code and its inner products, word by word. This is the textbook form of the K-packed kernels: one word of 32 values at a time, nothing interleaved.
+// The two-bit ternary code and its inner products, word by word. This is the textbook form of the K-packed kernels: one
+// word of 32 values at a time, nothing interleaved.
 //
 // Paper: Chen et al., "FATNN: Fast and Accurate Ternary Neural Networks", 2021, sections 3.1 and 3.2.
 // Differs: the mask of the folded form leaves out zero weights altogether, so the correction is the count of nonzero
@@ -17,8 +18,8 @@
 namespace tern::kernels::codec {
 
 using Word = std::uint64_t;
-inline constexpr int kLanes = 32;                       ///< values a word
-inline constexpr Word kZeros = 0x5555555555555555u;     ///< 32 values 0, the "auxiliary" vector
+inline constexpr int kLanes = 32;                    ///< values a word
+inline constexpr Word kZeros = 0x5555555555555555u;  ///< 32 values 0, the "auxiliary" vector
 
 inline std::int64_t words_for(std::int64_t n) { return (n + kLanes - 1) / kLanes; }
 

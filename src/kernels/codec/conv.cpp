@@ -42,7 +42,8 @@ void unpack(const ImageLayout& d, std::span<const Word> image, std::span<std::in
   for (std::int64_t c = 0; c < d.channels; ++c) {
     for (std::int64_t i = 0; i < pixels; ++i) {
       const Word word = image[static_cast<std::size_t>(d.at(i / d.width, i % d.width) + c / kLanes)];
-      values[static_cast<std::size_t>(c * pixels + i)] = codec::unpack({&word, 1}, kLanes)[static_cast<std::size_t>(c % kLanes)];
+      values[static_cast<std::size_t>(c * pixels + i)] =
+          codec::unpack({&word, 1}, kLanes)[static_cast<std::size_t>(c % kLanes)];
     }
   }
 }
@@ -50,7 +51,9 @@ void unpack(const ImageLayout& d, std::span<const Word> image, std::span<std::in
 Conv::Conv(const ConvShape& shape, const ImageLayout& input, const ImageLayout& output, std::span<const std::int8_t> w,
            std::span<const std::int32_t> thresholds, Keep keep)
     : shape_(shape), keep_(keep), blocks_(shape.outputs / kBlock) {
-  const auto bytes = [](std::int64_t words) { return static_cast<std::int32_t>(words * static_cast<std::int64_t>(sizeof(Word))); };
+  const auto bytes = [](std::int64_t words) {
+    return static_cast<std::int32_t>(words * static_cast<std::int64_t>(sizeof(Word)));
+  };
   for (std::int64_t p = 0; p < shape.out_height(); ++p) {
     for (std::int64_t q = 0; q < shape.out_width(); ++q) {
       pixels_.push_back(bytes(input.at(p * shape.stride_h - shape.pad_h, q * shape.stride_w - shape.pad_w)));
@@ -85,7 +88,8 @@ Conv::Conv(const ConvShape& shape, const ImageLayout& input, const ImageLayout& 
   }
   for (std::int64_t b = 0; b < blocks_; ++b) {
     for (std::int64_t j = 0; j < 2; ++j) {
-      for (std::int64_t lane = 0; lane < kBlock; ++lane) thresholds_.push_back(thresholds[static_cast<std::size_t>((b * kBlock + lane) * 2 + j)]);
+      for (std::int64_t lane = 0; lane < kBlock; ++lane)
+        thresholds_.push_back(thresholds[static_cast<std::size_t>((b * kBlock + lane) * 2 + j)]);
     }
   }
 }

@@ -1,5 +1,6 @@
-// Convolution of ternary codes by ternary weights on words of interleaved two-bit codes: FATNN's own layout, with the vector
-// loops of the K-packed family. It is there to be measured against the separate planes that sessions use (docs/kernels.md).
+// Convolution of ternary codes by ternary weights on words of interleaved two-bit codes: FATNN's own layout, with the
+// vector loops of the K-packed family. It is there to be measured against the separate planes that sessions use
+// (docs/kernels.md).
 //
 // Paper: Chen et al., "FATNN: Fast and Accurate Ternary Neural Networks", 2021, sections 3.1 and 3.2.
 // Differs: as codec.hpp, and 8 output channels stand in the lanes of a vector.
@@ -18,14 +19,17 @@
 
 namespace tern::kernels::codec {
 
-/// Codes of an image, [height + 2 pad_h][width + 2 pad_w][words]; the border and the lanes past the last channel hold 0.
+/// Codes of an image, [height + 2 pad_h][width + 2 pad_w][words]; the border and the lanes past the last channel hold
+/// 0.
 struct ImageLayout {
   std::int64_t channels = 1, height = 1, width = 1, pad_h = 0, pad_w = 0;
 
   std::int64_t words() const { return words_for(channels); }
   std::int64_t total_words() const { return (height + 2 * pad_h) * (width + 2 * pad_w) * words(); }
   /// Word of pixel (y, x), which may lie in the border.
-  std::int64_t at(std::int64_t y, std::int64_t x) const { return ((y + pad_h) * (width + 2 * pad_w) + x + pad_w) * words(); }
+  std::int64_t at(std::int64_t y, std::int64_t x) const {
+    return ((y + pad_h) * (width + 2 * pad_w) + x + pad_w) * words();
+  }
 };
 /// Values [C][H][W] in -1 .. 1 to words and back. The first fills the border as well.
 void pack(const ImageLayout& layout, std::span<const std::int8_t> values, std::span<Word> image);
@@ -52,12 +56,12 @@ class Conv {
   ConvShape shape_;
   Keep keep_;
   std::int64_t blocks_;
-  std::vector<std::int32_t> pixels_;       // byte of each output pixel's first tap
-  std::vector<std::int32_t> offsets_;      // bytes, from the first tap
-  std::vector<std::int32_t> out_pixels_;   // byte of each output pixel
-  AlignedVector<Word> weights_;            // [block][word][y, keep][8], without keep if it is derived
-  std::vector<std::int32_t> correction_;   // [block][8]
-  std::vector<std::int32_t> thresholds_;   // [block][2][8]
+  std::vector<std::int32_t> pixels_;      // byte of each output pixel's first tap
+  std::vector<std::int32_t> offsets_;     // bytes, from the first tap
+  std::vector<std::int32_t> out_pixels_;  // byte of each output pixel
+  AlignedVector<Word> weights_;           // [block][word][y, keep][8], without keep if it is derived
+  std::vector<std::int32_t> correction_;  // [block][8]
+  std::vector<std::int32_t> thresholds_;  // [block][2][8]
 };
 
 }  // namespace tern::kernels::codec

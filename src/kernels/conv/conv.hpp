@@ -19,8 +19,8 @@ struct ConvShape {
 };
 
 /// y = conv(x, filters) + bias; bias [o] or null. Overwrites y. Float goes to runs of pixels
-/// (depthwise.hpp), transformed tiles (winograd.hpp) or to the register-blocked kernels (implicit.hpp) where they suit the shape, everything else to matrix
-/// products (kernels/conv_im2col.hpp).
+/// (depthwise.hpp), transformed tiles (winograd.hpp) or to the register-blocked kernels (implicit.hpp) where they suit
+/// the shape, everything else to matrix products (kernels/conv_im2col.hpp).
 void forward(const ConvShape& shape, const float* x, const float* filters, const float* bias, float* y);
 void forward(const ConvShape& shape, const double* x, const double* filters, const double* bias, double* y);
 /// dx = gradient of x. Overwrites dx.

@@ -16,9 +16,9 @@
 namespace tern::kernels::conv::implicit {
 namespace {
 
-constexpr i64 kTaskPixels = 512;   // enough work to hide the copy of the planes, few enough that results stay in cache
+constexpr i64 kTaskPixels = 512;  // enough work to hide the copy of the planes, few enough that results stay in cache
 constexpr i64 kMinTasks = 16;
-constexpr i64 kSmallPack = 40000;  // floats that one thread packs sooner than others wake up
+constexpr i64 kSmallPack = 40000;        // floats that one thread packs sooner than others wake up
 constexpr i64 kSliceFloats = 64 * 1024;  // of packed filters
 
 struct Grid {

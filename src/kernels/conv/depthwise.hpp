@@ -1,11 +1,11 @@
-// Depthwise convolution: each channel has a filter of its own (groups = channels = outputs), so there is no sum over channels
-// that would fill vectors with outputs. Vectors are runs of pixels instead: a plane with zeros around it is one long
-// row, and every tap of the filter is that row shifted,
+// Depthwise convolution: each channel has a filter of its own (groups = channels = outputs), so there is no sum over
+// channels that would fill vectors with outputs. Vectors are runs of pixels instead: a plane with zeros around it is
+// one long row, and every tap of the filter is that row shifted,
 //
 //   y[j] = bias + sum_t w[t] x[off[t] + j]        dw[t] = sum_j x[off[t] + j] dy[j]
 //
-// where the few j between two rows are computed and thrown away (their dy is zero). The gradient of x is the first sum again,
-// over dy. A stride splits x into as many planes (phases) first, each contiguous.
+// where the few j between two rows are computed and thrown away (their dy is zero). The gradient of x is the first sum
+// again, over dy. A stride splits x into as many planes (phases) first, each contiguous.
 #pragma once
 
 #include "kernels/conv/conv.hpp"

@@ -94,8 +94,9 @@ void copy_planes(const Plan& plan, const Micro& micro, const float* source, i64 
       const auto [top, bottom] = inside(h, h.phases[i], row0, plan.rows);
       const auto [left, right] = inside(w, w.phases[j], 0, plan.cols);
       const i64 y = (row0 + top + h.lo) * h.stride + h.phases[i], x = (left + w.lo) * w.stride + w.phases[j];
-      const PlaneCopy copy{plan.channels, h.source * w.source, plan.channel, top, bottom - top, plan.rows - bottom,
-                           left, right - left, plan.cols, h.stride * w.source, w.stride, ahead};
+      const PlaneCopy copy{plan.channels, h.source * w.source, plan.channel, top,
+                           bottom - top,  plan.rows - bottom,  left,         right - left,
+                           plan.cols,     h.stride * w.source, w.stride,     ahead};
       float* to = planes + static_cast<i64>(i * w.phases.size() + j) * plan.plane;
       micro.copy_planes(source + y * w.source + x, to, copy);
       ahead = 0;  // further phases find the image in the cache

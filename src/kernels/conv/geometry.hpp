@@ -33,8 +33,8 @@ struct AxisPlan {
   i64 source = 0, result = 0;  ///< extents of what is read and of what is written
   i64 stride = 1;              ///< element i of phase plane b is source element (i + lo) * stride + b
   i64 lo = 0;
-  i64 reach = 0;               ///< planes are `reach` longer than the grids they serve
-  i64 longest = 0;             ///< largest count of a grid
+  i64 reach = 0;    ///< planes are `reach` longer than the grids they serve
+  i64 longest = 0;  ///< largest count of a grid
   std::vector<i64> phases;
   std::vector<AxisGrid> grids;
 };
@@ -46,10 +46,10 @@ AxisPlan plan_backward(i64 in, i64 out, i64 kernel, i64 stride, i64 pad, i64 dil
 struct Plan {
   AxisPlan h, w;
   i64 channels = 0;
-  i64 band = 0;   ///< grid rows that a block of planes serves
+  i64 band = 0;  ///< grid rows that a block of planes serves
   i64 rows = 0, cols = 0;
   i64 plane = 0, channel = 0, image = 0;  ///< floats
-  bool in_place = false;  ///< the source itself is laid out like that: nothing to copy
+  bool in_place = false;                  ///< the source itself is laid out like that: nothing to copy
 
   i64 phases() const { return static_cast<i64>(h.phases.size() * w.phases.size()); }
 };

@@ -58,14 +58,14 @@ struct PlaneCopy {
 /// One instruction set's kernels.
 struct Micro {
   const char* name;
-  int width;     ///< lanes of a narrow block
+  int width;        ///< lanes of a narrow block
   int max_tile[2];  ///< tile[i][1 .. max_tile[i]] exist
   int max_outer;
   int max_row_tile;
   int max_row_outer;  ///< counts j's: three offsets each
   TileFn tile[2][kMaxTile + 1];
   OuterFn outer[2][kMaxOuter + 1];
-  TileFn row_tile[kMaxRowTile + 1];    ///< narrow blocks only; k a multiple of 3
+  TileFn row_tile[kMaxRowTile + 1];  ///< narrow blocks only; k a multiple of 3
   OuterFn row_outer[kMaxRowOuter + 1];
   /// y[c][p] = x[p][c] + bias[c] for c < channels, p < pixels; bias may be null. x rows are `ld_x` floats apart (a
   /// block's lanes: readable up to the block's end), y rows `ld_y`.
@@ -75,11 +75,12 @@ struct Micro {
   void (*shifted_sum)(const float* x, const i32* off, const float* w, i64 taps, float start, i64 n, float* y);
   /// sums[t] = sum_j x[off[t] + j] dy[j], j < n; x is finite and dy zero from there up to a multiple of `width`.
   void (*shifted_dots)(const float* x, const i32* off, i64 taps, const float* dy, i64 n, float* sums);
-  /// y[j] = max_t x[off[t] + j], j < n, and in winner[j] the first t that has it; NaN wins, and the last one is named. Where
-  /// everything is -inf, winner[j] = 255. x is readable, y and winner are writable up to a multiple of `width`.
+  /// y[j] = max_t x[off[t] + j], j < n, and in winner[j] the first t that has it; NaN wins, and the last one is named.
+  /// Where everything is -inf, winner[j] = 255. x is readable, y and winner are writable up to a multiple of `width`.
   void (*shifted_max)(const float* x, const i32* off, i64 taps, i64 n, float* y, unsigned char* winner);
   /// dx[j] = sum_t (winner[off[t] + j] == which[t] ? dy[off[t] + j] : 0), j < n; readable and writable as above.
-  void (*shifted_pick)(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, i64 n, float* dx);
+  void (*shifted_pick)(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, i64 n,
+                       float* dx);
   /// The transforms of winograd.cpp, where they are derived. Points xi = 0 .. 15 lie `ld` floats apart.
   /// v[xi][row * tile_cols + col] from a channel's even and odd columns, 2 tile_rows + 2 rows of `cols` floats each.
   void (*winograd_input)(const float* even, const float* odd, i64 cols, i64 tile_rows, i64 tile_cols, float* v, i64 ld);

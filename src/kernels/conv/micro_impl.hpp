@@ -318,7 +318,8 @@ void shifted_max(const float* x, const i32* off, i64 taps, i64 n, float* y, unsi
 }
 
 template <int V>
-void shifted_pick_run(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, float* dx) {
+void shifted_pick_run(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps,
+                      float* dx) {
   Floats sum[V];
   TERN_CONV_UNROLL
   for (int v = 0; v < V; ++v) sum[v] = Floats{};
@@ -335,7 +336,8 @@ void shifted_pick_run(const float* dy, const unsigned char* winner, const i32* o
   for (int v = 0; v < V; ++v) __builtin_memcpy(dx + v * Vec::kWidth, &sum[v], sizeof sum[v]);
 }
 
-void shifted_pick(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, i64 n, float* dx) {
+void shifted_pick(const float* dy, const unsigned char* winner, const i32* off, const i64* which, i64 taps, i64 n,
+                  float* dx) {
   constexpr i64 W = Vec::kWidth;
   i64 j = 0;
   for (; j + 3 * W < n; j += 4 * W) shifted_pick_run<4>(dy + j, winner + j, off, which, taps, dx + j);

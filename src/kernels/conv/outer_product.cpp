@@ -22,7 +22,7 @@ constexpr i64 kBlockPixels = 208;  // of one transposed block of dy
 constexpr i64 kTasks = 32, kMinTasks = 8;
 constexpr i64 kChunkPixels = 1024;
 constexpr i64 kMaxPartialFloats = i64{4} << 20;
-constexpr i64 kRangeBlocks = 2;    // lane blocks of a task: enough use of each copied plane
+constexpr i64 kRangeBlocks = 2;  // lane blocks of a task: enough use of each copied plane
 constexpr i64 kReduceRows = 512;
 
 struct Job {
@@ -52,8 +52,8 @@ void add_block(const Job& job, const Micro& micro, const Copy& copy, i64 block, 
   const i64 q = job.plan.w.longest, pixels = job.plan.h.longest * q;
   const i64 lanes = job.lanes.lanes(block), valid = job.lanes.valid(block);
   const i64 dy_image = job.groups * job.lanes.channels * pixels;
-  const float* dy = job.dy + copy.n0 * dy_image +
-                    (copy.group * job.lanes.channels + job.lanes.first(block)) * pixels + copy.row0 * q;
+  const float* dy =
+      job.dy + copy.n0 * dy_image + (copy.group * job.lanes.channels + job.lanes.first(block)) * pixels + copy.row0 * q;
 
   const bool row3 = job.table.rows3 && !job.lanes.wide(block);
   const i64 unit = row3 ? 3 : 1, parts = ceil_div(job.k / unit, row3 ? micro.max_row_outer : micro.max_outer);
@@ -105,8 +105,8 @@ void run_task(const Job& job, const Micro& micro, i64 chunk, i64 group, i64 n0, 
   bool accumulate = false;
   for (i64 n = n0; n < n1; n += copy_images) {
     for (i64 row0 = 0; row0 < plan.h.longest; row0 += plan.band) {
-      Copy copy{copies, plan.image, n, std::min(copy_images, n1 - n), row0,
-                std::min(plan.band, plan.h.longest - row0), group};
+      Copy copy{copies, plan.image, n, std::min(copy_images, n1 - n), row0, std::min(plan.band, plan.h.longest - row0),
+                group};
       const float* source = job.x + (n * job.groups + group) * plan.channels * source_plane;
       if (plan.in_place) {
         copy.planes = source;

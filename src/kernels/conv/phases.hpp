@@ -1,6 +1,6 @@
-// Planes as long rows. A plane of x with a border around it is one row of pixels, in which every tap of a filter or a window
-// is a shift; a stride splits it into as many planes (phases) first, each contiguous. The few results between two rows
-// are computed and thrown away.
+// Planes as long rows. A plane of x with a border around it is one row of pixels, in which every tap of a filter or a
+// window is a shift; a stride splits it into as many planes (phases) first, each contiguous. The few results between
+// two rows are computed and thrown away.
 #pragma once
 
 #include <algorithm>
@@ -29,13 +29,13 @@ void spread_rows(const T* from, i64 rows, i64 cols, T border, T* to, i64 pitch) 
   }
 }
 
-/// What the taps read: phase (a, b) has the rows a, a + stride_h, .. and columns b, b + stride_w, .. of the padded plane.
-/// Result (i, j) is number i * pitch + j, tap t of it lies taps[t] further on.
+/// What the taps read: phase (a, b) has the rows a, a + stride_h, .. and columns b, b + stride_w, .. of the padded
+/// plane. Result (i, j) is number i * pitch + j, tap t of it lies taps[t] further on.
 struct Phases {
   const ConvShape& s;
   i64 rows, pitch;  ///< of a phase
   std::vector<i32> taps;
-  i64 run;          ///< results, with those between the rows
+  i64 run;  ///< results, with those between the rows
 
   explicit Phases(const ConvShape& shape) : s(shape) {
     rows = s.p + (s.r - 1) * s.dilation_h / s.stride_h;
@@ -59,8 +59,10 @@ struct Phases {
           float* row = out + u * pitch;
           const float* from = x + (u * s.stride_h + a - s.pad_h) * s.w + b - s.pad_w;
           std::fill_n(row, w.begin, border);
-          if (s.stride_w == 1) std::copy_n(from + w.begin, w.end - w.begin, row + w.begin);
-          else for (i64 v = w.begin; v < w.end; ++v) row[v] = from[v * s.stride_w];
+          if (s.stride_w == 1)
+            std::copy_n(from + w.begin, w.end - w.begin, row + w.begin);
+          else
+            for (i64 v = w.begin; v < w.end; ++v) row[v] = from[v * s.stride_w];
           std::fill_n(row + w.end, pitch - w.end, border);
         }
         std::fill_n(out + h.end * pitch, (rows - h.end) * pitch, border);
@@ -70,8 +72,9 @@ struct Phases {
   }
 };
 
-/// The way back: pixel (u, v) of a phase of dx takes from results (u - row of the tap, v - column of the tap), tap by tap. Pixel
-/// (u, v) is number u * pitch + v, and tap which[t] of it reads result plane and border `taps[t]` further on.
+/// The way back: pixel (u, v) of a phase of dx takes from results (u - row of the tap, v - column of the tap), tap by
+/// tap. Pixel (u, v) is number u * pitch + v, and tap which[t] of it reads result plane and border `taps[t]` further
+/// on.
 struct GradientPhases {
   struct Phase {
     i64 a, b;
@@ -116,8 +119,10 @@ struct GradientPhases {
     for (i64 u = h.begin; u < h.end; ++u) {
       const float* row = from + u * pitch;
       float* to = dx + (u * s.stride_h + f.a - s.pad_h) * s.w + f.b - s.pad_w;
-      if (s.stride_w == 1) std::copy_n(row + w.begin, w.end - w.begin, to + w.begin);
-      else for (i64 v = w.begin; v < w.end; ++v) to[v * s.stride_w] = row[v];
+      if (s.stride_w == 1)
+        std::copy_n(row + w.begin, w.end - w.begin, to + w.begin);
+      else
+        for (i64 v = w.begin; v < w.end; ++v) to[v * s.stride_w] = row[v];
     }
   }
 };

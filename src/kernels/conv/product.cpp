@@ -27,8 +27,8 @@ struct Job {
   i64 ldb;
   float* c;
   i64 ldc;
-  i64 panels;          ///< of rows, nearly equal
-  const float* rows;   ///< panel p, element (k, row) at rows + p * panel_floats + k * row_step + row ...
+  i64 panels;         ///< of rows, nearly equal
+  const float* rows;  ///< panel p, element (k, row) at rows + p * panel_floats + k * row_step + row ...
   i64 panel_floats, row_step;
   bool in_place;       ///< ... or, where A is used as it is, at rows + k * row_step + first row of the panel + row
   const i32* offsets;  ///< of kSlice steps of k

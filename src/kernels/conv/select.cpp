@@ -11,12 +11,16 @@ const Micro& current_micro() {
   switch (active_isa()) {
 #if defined(__x86_64__)
     case Isa::kAvx512Vpopcnt:
-    case Isa::kAvx512: return *micro_avx512();
-    case Isa::kAvx2: return *micro_avx2();
+    case Isa::kAvx512:
+      return *micro_avx512();
+    case Isa::kAvx2:
+      return *micro_avx2();
 #elif defined(__aarch64__)
-    case Isa::kNeon: return *micro_neon();
+    case Isa::kNeon:
+      return *micro_neon();
 #endif
-    default: return *micro_portable();
+    default:
+      return *micro_portable();
   }
 }
 
@@ -34,7 +38,8 @@ ConvShape collapse(const ConvShape& shape) {
 namespace implicit {
 namespace {
 
-// Half-filled vectors and rows of a few pixels still win over an im2col matrix; less does not. An image may be all padding.
+// Half-filled vectors and rows of a few pixels still win over an im2col matrix; less does not. An image may be all
+// padding.
 bool suits(const ConvShape& given, i64 lanes, i64 columns, i64 k) {
   const ConvShape s = collapse(given);
   const i64 c = s.c / s.groups, o = s.o / s.groups;
@@ -48,9 +53,7 @@ bool suits(const ConvShape& given, i64 lanes, i64 columns, i64 k) {
 
 }  // namespace
 
-bool suits_forward(const ConvShape& s) {
-  return suits(s, s.o / s.groups, collapse(s).q, s.c / s.groups * s.r * s.s);
-}
+bool suits_forward(const ConvShape& s) { return suits(s, s.o / s.groups, collapse(s).q, s.c / s.groups * s.r * s.s); }
 bool suits_backward_data(const ConvShape& s) {
   return suits(s, s.c / s.groups, collapse(s).w / s.stride_w, s.o / s.groups * s.r * s.s);
 }

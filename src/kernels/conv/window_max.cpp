@@ -16,12 +16,15 @@ constexpr i64 kGrain = i64{1} << 15;  // comparisons worth a task
 
 template <class F>
 void for_planes(const ConvShape& s, F f) {
-  parallel_ranges(s.n * s.c, std::max<i64>(1, kGrain / std::max<i64>(1, s.p * s.q * s.r * s.s)), [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; ++i) f(i);
-  });
+  parallel_ranges(s.n * s.c, std::max<i64>(1, kGrain / std::max<i64>(1, s.p * s.q * s.r * s.s)),
+                  [&](i64 begin, i64 end) {
+                    for (i64 i = begin; i < end; ++i) f(i);
+                  });
 }
 
-unsigned char* byte_scratch(i64 bytes) { return reinterpret_cast<unsigned char*>(thread_scratch<Purpose::kProducts>(bytes / 4 + 1)); }
+unsigned char* byte_scratch(i64 bytes) {
+  return reinterpret_cast<unsigned char*>(thread_scratch<Purpose::kProducts>(bytes / 4 + 1));
+}
 
 // The first pixel of window (i, j) that is in the image: where all of them are -inf, it wins.
 unsigned char first_pixel(const ConvShape& s, i64 i, i64 j) {
@@ -31,7 +34,9 @@ unsigned char first_pixel(const ConvShape& s, i64 i, i64 j) {
 
 }  // namespace
 
-bool runs(const ConvShape& s) { return s.r * s.s < kNobody && s.dilation_h == 1 && s.dilation_w == 1 && depthwise::runs(s); }
+bool runs(const ConvShape& s) {
+  return s.r * s.s < kNobody && s.dilation_h == 1 && s.dilation_w == 1 && depthwise::runs(s);
+}
 
 void forward(const ConvShape& s, const float* x, float* y, unsigned char* winner) {
   const Phases phases(s);
@@ -70,7 +75,8 @@ void backward(const ConvShape& s, const float* dy, const unsigned char* winner, 
     float* to = dx + plane * s.h * s.w;
     std::fill_n(to, s.h * s.w, 0.0f);
     for (const GradientPhases::Phase& f : g.phases) {
-      micro.shifted_pick(in, won, f.taps.data(), f.which.data(), static_cast<i64>(f.which.size()), g.rows * g.pitch, out);
+      micro.shifted_pick(in, won, f.taps.data(), f.which.data(), static_cast<i64>(f.which.size()), g.rows * g.pitch,
+                         out);
       g.gather(f, out, to);
     }
   });

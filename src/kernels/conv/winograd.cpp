@@ -8,17 +8,18 @@
 //         | 0  1  0 -1 |         |  0    0    1  |
 //
 // The sum over channels moves inside: at each of the 16 points xi of the transformed tile, M_xi[tile][lane] =
-// sum_k V_xi[k][tile] U_xi[k][lane] is a matrix product, which runs on the tile kernels of micro.hpp. With one dimension,
+// sum_k V_xi[k][tile] U_xi[k][lane] is a matrix product, which runs on the tile kernels of micro.hpp. With one
+// dimension,
 //   y0 = g0 d0 + g1 d1 + g2 d2,  y1 = g0 d1 + g1 d2 + g2 d3:
 //   y0 = m0 + m1 + m2,  y1 = m1 - m2 - m3,  m0 = (d0 - d2) g0,  m1 = (d1 + d2)(g0 + g1 + g2)/2,
 //   m2 = (d2 - d1)(g0 - g1 + g2)/2,  m3 = (d1 - d3) g2.
-// Rounding errors are a few times those of the direct sum. Paper: Lavin, Gray, "Fast algorithms for convolutional neural
-// networks", 2016, section 4.1.
+// Rounding errors are a few times those of the direct sum. Paper: Lavin, Gray, "Fast algorithms for convolutional
+// neural networks", 2016, section 4.1.
 //
 // The gradient of the filters is the adjoint: dg = G^T [ sum over tiles (B^T d B) . (A dY A^T) ] G.
 //
-// A task takes some images, or a band of tile rows of one: it transforms them once, then for each lane block multiplies,
-// transforms back into a pixel-major block and transposes that out.
+// A task takes some images, or a band of tile rows of one: it transforms them once, then for each lane block
+// multiplies, transforms back into a pixel-major block and transposes that out.
 #include "kernels/conv/winograd.hpp"
 
 #include <algorithm>
@@ -33,11 +34,12 @@ namespace tern::kernels::conv::winograd {
 namespace {
 
 constexpr i64 kPoints = 16;
-constexpr i64 kTaskTiles = 64;   // transformed tiles of a task stay in the second-level cache
+constexpr i64 kTaskTiles = 64;  // transformed tiles of a task stay in the second-level cache
 constexpr i64 kMinTasks = 8;
-constexpr i64 kChunk = 8;        // channels copied at a time, so that the copies stay in the first-level cache
+constexpr i64 kChunk = 8;            // channels copied at a time, so that the copies stay in the first-level cache
 constexpr i64 kGradientTiles = 512;  // tiles whose products are added to the filters' gradient at a time
-constexpr i64 kSpread = 16;      // floats between the points, so that one tile of all of them does not fall into one cache set
+constexpr i64 kSpread =
+    16;  // floats between the points, so that one tile of all of them does not fall into one cache set
 
 /// A correlation: forward as it stands, or the gradient of the input as one of dy with turned filters.
 struct Job {
@@ -74,7 +76,8 @@ void pack_filters(const Job& job, const Micro& micro, float* packed) {
         }
       }
     }
-    micro.winograd_filters(natural, job.channels, lanes, packed + job.packed_block(block), job.channels * lanes + kSpread);
+    micro.winograd_filters(natural, job.channels, lanes, packed + job.packed_block(block),
+                           job.channels * lanes + kSpread);
   });
 }
 
@@ -85,8 +88,8 @@ struct Columns {
       : rows(2 * tile_rows + 2), cols(ceil_div(tile_cols + 1, width) * width), plane(rows * cols) {}
 };
 
-void copy_columns(const Job& job, const Micro& micro, const float* x, i64 channels, i64 row0, i64 parity, const Columns& c,
-                  float* to) {
+void copy_columns(const Job& job, const Micro& micro, const float* x, i64 channels, i64 row0, i64 parity,
+                  const Columns& c, float* to) {
   const i64 first = parity - job.pad;  // of the image, may be negative
   const i64 left = first < 0 ? (1 - first) / 2 : 0, begin = first + 2 * left;
   const i64 top = std::clamp<i64>(-row0, 0, c.rows), end = std::clamp<i64>(job.in_h - row0, top, c.rows);
@@ -145,8 +148,8 @@ void run(const Job& job, const Micro& micro) {
     float* points = thread_scratch<Purpose::kPoints>(kPoints * ld_points);
     for (i64 n = n0; n < n1; ++n) {
       for (i64 c0 = 0; c0 < job.channels; c0 += kChunk) {
-        transform_channels(job, micro, n, c0, tile_row0, tile_rows, points + c0 * ld_tiles + (n - n0) * tile_rows * tile_cols,
-                           ld_tiles, ld_points);
+        transform_channels(job, micro, n, c0, tile_row0, tile_rows,
+                           points + c0 * ld_tiles + (n - n0) * tile_rows * tile_cols, ld_tiles, ld_points);
       }
     }
 
@@ -167,8 +170,8 @@ void run(const Job& job, const Micro& micro) {
         const i64 parts = ceil_div(tiles, micro.max_tile[wide ? 1 : 0]);
         for (i64 part = 0; part < parts; ++part) {
           const i64 t0 = part_begin(tiles, parts, part), t1 = part_begin(tiles, parts, part + 1);
-          micro.tile[wide ? 1 : 0][t1 - t0](points + xi * ld_points + t0, offsets.data(), job.channels, filters, out + t0 * lanes,
-                                            lanes, false);
+          micro.tile[wide ? 1 : 0][t1 - t0](points + xi * ld_points + t0, offsets.data(), job.channels, filters,
+                                            out + t0 * lanes, lanes, false);
         }
       }
     }
@@ -177,8 +180,8 @@ void run(const Job& job, const Micro& micro) {
     for (i64 block = block0; block < block1; ++block) {
       const i64 lanes = job.lanes.lanes(block), first = job.lanes.first(block), valid = job.lanes.valid(block);
       for (i64 n = n0; n < n1; ++n) {
-        micro.winograd_output(products + tiles * (first - lane0) + (n - n0) * tile_rows * tile_cols * lanes, ld_products, lanes,
-                              out_rows, job.out_w, block_out);
+        micro.winograd_output(products + tiles * (first - lane0) + (n - n0) * tile_rows * tile_cols * lanes,
+                              ld_products, lanes, out_rows, job.out_w, block_out);
         micro.to_planes(block_out, lanes, pixels, valid, job.bias ? job.bias + first : nullptr,
                         job.result + (n * job.lanes.channels + first) * plane + out_row0 * job.out_w, plane);
       }
@@ -203,12 +206,14 @@ void forward(const ConvShape& s, const float* x, const float* filters, const flo
 void backward_data(const ConvShape& s, const float* dy, const float* filters, float* dx) {
   if (s.n == 0 || s.c == 0) return;
   const Micro& micro = current_micro();
-  run({s.n, s.o, s.p, s.q, s.h, s.w, 2 - s.pad_h, {s.c, micro.width}, dy, filters, nullptr, dx, 9, s.c * 9, true}, micro);
+  run({s.n, s.o, s.p, s.q, s.h, s.w, 2 - s.pad_h, {s.c, micro.width}, dy, filters, nullptr, dx, 9, s.c * 9, true},
+      micro);
 }
 
 void backward_filters(const ConvShape& s, const float* x, const float* dy, float* dfilters) {
   const Micro& micro = current_micro();
-  const Job job{s.n, s.c, s.h, s.w, s.p, s.q, s.pad_h, {s.o, micro.width}, x, nullptr, nullptr, nullptr, s.c * 9, 9, false};
+  const Job job{s.n, s.c,     s.h,     s.w,     s.p,     s.q, s.pad_h, {s.o, micro.width},
+                x,   nullptr, nullptr, nullptr, s.c * 9, 9,   false};
   const Lanes& lanes = job.lanes;
   if (s.o == 0 || s.c == 0) return;
   if (s.n == 0) {
@@ -217,7 +222,8 @@ void backward_filters(const ConvShape& s, const float* x, const float* dy, float
   }
   const i64 image_tiles = job.tile_rows() * job.tile_cols(), blocks = lanes.blocks(), chunks = ceil_div(s.c, kChunk);
   const i64 group = std::clamp<i64>(kGradientTiles / image_tiles, 1, s.n), most_tiles = group * image_tiles;
-  const i64 ld_tiles = ceil_div(most_tiles, micro.width) * micro.width + micro.width, ld_points = s.c * ld_tiles + kSpread;
+  const i64 ld_tiles = ceil_div(most_tiles, micro.width) * micro.width + micro.width,
+            ld_points = s.c * ld_tiles + kSpread;
   // Block b of products and of gradients begins behind the lanes and margins of those before it.
   const auto begin = [&](i64 block, i64 each) {
     return kPoints * (each * (block < blocks ? lanes.first(block) : lanes.padded()) + kSpread * block);
@@ -233,14 +239,16 @@ void backward_filters(const ConvShape& s, const float* x, const float* dy, float
         // One image after the other, since each writes a little into the next one's place.
         const i64 c0 = task * kChunk;
         for (i64 n = 0; n < images; ++n) {
-          transform_channels(job, micro, n0 + n, c0, 0, job.tile_rows(), points.data() + c0 * ld_tiles + n * image_tiles, ld_tiles,
-                             ld_points);
+          transform_channels(job, micro, n0 + n, c0, 0, job.tile_rows(),
+                             points.data() + c0 * ld_tiles + n * image_tiles, ld_tiles, ld_points);
         }
         return;
       }
-      const i64 n = (task - chunks) % images, block = (task - chunks) / images, width = lanes.lanes(block), pixels = s.p * s.q;
+      const i64 n = (task - chunks) % images, block = (task - chunks) / images, width = lanes.lanes(block),
+                pixels = s.p * s.q;
       float* pixel_major = thread_scratch<Purpose::kBlock>(pixels * width);
-      micro.to_pixels(dy + ((n0 + n) * s.o + lanes.first(block)) * pixels, pixels, pixels, lanes.valid(block), pixel_major, width);
+      micro.to_pixels(dy + ((n0 + n) * s.o + lanes.first(block)) * pixels, pixels, pixels, lanes.valid(block),
+                      pixel_major, width);
       micro.winograd_output_gradient(pixel_major, width, s.p, s.q,
                                      products.data() + begin(block, most_tiles) + n * image_tiles * width,
                                      most_tiles * width + kSpread);
@@ -252,8 +260,8 @@ void backward_filters(const ConvShape& s, const float* x, const float* dy, float
       const i64 parts = ceil_div(s.c, micro.max_outer);
       for (i64 part = 0; part < parts; ++part) {
         const i64 c0 = part_begin(s.c, parts, part), c1 = part_begin(s.c, parts, part + 1);
-        micro.outer[lanes.wide(block) ? 1 : 0][c1 - c0](points.data() + xi * ld_points, offsets.data() + c0, d, {1, 1, tiles, 0, 0},
-                                                        sums + c0 * width, n0 > 0);
+        micro.outer[lanes.wide(block) ? 1 : 0][c1 - c0](points.data() + xi * ld_points, offsets.data() + c0, d,
+                                                        {1, 1, tiles, 0, 0}, sums + c0 * width, n0 > 0);
       }
     });
   }
@@ -261,12 +269,14 @@ void backward_filters(const ConvShape& s, const float* x, const float* dy, float
     const i64 width = lanes.lanes(block);
     float* natural = thread_scratch<Purpose::kPlanes>(s.c * 9 * width);
     micro.winograd_filters_gradient(gradients.data() + begin(block, s.c), s.c * width + kSpread, s.c, width, natural);
-    micro.to_planes(natural, width, 9 * s.c, lanes.valid(block), nullptr, dfilters + lanes.first(block) * s.c * 9, s.c * 9);
+    micro.to_planes(natural, width, 9 * s.c, lanes.valid(block), nullptr, dfilters + lanes.first(block) * s.c * 9,
+                    s.c * 9);
   });
 }
 
 bool runs(const ConvShape& s) {
-  const bool size = s.r == 3 && s.s == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+  const bool size =
+      s.r == 3 && s.s == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
   const bool offsets = std::max(s.c, s.o) * (kTaskTiles + s.w + 64) < (i64{1} << 30);  // they are 32 bits wide
   return size && offsets && s.groups == 1 && s.pad_h == s.pad_w && s.pad_h <= 2;
 }
@@ -275,7 +285,8 @@ bool suits_forward(const ConvShape& s) { return runs(s) && pays(s.c, s.o, s.p, s
 // The transformed images of a group travel between the cores here, which many products a value must pay for.
 bool suits_backward_filters(const ConvShape& s) {
   const bool whole_tiles = s.p % 2 == 0 && s.q % 2 == 0;
-  const bool offsets = s.c * (std::max(kGradientTiles, s.p / 2 * (s.q / 2)) + 64) < (i64{1} << 31);  // they are 32 bits wide
+  const bool offsets =
+      s.c * (std::max(kGradientTiles, s.p / 2 * (s.q / 2)) + 64) < (i64{1} << 31);  // they are 32 bits wide
   return runs(s) && pays(s.c, s.o, s.p, s.q) && s.c >= 96 && s.o >= 96 && whole_tiles && offsets;
 }
 bool suits_backward_data(const ConvShape& s) { return runs(s) && pays(s.o, s.c, s.h, s.w); }

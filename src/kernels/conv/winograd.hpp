@@ -9,7 +9,8 @@ void forward(const ConvShape& shape, const float* x, const float* filters, const
 void backward_data(const ConvShape& shape, const float* dy, const float* filters, float* dx);
 void backward_filters(const ConvShape& shape, const float* x, const float* dy, float* dfilters);
 
-/// True for the shapes that these can run: 3x3, stride and dilation 1, one group, the same padding of at most 2 everywhere.
+/// True for the shapes that these can run: 3x3, stride and dilation 1, one group, the same padding of at most 2
+/// everywhere.
 bool runs(const ConvShape& shape);
 /// True for those of them that these are faster at than implicit.hpp: enough channels on both sides
 /// to pay for the transforms.

@@ -8,9 +8,10 @@ inline void winograd_points(const Vec (&d)[4], Vec (&t)[4]) {
   t[3] = sub(d[1], d[3]);
 }
 
-// Lanes are neighbouring tiles of a row: tile j has the columns even[j], odd[j], even[j + 1], odd[j + 1]. The last vector of
-// a row writes past it, into what the next row, or nobody, uses.
-inline void winograd_input(const float* even, const float* odd, i64 cols, i64 tile_rows, i64 tile_cols, float* v, i64 ld) {
+// Lanes are neighbouring tiles of a row: tile j has the columns even[j], odd[j], even[j + 1], odd[j + 1]. The last
+// vector of a row writes past it, into what the next row, or nobody, uses.
+inline void winograd_input(const float* even, const float* odd, i64 cols, i64 tile_rows, i64 tile_cols, float* v,
+                           i64 ld) {
   for (i64 row = 0; row < tile_rows; ++row) {
     for (i64 j = 0; j < tile_cols; j += Vec::kWidth) {
       Vec columns[4][4];  // [column][point of the rows]
@@ -52,8 +53,8 @@ inline void winograd_filters(const float* g, i64 k, i64 lanes, float* u, i64 ld)
       Vec rows[3][4];  // [column][point of the rows]
       TERN_CONV_UNROLL
       for (int c = 0; c < 3; ++c) {
-        winograd_filter_points(Vec::load(from + c * lanes), Vec::load(from + (3 + c) * lanes), Vec::load(from + (6 + c) * lanes),
-                               rows[c]);
+        winograd_filter_points(Vec::load(from + c * lanes), Vec::load(from + (3 + c) * lanes),
+                               Vec::load(from + (6 + c) * lanes), rows[c]);
       }
       TERN_CONV_UNROLL
       for (int r = 0; r < 4; ++r) {

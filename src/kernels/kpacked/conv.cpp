@@ -10,13 +10,18 @@ namespace tern::kernels::kpacked {
 const Micro& micro_for(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
-    case Isa::kAvx2: return kMicroAvx2;
-    case Isa::kAvx512: return kMicroAvx512;
-    case Isa::kAvx512Vpopcnt: return kMicroAvx512Vpopcnt;
+    case Isa::kAvx2:
+      return kMicroAvx2;
+    case Isa::kAvx512:
+      return kMicroAvx512;
+    case Isa::kAvx512Vpopcnt:
+      return kMicroAvx512Vpopcnt;
 #elif defined(__aarch64__)
-    case Isa::kNeon: return kMicroNeon;
+    case Isa::kNeon:
+      return kMicroNeon;
 #endif
-    default: return kMicroPortable;
+    default:
+      return kMicroPortable;
   }
 }
 
@@ -89,12 +94,13 @@ Conv::Conv(const ConvShape& shape, const PlaneLayout& input, const std::int8_t* 
             correction += static_cast<std::uint32_t>(input.code.lo * code);
             for (int d = 0; d < digits_; ++d) {
               if ((std::abs(code) >> d & 1) == 0) continue;
-              std::uint64_t* to =
-                  weights_.data() + ((block * digits_ + d) * chunks + at) * 16 + lane;
+              std::uint64_t* to = weights_.data() + ((block * digits_ + d) * chunks + at) * 16 + lane;
               const std::uint64_t mask = std::uint64_t{1} << (byte % 8 * 8 + bit);
               to[8] |= mask;
-              if (code > 0) to[0] |= mask;
-              else correction -= static_cast<std::uint32_t>((1 << d) * plane_weights);
+              if (code > 0)
+                to[0] |= mask;
+              else
+                correction -= static_cast<std::uint32_t>((1 << d) * plane_weights);
             }
           }
         }

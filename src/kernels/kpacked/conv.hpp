@@ -1,14 +1,14 @@
-// Convolution of codes in the K-packed layout, without a column matrix: the bytes that a kernel row covers are contiguous,
-// so a table of byte offsets replaces im2col for any kernel, stride, dilation and group count.
+// Convolution of codes in the K-packed layout, without a column matrix: the bytes that a kernel row covers are
+// contiguous, so a table of byte offsets replaces im2col for any kernel, stride, dilation and group count.
 //
 // Derivation. Write a weight code as sum_d 2^d t_d with t_d in {-1, 0, 1} (its binary digits with its sign), and an
 // activation as lo + sum_k W_k b_k. Then
 //   sum w x = lo * sum w + sum_d sum_k 2^d W_k * sum t_d b_k,
 // and with s = [t > 0], nz = [t != 0], m = number of negative t:
 //   sum t b = #(s=1, b=1) - #(s=0, b=1) = popcount(nz & ~(b ^ s)) - m,
-// because the popcount is #(s=1, b=1) + #(s=0, b=0) and #(s=0, b=0) = m - #(s=0, b=1). Everything that does not depend on
-// the activations is one correction an output channel. This is FATNN's inner product in the folded form of
-// codec.hpp with the two code bits on separate planes, where it serves any number of levels.
+// because the popcount is #(s=1, b=1) + #(s=0, b=0) and #(s=0, b=0) = m - #(s=0, b=1). Everything that does not depend
+// on the activations is one correction an output channel. This is FATNN's inner product in the folded form of codec.hpp
+// with the two code bits on separate planes, where it serves any number of levels.
 #pragma once
 
 #include <vector>
@@ -20,8 +20,8 @@
 
 namespace tern::kernels::kpacked {
 
-/// Integer thresholds of a fused epilogue in the kernels' order, all comparisons acc >= T. A channel whose thresholds are
-/// flipped needs its weights negated, so that acc <= T becomes -acc >= -T.
+/// Integer thresholds of a fused epilogue in the kernels' order, all comparisons acc >= T. A channel whose thresholds
+/// are flipped needs its weights negated, so that acc <= T becomes -acc >= -T.
 class Thresholds {
  public:
   /// `t`: [outputs][levels]; `flip`: [outputs] or null.
@@ -67,16 +67,17 @@ class Conv {
   PlaneLayout input_;
   i64 blocks_per_group_, blocks_;
   int digits_ = 1;
-  std::vector<std::int32_t> pixels_;       // byte of each output pixel's first tap
-  std::vector<std::int32_t> offsets_;      // bytes, from the first tap
-  AlignedVector<std::uint64_t> weights_;   // [block][digit][chunk][s, nz][8]
-  std::vector<std::int32_t> correction_;   // [block][8]
+  std::vector<std::int32_t> pixels_;      // byte of each output pixel's first tap
+  std::vector<std::int32_t> offsets_;     // bytes, from the first tap
+  AlignedVector<std::uint64_t> weights_;  // [block][digit][chunk][s, nz][8]
+  std::vector<std::int32_t> correction_;  // [block][8]
 };
 
 /// Byte of each pixel within a plane, row-major.
 std::vector<std::int32_t> pixel_bytes(const PlaneLayout& layout);
 
-/// Turns masks[levels][pixels] (bit = reached level j+1), `level_step` bytes apart, into the binary digits of the count.
+/// Turns masks[levels][pixels] (bit = reached level j+1), `level_step` bytes apart, into the binary digits of the
+/// count.
 void masks_to_digits(const u8* masks, i64 level_step, int levels, i64 pixels, u8* out, const std::int32_t* at,
                      i64 plane_bytes, int planes);
 

@@ -124,7 +124,8 @@ void max_pool(const PoolShape& d, const PlaneLayout& in, const u8* x, const Plan
   const i64 in_plane = in.plane_bytes(), out_plane = out.plane_bytes(), row_bytes = in.row_bytes();
   const bool thermometer = in.code.thermometer();
   for (i64 p = row_begin; p < row_end; ++p) {
-    const i64 top = std::max<i64>(p * d.stride - d.pad, 0), bottom = std::min(p * d.stride - d.pad + d.kernel, d.height);
+    const i64 top = std::max<i64>(p * d.stride - d.pad, 0),
+              bottom = std::min(p * d.stride - d.pad + d.kernel, d.height);
     for (i64 q = 0; q < cols; ++q) {
       const i64 left = std::max<i64>(q * d.stride - d.pad, 0);
       const i64 right = std::min(q * d.stride - d.pad + d.kernel, d.width);

@@ -74,9 +74,11 @@ void unpack(const PlaneLayout& d, const u8* planes, std::int8_t* codes) {
 void unpack(const PlaneLayout& d, const u8* planes, float step, float* values) {
   const i64 pixels = d.height * d.width;
   std::array<float, 256> value{};
-  for (int code = d.code.lo; code <= d.code.hi; ++code) value[static_cast<std::size_t>(code - d.code.lo)] = exact::dequantize(code, step);
+  for (int code = d.code.lo; code <= d.code.hi; ++code)
+    value[static_cast<std::size_t>(code - d.code.lo)] = exact::dequantize(code, step);
   const int lo = d.code.lo;
-  for_each_code(d, planes, [&](i64 c, i64 i, int code) { values[c * pixels + i] = value[static_cast<std::size_t>(code - lo)]; });
+  for_each_code(d, planes,
+                [&](i64 c, i64 i, int code) { values[c * pixels + i] = value[static_cast<std::size_t>(code - lo)]; });
 }
 
 }  // namespace tern::kernels::kpacked

@@ -1,11 +1,12 @@
 // Codes as bit planes, packed along the channels: the layout that the K-packed kernels work on.
 //
-// A code in lo..hi is lo + sum_k weight(k) * bit_k. Two or three levels use thermometer planes (bit_k = [code > lo + k],
-// weight 1), more use the binary digits of code - lo (weight 2^k). Plane k of an image is
+// A code in lo..hi is lo + sum_k weight(k) * bit_k. Two or three levels use thermometer planes (bit_k = [code > lo +
+// k], weight 1), more use the binary digits of code - lo (weight 2^k). Plane k of an image is
 //
 //   [height + 2 pad_h][width + 2 pad_w][bytes]      bytes = ceil(channels / 8), channel c is bit c % 8 of byte c / 8
 //
-// with a border that holds one code, 0 unless said otherwise, and some slack after it, so that a kernel may read 8 bytes at any pixel.
+// with a border that holds one code, 0 unless said otherwise, and some slack after it, so that a kernel may read 8
+// bytes at any pixel.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Body of accumulate(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage throughout):
+// Body of accumulate(), included by each micro_<isa>.cpp after it has defined a class Ops (internal linkage
+// throughout):
 //   V            a vector of kLanes64 words           load, broadcast, zero, add64 (word-wise sum)
 //   match        nz & ~(x ^ s)
 //   agreeing     11 in the pairs of bits of a word that are equal, 00 in the others
@@ -6,7 +7,8 @@
 //   widen        per-word sums of bytes
 //   add8         byte-wise sum
 //   add_low      to[lane] += (low 32 bits of word) << shift, modulo 2^32
-// kTile: output pixels a pass. No templates of the standard library here: their instances would be shared across objects.
+// kTile: output pixels a pass. No templates of the standard library here: their instances would be shared across
+// objects.
 #include <cstdint>
 #include <cstring>
 
@@ -41,12 +43,16 @@ inline void add_chunks(const std::uint8_t* const (&x)[T], i64 plane, const std::
     for (int v = 0; v < kVecs; ++v) {
       const typename Ops::V s = Ops::load(wi + v * Ops::kLanes64);
       typename Ops::V nz;
-      if constexpr (Derive) nz = Ops::agreeing(s);
-      else nz = Ops::load(wi + 8 + v * Ops::kLanes64);
+      if constexpr (Derive)
+        nz = Ops::agreeing(s);
+      else
+        nz = Ops::load(wi + 8 + v * Ops::kLanes64);
       for (int t = 0; t < T; ++t) {
         const typename Ops::V c = Ops::count(Ops::match(Ops::broadcast(load_word(x[t] + at)), s, nz));
-        if constexpr (Ops::kBytes) sums[t][v] = Ops::add8(sums[t][v], c);
-        else sums[t][v] = Ops::add64(sums[t][v], c);
+        if constexpr (Ops::kBytes)
+          sums[t][v] = Ops::add8(sums[t][v], c);
+        else
+          sums[t][v] = Ops::add64(sums[t][v], c);
       }
     }
   }

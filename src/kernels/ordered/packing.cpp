@@ -25,8 +25,8 @@ Prepared::Prepared(const OrderedConv& shape, const float* w)
   for (std::int64_t c = 0; c < shape.channels / shape.groups; ++c) {
     for (std::int64_t r = 0; r < shape.kernel_h; ++r) {
       for (std::int64_t s = 0; s < shape.kernel_w; ++s) {
-        offsets_.push_back(static_cast<std::int32_t>((c * padded_h_ + r * shape.dilation_h) * padded_w_ +
-                                                     s * shape.dilation_w));
+        offsets_.push_back(
+            static_cast<std::int32_t>((c * padded_h_ + r * shape.dilation_h) * padded_w_ + s * shape.dilation_w));
       }
     }
   }

@@ -1,5 +1,5 @@
-// What the tile functions work on: weights as blocks of 16 output channels, images with their zero border, and the table
-// of offsets of a kernel's taps.
+// What the tile functions work on: weights as blocks of 16 output channels, images with their zero border, and the
+// table of offsets of a kernel's taps.
 #pragma once
 
 #include <cstdint>

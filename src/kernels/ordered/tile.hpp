@@ -1,5 +1,5 @@
-// The inner loop of the ordered float convolution, one function an instruction set. Lanes are 16 output channels, so the
-// sum over k of each output stays one chain of additions in the defined order, whatever the vector length.
+// The inner loop of the ordered float convolution, one function an instruction set. Lanes are 16 output channels, so
+// the sum over k of each output stays one chain of additions in the defined order, whatever the vector length.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
 #define TERN_VECTOR_BYTES 32
 #define TERN_TILE_PIXELS 4
-#include "kernels/ordered/tile_impl.hpp"
-
 #include "kernels/ordered/tile.hpp"
+#include "kernels/ordered/tile_impl.hpp"
 
 namespace tern::kernels::ordered {
 

@@ -1,5 +1,6 @@
-// Body of the tile functions. Included once by each tile_<isa>.cpp, which defines TERN_VECTOR_BYTES and TERN_TILE_PIXELS;
-// everything here has internal linkage, so that code built with one instruction set's flags cannot be picked by another.
+// Body of the tile functions. Included once by each tile_<isa>.cpp, which defines TERN_VECTOR_BYTES and
+// TERN_TILE_PIXELS; everything here has internal linkage, so that code built with one instruction set's flags cannot be
+// picked by another.
 #include <cstdint>
 #include <cstring>
 

@@ -6,7 +6,8 @@
 
 namespace tern::kernels::planes {
 
-void copy_channel(const bitsliced::SlicedLayout& in, const u8* x, i64 from, const bitsliced::SlicedLayout& out, u8* y, i64 to) {
+void copy_channel(const bitsliced::SlicedLayout& in, const u8* x, i64 from, const bitsliced::SlicedLayout& out, u8* y,
+                  i64 to) {
   const int planes = out.code.planes();
   for (int k = 0; k < planes; ++k) {
     const u8* a = x + (from * planes + k) * in.plane_bytes() + in.front_bytes();
@@ -28,14 +29,15 @@ KpackedChannels::KpackedChannels(std::span<const ChannelSource> order) {
     if (!new_byte && s.input == order[c - 1].input && s.channel == order[c - 1].channel + 1) {
       pieces_.back().mask = pieces_.back().mask << 1 | 1;  // at most 8 bits, which start in the first of two bytes
     } else {
-      pieces_.push_back({s.input, s.channel / 8, static_cast<unsigned>(s.channel % 8), 1, static_cast<unsigned>(c % 8)});
+      pieces_.push_back(
+          {s.input, s.channel / 8, static_cast<unsigned>(s.channel % 8), 1, static_cast<unsigned>(c % 8)});
     }
   }
   bytes_.push_back(pieces_.size());
 }
 
-void KpackedChannels::run(std::span<const kpacked::PlaneLayout> in, std::span<const u8* const> x, const kpacked::PlaneLayout& out,
-                          u8* y, i64 begin, i64 end) const {
+void KpackedChannels::run(std::span<const kpacked::PlaneLayout> in, std::span<const u8* const> x,
+                          const kpacked::PlaneLayout& out, u8* y, i64 begin, i64 end) const {
   for (int k = 0; k < out.code.planes(); ++k) {
     for (i64 row = begin; row < end; ++row) {
       u8* to = y + k * out.plane_bytes() + out.at(row, 0);

@@ -68,7 +68,8 @@ void SlicedGate::run(const u8* y, const u8* x, const u8* t, u8* out, i64 begin, 
     const u8* a = y + c * y_layout.plane_bytes() + y_layout.front_bytes();
     const u8* b = x + c * x_layout.plane_bytes() + x_layout.front_bytes();
     u8* to = out + c * out_layout.plane_bytes() + out_layout.front_bytes();
-    const bool through = t && (word_at(t + c * t_layout.plane_bytes() + t_layout.front_bytes(), t_layout.bit(0, 0)) & 1) != 0;
+    const bool through =
+        t && (word_at(t + c * t_layout.plane_bytes() + t_layout.front_bytes(), t_layout.bit(0, 0)) & 1) != 0;
     const u64 keep = through ? 0 : ~u64{0};
     for_each_word(out_layout, [&](i64 row, i64 col, i64 n) {
       const u64 bits = word_at(a, y_layout.bit(row, col)) | (word_at(b, x_layout.bit(row, col)) & keep);
@@ -77,11 +78,13 @@ void SlicedGate::run(const u8* y, const u8* x, const u8* t, u8* out, i64 begin, 
   }
 }
 
-void tgap(const bitsliced::SlicedLayout& in, const u8* x, const bitsliced::SlicedLayout& out, u8* t, i64 begin, i64 end) {
+void tgap(const bitsliced::SlicedLayout& in, const u8* x, const bitsliced::SlicedLayout& out, u8* t, i64 begin,
+          i64 end) {
   for (i64 c = begin; c < end; ++c) {
     const u8* from = x + c * in.plane_bytes() + in.front_bytes();
     i64 count = 0;
-    for_each_word(in, [&](i64 row, i64 col, i64 n) { count += std::popcount(word_at(from, in.bit(row, col)) & low_mask(n)); });
+    for_each_word(
+        in, [&](i64 row, i64 col, i64 n) { count += std::popcount(word_at(from, in.bit(row, col)) & low_mask(n)); });
     put_word(t + c * out.plane_bytes() + out.front_bytes(), out.bit(0, 0), 1, 2 * count > in.height * in.width ? 1 : 0);
   }
 }

@@ -47,20 +47,22 @@ void take_larger(Planes& best, const Planes& x, int planes, bool thermometer) {
 
 }  // namespace
 
-void max_pool(const PoolShape& d, const bitsliced::SlicedLayout& in, const u8* x, const bitsliced::SlicedLayout& out, u8* y,
-              i64 begin, i64 end) {
+void max_pool(const PoolShape& d, const bitsliced::SlicedLayout& in, const u8* x, const bitsliced::SlicedLayout& out,
+              u8* y, i64 begin, i64 end) {
   const int planes = in.code.planes();
   const i64 chunk = d.stride >= 64 ? 1 : 63 / d.stride + 1;  // outputs whose positions span at most a word
   for (i64 c = begin; c < end; ++c) {
     const u8* from = x + c * planes * in.plane_bytes() + in.front_bytes();
     u8* to = y + c * planes * out.plane_bytes() + out.front_bytes();
     for (i64 p = 0; p < out.height; ++p) {
-      const i64 top = std::max<i64>(p * d.stride - d.pad, 0), bottom = std::min(p * d.stride - d.pad + d.kernel, d.height);
+      const i64 top = std::max<i64>(p * d.stride - d.pad, 0),
+                bottom = std::min(p * d.stride - d.pad + d.kernel, d.height);
       for (i64 q = 0; q < out.width; q += chunk) {
         const i64 n = std::min(chunk, out.width - q);
         Planes best{};
         for (i64 s = 0; s < d.kernel; ++s) {
-          const i64 left = q * d.stride - d.pad + s, span = (n - 1) * d.stride + 1;  // input columns left .. left + span - 1
+          const i64 left = q * d.stride - d.pad + s,
+                    span = (n - 1) * d.stride + 1;  // input columns left .. left + span - 1
           const i64 first = std::max<i64>(0, -left), last = std::min(span, d.width - left);
           if (first >= last) continue;
           const u64 inside = low_mask(last) & ~low_mask(first);
@@ -73,7 +75,8 @@ void max_pool(const PoolShape& d, const bitsliced::SlicedLayout& in, const u8* x
           }
         }
         for (int k = 0; k < planes; ++k) {
-          put_word(to + k * out.plane_bytes(), out.bit(p, q), n, compress(best[static_cast<std::size_t>(k)], d.stride, n));
+          put_word(to + k * out.plane_bytes(), out.bit(p, q), n,
+                   compress(best[static_cast<std::size_t>(k)], d.stride, n));
         }
       }
     }

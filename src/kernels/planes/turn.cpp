@@ -17,7 +17,8 @@ void turn(const kpacked::PlaneLayout& from, const u8* x, const bitsliced::Sliced
           const i64 n = std::min<i64>(64, from.width - col);
           u64 words[8];
           channel_words(x + k * from.plane_bytes() + from.at(row, col) + b, from.pixel_bytes(), n, words);
-          for (i64 c = 0; c < channels; ++c) put_word(stream + c * planes * to.plane_bytes(), to.bit(row, col), n, words[c]);
+          for (i64 c = 0; c < channels; ++c)
+            put_word(stream + c * planes * to.plane_bytes(), to.bit(row, col), n, words[c]);
         }
       }
     }
@@ -35,7 +36,8 @@ void turn(const bitsliced::SlicedLayout& from, const u8* x, const kpacked::Plane
         for (i64 col = 0; col < to.width; col += 64) {
           const i64 n = std::min<i64>(64, to.width - col);
           u64 words[8] = {};
-          for (i64 c = 0; c < channels; ++c) words[c] = word_at(stream + c * planes * from.plane_bytes(), from.bit(row, col));
+          for (i64 c = 0; c < channels; ++c)
+            words[c] = word_at(stream + c * planes * from.plane_bytes(), from.bit(row, col));
           u8* pixel = y + k * to.plane_bytes() + to.at(row, col) + b;
           for (i64 first = 0; first < n; first += 8) {
             u64 block = 0;

@@ -47,8 +47,8 @@ inline u64 transpose8(u64 x) {
   return x ^ t ^ t << 28;
 }
 
-/// `n` <= 64 bytes, `step` apart, as eight words: bit i of words[c] is bit c of byte i. What the bytes' bits are is the caller's
-/// matter: the channels of a pixel, or the planes of a code.
+/// `n` <= 64 bytes, `step` apart, as eight words: bit i of words[c] is bit c of byte i. What the bytes' bits are is the
+/// caller's matter: the channels of a pixel, or the planes of a code.
 inline void channel_words(const u8* bytes, i64 step, i64 n, u64 words[8]) {
   for (int c = 0; c < 8; ++c) words[c] = 0;
   for (i64 first = 0; first < n; first += 8) {

@@ -51,8 +51,8 @@ void convolve(const ConvShape& d, const X* x, const X* w, Sum* y) {
   }
 }
 
-// Calls f(window) for each output, the window clipped to the image. `padded` counts its elements inside the padded image: a
-// window that sticks out at the end because of `ceil` is cut there.
+// Calls f(window) for each output, the window clipped to the image. `padded` counts its elements inside the padded
+// image: a window that sticks out at the end because of `ceil` is cut there.
 struct Window {
   std::int64_t top, bottom, left, right, padded;
 };
@@ -105,7 +105,8 @@ void max_pool(const PoolShape& shape, const std::int8_t* x, std::int8_t* y) { ma
 void max_pool(const PoolShape& shape, const float* x, float* y) { maximum(shape, x, y); }
 
 void avg_pool(const PoolShape& shape, const std::int8_t* x, float step, float* y) {
-  average<std::int64_t>(shape, x, y, [&](std::int64_t sum, std::int64_t n) { return exact::average_codes(sum, step, n); });
+  average<std::int64_t>(shape, x, y,
+                        [&](std::int64_t sum, std::int64_t n) { return exact::average_codes(sum, step, n); });
 }
 void avg_pool(const PoolShape& shape, const float* x, float* y) {
   average<float>(shape, x, y, [](float sum, std::int64_t n) { return exact::average(sum, n); });

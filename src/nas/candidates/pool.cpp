@@ -6,7 +6,8 @@ namespace tern::nas {
 namespace {
 
 std::string add_pool(const EdgePlace& at, const std::string& op) {
-  const std::string y = at.add("_pool", op, at.input, {{"kernel", "3"}, {"stride", std::to_string(at.stride)}, {"pad", "1"}});
+  const std::string y =
+      at.add("_pool", op, at.input, {{"kernel", "3"}, {"stride", std::to_string(at.stride)}, {"pad", "1"}});
   return at.searching ? add_norm(at, "_bn", y) : y;
 }
 

@@ -1,5 +1,5 @@
-// skip: the input itself; at stride 2 a factorized reduce, which keeps all pixels of the input in half the resolution. Under
-// search the identity is a node, so that it can be left out.
+// skip: the input itself; at stride 2 a factorized reduce, which keeps all pixels of the input in half the resolution.
+// Under search the identity is a node, so that it can be left out.
 #include "nas/pieces.hpp"
 
 namespace tern::nas {

@@ -1,5 +1,5 @@
-// The ternary space: seven operations an edge, dense convolutions only, no identity (a skip between cells takes its place).
-// Paper: Loni et al., "TAS", 2022, section III-B.
+// The ternary space: seven operations an edge, dense convolutions only, no identity (a skip between cells takes its
+// place). Paper: Loni et al., "TAS", 2022, section III-B.
 #include "tern/nas.hpp"
 
 namespace tern::nas {

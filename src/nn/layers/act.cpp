@@ -10,13 +10,19 @@ class ActLayer final : public Layer {
     allow_keys(place.node, {"kind"});
     expect_inputs(place, 1);
     shape_ = place.inputs[0];
-    if (kind_ == "relu") function_ = relu;
-    else if (kind_ == "hardtanh") function_ = hardtanh;
-    else if (kind_ == "tanh") function_ = tern::tanh;
-    else if (kind_ == "sigmoid") function_ = sigmoid;
-    else if (kind_ == "prelu") slope_ = new_tensor(place, "slope", Shape{shape_[0]}, 0.25).set_requires_grad(true);
-    else if (kind_ != "none") throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
-                          "\"; known: relu, prelu, hardtanh, tanh, sigmoid, none");
+    if (kind_ == "relu")
+      function_ = relu;
+    else if (kind_ == "hardtanh")
+      function_ = hardtanh;
+    else if (kind_ == "tanh")
+      function_ = tern::tanh;
+    else if (kind_ == "sigmoid")
+      function_ = sigmoid;
+    else if (kind_ == "prelu")
+      slope_ = new_tensor(place, "slope", Shape{shape_[0]}, 0.25).set_requires_grad(true);
+    else if (kind_ != "none")
+      throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
+                       "\"; known: relu, prelu, hardtanh, tanh, sigmoid, none");
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext&) override {

@@ -51,6 +51,8 @@ class BatchNormLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer_batch_norm(const LayerPlace& place) { return std::make_unique<BatchNormLayer>(place); }
+std::unique_ptr<Layer> make_layer_batch_norm(const LayerPlace& place) {
+  return std::make_unique<BatchNormLayer>(place);
+}
 
 }  // namespace tern

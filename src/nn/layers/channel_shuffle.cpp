@@ -1,5 +1,5 @@
-// channel_shuffle: with the channels as a matrix of `groups` rows, its transpose (ShuffleNet: Zhang et al., 2018), so that
-// a grouped convolution behind another one sees channels of every group. No arithmetic: codes stay codes.
+// channel_shuffle: with the channels as a matrix of `groups` rows, its transpose (ShuffleNet: Zhang et al., 2018), so
+// that a grouped convolution behind another one sees channels of every group. No arithmetic: codes stay codes.
 #include "nn/layer_util.hpp"
 
 namespace tern {
@@ -12,8 +12,8 @@ class ChannelShuffleLayer final : public Layer {
     expect_inputs(place, 1);
     shape_ = expect_rank(place, 0, 3);
     if (groups_ < 1 || shape_[0] % groups_ != 0) {
-      throw ValueError(at_node(place.node) + "expected groups that divide " + std::to_string(shape_[0]) + " channels; got " +
-                       std::to_string(groups_));
+      throw ValueError(at_node(place.node) + "expected groups that divide " + std::to_string(shape_[0]) +
+                       " channels; got " + std::to_string(groups_));
     }
   }
   Value forward(const std::vector<Value>& in, const ForwardContext&) override {
@@ -32,6 +32,8 @@ class ChannelShuffleLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer_channel_shuffle(const LayerPlace& place) { return std::make_unique<ChannelShuffleLayer>(place); }
+std::unique_ptr<Layer> make_layer_channel_shuffle(const LayerPlace& place) {
+  return std::make_unique<ChannelShuffleLayer>(place);
+}
 
 }  // namespace tern

@@ -14,7 +14,8 @@ class AddLayer final : public Layer {
     if (place.inputs.size() < 2) throw ValueError(at_node(place.node) + "expected at least 2 inputs");
     shape_ = place.inputs[0];
     for (const Shape& s : place.inputs) {
-      if (!(s == shape_)) throw ShapeError(at_node(place.node) + "expected equal shapes; got " + shape_.str() + " and " + s.str());
+      if (!(s == shape_))
+        throw ShapeError(at_node(place.node) + "expected equal shapes; got " + shape_.str() + " and " + s.str());
     }
   }
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
@@ -55,7 +56,8 @@ class ConcatLayer final : public Layer {
     });
     for (const Value& v : in) {
       if (v.pad != first.pad || (first.pad != 0 && first.is_codes() && !codes)) {
-        throw ValueError("[concat] expected inputs that are padded with one value; join them in front of their quantizers");
+        throw ValueError(
+            "[concat] expected inputs that are padded with one value; join them in front of their quantizers");
       }
     }
     std::vector<Tensor> parts;

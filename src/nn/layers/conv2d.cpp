@@ -1,8 +1,9 @@
 // conv2d: convolution whose weights may be quantized.
 //
-// Training multiplies real values (fake quantization). Evaluation of a quantized network multiplies integer codes, whose
-// sums are exact in float32 in any order, and scales them afterwards; a float layer of such a network sums in the order
-// that kernels/exact.hpp defines (unless Network::set_fake_evaluation asks for speed). Both make the packed network's result reproducible bit for bit.
+// Training multiplies real values (fake quantization). Evaluation of a quantized network multiplies integer codes,
+// whose sums are exact in float32 in any order, and scales them afterwards; a float layer of such a network sums in the
+// order that kernels/exact.hpp defines (unless Network::set_fake_evaluation asks for speed). Both make the packed
+// network's result reproducible bit for bit.
 #include "nn/exact_ops.hpp"
 #include "nn/layer_util.hpp"
 
@@ -10,17 +11,18 @@ namespace tern {
 namespace {
 
 Conv2dOptions options_of(const GraphNode& node) {
-  return Conv2dOptions::square(bounded(node, "stride", 1, 1), bounded(node, "pad", 0, 0), bounded(node, "dilation", 1, 1),
-                               bounded(node, "groups", 1, 1));
+  return Conv2dOptions::square(bounded(node, "stride", 1, 1), bounded(node, "pad", 0, 0),
+                               bounded(node, "dilation", 1, 1), bounded(node, "groups", 1, 1));
 }
 
 Shape weight_shape(const LayerPlace& place) {
   const GraphNode& node = place.node;
-  const std::int64_t out = bounded(node, "out", 1), kernel = bounded(node, "kernel", 1), groups = bounded(node, "groups", 1, 1);
+  const std::int64_t out = bounded(node, "out", 1), kernel = bounded(node, "kernel", 1),
+                     groups = bounded(node, "groups", 1, 1);
   const std::int64_t in = expect_rank(place, 0, 3)[0];
   if (in % groups != 0 || out % groups != 0) {
-    throw ValueError(at_node(node) + "expected groups that divide " + std::to_string(in) + " inputs and " + std::to_string(out) +
-                     " outputs");
+    throw ValueError(at_node(node) + "expected groups that divide " + std::to_string(in) + " inputs and " +
+                     std::to_string(out) + " outputs");
   }
   return {out, in / groups, kernel, kernel};
 }
@@ -41,7 +43,8 @@ class Conv2dLayer final : public Layer {
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
     const Conv2dOptions o = options_without_border(in[0]);
-    if (!context.exact) return {weight_.with_gradient_bits(conv2d(real_with_border(in[0]), weight_.for_training(), bias_, o), context)};
+    if (!context.exact)
+      return {weight_.with_gradient_bits(conv2d(real_with_border(in[0]), weight_.for_training(), bias_, o), context)};
     if (!weight_.quantizer()) return {conv2d_in_order(real_with_border(in[0]), weight_.latent(), bias_, o)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();

@@ -7,8 +7,10 @@ namespace {
 class DropoutLayer final : public Layer {
  public:
   DropoutLayer(const LayerPlace& place, bool whole_samples) : whole_samples_(whole_samples) {
-    if (whole_samples) allow_keys(place.node, {});
-    else allow_keys(place.node, {"p"});
+    if (whole_samples)
+      allow_keys(place.node, {});
+    else
+      allow_keys(place.node, {"p"});
     expect_inputs(place, 1);
     shape_ = place.inputs[0];
     p_ = whole_samples ? 0.0 : place.node.number("p", 0.5);
@@ -31,7 +33,11 @@ class DropoutLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer_dropout(const LayerPlace& place) { return std::make_unique<DropoutLayer>(place, false); }
-std::unique_ptr<Layer> make_layer_drop_path(const LayerPlace& place) { return std::make_unique<DropoutLayer>(place, true); }
+std::unique_ptr<Layer> make_layer_dropout(const LayerPlace& place) {
+  return std::make_unique<DropoutLayer>(place, false);
+}
+std::unique_ptr<Layer> make_layer_drop_path(const LayerPlace& place) {
+  return std::make_unique<DropoutLayer>(place, true);
+}
 
 }  // namespace tern

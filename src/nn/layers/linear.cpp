@@ -5,9 +5,7 @@
 namespace tern {
 namespace {
 
-Shape weight_shape(const LayerPlace& place) {
-  return {bounded(place.node, "out", 1), expect_rank(place, 0, 1)[0]};
-}
+Shape weight_shape(const LayerPlace& place) { return {bounded(place.node, "out", 1), expect_rank(place, 0, 1)[0]}; }
 
 class LinearLayer final : public Layer {
  public:
@@ -20,7 +18,8 @@ class LinearLayer final : public Layer {
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    if (!context.exact) return {weight_.with_gradient_bits(linear(in[0].real(), weight_.for_training(), bias_), context)};
+    if (!context.exact)
+      return {weight_.with_gradient_bits(linear(in[0].real(), weight_.for_training(), bias_), context)};
     if (!weight_.quantizer()) return {linear_in_order(in[0].real(), weight_.latent(), bias_)};
     const LayerWeight::Codes& w = weight_.codes();
     const bool codes = in[0].is_codes();

@@ -1,5 +1,6 @@
-// or, tgap, mux: the operations of tern/logic.hpp as layers, on {0,1} activations or, with real=1, in the full-precision twin
-// of such a network. One definition serves training and evaluation: codes are the values, since their step is 1.
+// or, tgap, mux: the operations of tern/logic.hpp as layers, on {0,1} activations or, with real=1, in the
+// full-precision twin of such a network. One definition serves training and evaluation: codes are the values, since
+// their step is 1.
 //
 //   or(a, b)       real=0, grad=sum|logic
 //   tgap(x)        real=0, stop_grad=0

@@ -1,10 +1,10 @@
 // given and mix: what a network under architecture search has besides ordinary layers. A `given` node brings the mixing
-// weights in, a matrix with one row an edge and one column a candidate operation; a `mix` node adds the candidates of an
-// edge up:
+// weights in, a matrix with one row an edge and one column a candidate operation; a `mix` node adds the candidates of
+// an edge up:
 //   y = sum_i p[row, column_i] x_i
-// Inputs whose column stands in `normed` go through a batch norm that does not learn first, in the same pass: that saves the
-// memory of their normalised values, a third of what such a network keeps for its backward.
-// Candidates that were left out (Network::set_left_out) and those that are always zero have no summand.
+// Inputs whose column stands in `normed` go through a batch norm that does not learn first, in the same pass: that
+// saves the memory of their normalised values, a third of what such a network keeps for its backward. Candidates that
+// were left out (Network::set_left_out) and those that are always zero have no summand.
 #include <algorithm>
 
 #include "nn/layer_util.hpp"
@@ -18,7 +18,8 @@ class GivenLayer final : public Layer {
     allow_keys(place.node, {"shape"});
     expect_inputs(place, 0);
     if (shape_.numel() > kMostNumbers) {
-      throw ShapeError(at_node(place.node) + "expected at most " + std::to_string(kMostNumbers) + " numbers; got " + shape_.str());
+      throw ShapeError(at_node(place.node) + "expected at most " + std::to_string(kMostNumbers) + " numbers; got " +
+                       shape_.str());
     }
     value_ = Tensor::zeros(shape_);
   }
@@ -66,7 +67,8 @@ class MixLayer final : public Layer {
     shape_ = place.inputs[1];
     for (std::size_t i = 2; i < place.inputs.size(); ++i) {
       if (!(place.inputs[i] == shape_)) {
-        throw ShapeError(at_node(node) + "expected equal shapes; got " + shape_.str() + " and " + place.inputs[i].str());
+        throw ShapeError(at_node(node) + "expected equal shapes; got " + shape_.str() + " and " +
+                         place.inputs[i].str());
       }
     }
   }

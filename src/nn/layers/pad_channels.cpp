@@ -28,6 +28,8 @@ class PadChannelsLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer_pad_channels(const LayerPlace& place) { return std::make_unique<PadChannelsLayer>(place); }
+std::unique_ptr<Layer> make_layer_pad_channels(const LayerPlace& place) {
+  return std::make_unique<PadChannelsLayer>(place);
+}
 
 }  // namespace tern

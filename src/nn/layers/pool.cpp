@@ -10,8 +10,10 @@ class Pool2dLayer final : public Layer {
  public:
   Pool2dLayer(const LayerPlace& place, bool max) : max_(max) {
     const GraphNode& node = place.node;
-    if (max) allow_keys(node, {"kernel", "stride", "pad", "ceil"});
-    else allow_keys(node, {"kernel", "stride", "pad", "ceil", "count_pad"});
+    if (max)
+      allow_keys(node, {"kernel", "stride", "pad", "ceil"});
+    else
+      allow_keys(node, {"kernel", "stride", "pad", "ceil", "count_pad"});
     expect_inputs(place, 1);
     const Shape& in = expect_rank(place, 0, 3);
     options_.kernel = bounded(node, "kernel", 1);
@@ -57,8 +59,12 @@ class GlobalAvgPoolLayer final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer_max_pool(const LayerPlace& place) { return std::make_unique<Pool2dLayer>(place, true); }
-std::unique_ptr<Layer> make_layer_avg_pool(const LayerPlace& place) { return std::make_unique<Pool2dLayer>(place, false); }
+std::unique_ptr<Layer> make_layer_max_pool(const LayerPlace& place) {
+  return std::make_unique<Pool2dLayer>(place, true);
+}
+std::unique_ptr<Layer> make_layer_avg_pool(const LayerPlace& place) {
+  return std::make_unique<Pool2dLayer>(place, false);
+}
 std::unique_ptr<Layer> make_layer_global_avg_pool(const LayerPlace& place) {
   return std::make_unique<GlobalAvgPoolLayer>(place);
 }

@@ -1,4 +1,5 @@
-// shift: y[n,c,h,w] = x[n,c,h+by,w+by], zero outside (what a convolution would pad with, behind a quantizer). The odd pixels of a factorized reduce.
+// shift: y[n,c,h,w] = x[n,c,h+by,w+by], zero outside (what a convolution would pad with, behind a quantizer). The odd
+// pixels of a factorized reduce.
 #include "nn/layer_util.hpp"
 
 namespace tern {

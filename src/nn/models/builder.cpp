@@ -45,7 +45,8 @@ ModelBuilder::ModelBuilder(const ModelOptions& options) : options_(options) {
   image_ = graph_.add("input", {}, {{"shape", options.input.str()}}, "image");
   const std::string wanted = choice("image", {"auto", "float", "codes"});
   const bool auto_codes = options.quantize_first_last && !float_weights() && !float_acts();
-  if (wanted == "codes" || (wanted == "auto" && auto_codes)) image_ = graph_.add("quantize", {image_}, {{"acts", "image"}}, "image_codes");
+  if (wanted == "codes" || (wanted == "auto" && auto_codes))
+    image_ = graph_.add("quantize", {image_}, {{"acts", "image"}}, "image_codes");
 }
 
 std::string ModelBuilder::name_for(std::string_view name, const std::string& stem) {

@@ -18,8 +18,8 @@ namespace tern {
 
 class ModelBuilder {
  public:
-  /// Understands these `extra` options for every topology: bn_eps, bn_momentum, and image=auto|float|codes: whether the image
-  /// is quantized to 8 bits; auto: if weights and activations are quantized and the first layer is too.
+  /// Understands these `extra` options for every topology: bn_eps, bn_momentum, and image=auto|float|codes: whether the
+  /// image is quantized to 8 bits; auto: if weights and activations are quantized and the first layer is too.
   explicit ModelBuilder(const ModelOptions& options);
 
   const ModelOptions& options() const { return options_; }
@@ -56,7 +56,8 @@ class ModelBuilder {
   std::string op(const std::string& op, std::vector<std::string> inputs,
                  std::vector<std::pair<std::string, std::string>> attrs = {}, std::string_view name = {});
 
-  /// The activation: ReLU, or the quantizer in its place; with extra option relu=1 or prelu ReLU or PReLU and the quantizer.
+  /// The activation: ReLU, or the quantizer in its place; with extra option relu=1 or prelu ReLU or PReLU and the
+  /// quantizer.
   std::string act(const std::string& x, std::string_view name = {});
   /// The activation in two steps, where a float value is needed between them (a skip path, an average):
   /// quantize(relu_before_quantizer(x)). With full-precision activations the first is ReLU and the second nothing. With

@@ -11,8 +11,8 @@ Graph make_model_nin(const ModelOptions& options) {
   using P = ModelBuilder::Precision;
   ModelBuilder b(options);
   const std::int64_t width = b.width(192);
-  std::string x = b.conv_bn_act(
-      b.image(), {.out = width, .kernel = 5, .pad = 2, .precision = P::kFirstOrLast, .bias = true});
+  std::string x =
+      b.conv_bn_act(b.image(), {.out = width, .kernel = 5, .pad = 2, .precision = P::kFirstOrLast, .bias = true});
   x = b.conv_bn_act(x, {.out = width * 5 / 6, .kernel = 1});
   x = b.conv_bn_act(x, {.out = width / 2, .kernel = 1});
   x = b.max_pool(x, {.kernel = 3, .stride = 2, .pad = 1});

@@ -27,9 +27,9 @@ std::string ResidualStack::skip(const std::string& quantized, const std::string&
                  prefix + "pad");
   }
   const std::string& from = b_.options().fp_shortcut ? x_ : quantized;
-  const std::string y = b_.conv(
-      from, {.out = out, .kernel = 1, .stride = stride, .precision = ModelBuilder::Precision::kShortcut},
-      prefix + "downsample_0");
+  const std::string y =
+      b_.conv(from, {.out = out, .kernel = 1, .stride = stride, .precision = ModelBuilder::Precision::kShortcut},
+              prefix + "downsample_0");
   return b_.batch_norm(y, prefix + "downsample_1");
 }
 

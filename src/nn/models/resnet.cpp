@@ -34,8 +34,10 @@ Graph resnet(const ModelOptions& options, const std::array<int, 4>& blocks, bool
       const std::string prefix = "layer" + std::to_string(stage + 1) + "_" + std::to_string(i) + "_";
       const std::int64_t stride = stage > 0 && i == 0 ? 2 : 1;
       const bool last = stage == 3 && i == blocks[stage] - 1;
-      if (bottlenecks) stack.bottleneck(prefix, width << stage, stride, last);
-      else stack.basic(prefix, width << stage, stride, last);
+      if (bottlenecks)
+        stack.bottleneck(prefix, width << stage, stride, last);
+      else
+        stack.basic(prefix, width << stage, stride, last);
     }
   }
   b.average_and_classify(stack.result());

@@ -23,7 +23,8 @@ class LogicNet {
                        options.acts + "\"");
     }
     if (b_.float_acts()) {
-      if (b_.extra("relu", "auto") == "prelu") throw ValueError("[make_model] logic gates need activations >= 0, which relu=prelu does not give");
+      if (b_.extra("relu", "auto") == "prelu")
+        throw ValueError("[make_model] logic gates need activations >= 0, which relu=prelu does not give");
       mode_.emplace_back("real", "1");
     }
     if (b_.choice("or_grad", {"sum", "logic"}) == "logic") or_mode_.emplace_back("grad", "logic");

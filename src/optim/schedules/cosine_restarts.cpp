@@ -1,5 +1,6 @@
 // Cosine from hi to lo over `period` epochs, then again from hi; each period is `mult` times as long as the one before:
-//   lr(t) = lo + (hi - lo)/2 (1 + cos(pi s / T_i)), s = epochs since the last restart, T_0 = period, T_{i+1} = mult T_i.
+//   lr(t) = lo + (hi - lo)/2 (1 + cos(pi s / T_i)), s = epochs since the last restart, T_0 = period, T_{i+1} = mult
+//   T_i.
 // Paper: Loshchilov, Hutter, "SGDR", 2017, equation 5. Does not stop at the end of the run.
 #include <cmath>
 #include <numbers>
@@ -12,7 +13,10 @@ namespace {
 class CosineRestarts final : public Schedule {
  public:
   explicit CosineRestarts(const Spec& spec)
-      : hi_(rate(spec, "hi")), lo_(rate(spec, "lo", 0)), period_(spec.number("period")), mult_(spec.number("mult", 1)),
+      : hi_(rate(spec, "hi")),
+        lo_(rate(spec, "lo", 0)),
+        period_(spec.number("period")),
+        mult_(spec.number("mult", 1)),
         per_step_(moves_per_step(spec, false)) {
     spec.allow_only({"hi", "lo", "period", "mult", "per"});
     check_range(spec, lo_, hi_);
@@ -38,6 +42,8 @@ class CosineRestarts final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_cosine_restarts(const Spec& spec) { return std::make_unique<CosineRestarts>(spec); }
+std::unique_ptr<Schedule> make_schedule_cosine_restarts(const Spec& spec) {
+  return std::make_unique<CosineRestarts>(spec);
+}
 
 }  // namespace tern

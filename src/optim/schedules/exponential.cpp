@@ -11,7 +11,9 @@ namespace {
 class Exponential final : public Schedule {
  public:
   explicit Exponential(const Spec& spec)
-      : lr_(rate(spec, "lr")), factor_(factor_of(spec, spec.number("factor"))), hold_(rate(spec, "hold", 0)),
+      : lr_(rate(spec, "lr")),
+        factor_(factor_of(spec, spec.number("factor"))),
+        hold_(rate(spec, "hold", 0)),
         per_step_(moves_per_step(spec, false)) {
     spec.allow_only({"lr", "factor", "hold", "per"});
   }

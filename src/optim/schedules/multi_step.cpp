@@ -7,7 +7,9 @@ namespace {
 class MultiStep final : public Schedule {
  public:
   explicit MultiStep(const Spec& spec)
-      : lr_(rate(spec, "lr")), factor_(factor_of(spec, spec.number("factor", 0.1))), milestones_(spec.numbers("at")),
+      : lr_(rate(spec, "lr")),
+        factor_(factor_of(spec, spec.number("factor", 0.1))),
+        milestones_(spec.numbers("at")),
         per_step_(moves_per_step(spec, false)) {
     spec.allow_only({"lr", "at", "factor", "per"});
   }

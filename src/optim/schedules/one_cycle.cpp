@@ -18,7 +18,8 @@ class OneCycle final : public Schedule {
     momentum_ = spec.numbers("momentum");
     const auto legal = [](double m) { return m >= 0 && m < 1; };
     if (momentum_.size() != 2 || !legal(momentum_[0]) || !legal(momentum_[1])) {
-      throw ValueError("[one_cycle] expected momentum=HIGH;LOW, both in [0, 1); got \"" + spec.text("momentum", "") + "\"");
+      throw ValueError("[one_cycle] expected momentum=HIGH;LOW, both in [0, 1); got \"" + spec.text("momentum", "") +
+                       "\"");
     }
   }
   double lr(const Position& at) const override { return value(ticks(at, per_step_), lo_, hi_, lo_ / 100); }

@@ -1,5 +1,5 @@
-// Linear from `from` to `to` over its K steps (per=epoch: K epochs); number k, from 0, has from + (to - from) (k + 1) / K,
-// so that the first one moves and the last one has `to`.
+// Linear from `from` to `to` over its K steps (per=epoch: K epochs); number k, from 0, has from + (to - from) (k + 1) /
+// K, so that the first one moves and the last one has `to`.
 #include <algorithm>
 
 #include "optim/schedules/progress.hpp"
