@@ -19,7 +19,7 @@ namespace {
 using infer::LayerProblem;
 using infer::LayerTiming;
 
-struct Options {
+struct BenchLayersOptions {
   Common common;
   std::vector<std::string> shapes;
   std::string set = "standard", acts = "ternary";
@@ -41,7 +41,7 @@ void set_codes(LayerProblem& p, const std::string& acts, double nonzero) {
     throw ValueError("[bench layers] unknown codes \"" + acts + "\"; known ones: binary, ternary, unsigned, 2-bit");
 }
 
-std::vector<LayerProblem> problems(const Options& o) {
+std::vector<LayerProblem> problems(const BenchLayersOptions& o) {
   std::vector<LayerProblem> list;
   for (const std::string& shape : o.shapes) list.push_back(infer::parse_layer(shape));
   if (o.set != "standard" && o.set != "odd" && o.set != "relations") {
@@ -69,7 +69,7 @@ nlohmann::ordered_json to_json(const LayerProblem& p, const LayerTiming& t) {
 }
 
 // One race a layer; ratios are medians of int8 (or, without oneDNN, of the float kernel) over those of the row.
-void bench_layers(const Options& o) {
+void bench_layers(const BenchLayersOptions& o) {
   const Isa isa = active_isa();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows;
@@ -111,16 +111,15 @@ void bench_layers(const Options& o) {
     print_json({{"isa", name_of(isa)}, {"acts", o.acts}, {"nonzero", o.nonzero}, {"layers", json}, {"ratios", means}});
     return;
   }
-  fmt::print(
-      "{} codes, one thread, batch 1, {}; microseconds\n{}\nmedian time of the second over that of the first\n{}",
-      o.acts, name_of(isa),
-      table({"shape", "kernel", "best", "median", "with packing", "GMAC/s", "of ceiling", "speed-up"}, rows),
-      table({"kernels", "mean", "lowest", "highest"}, mean_rows));
+  print_out("{} codes, one thread, batch 1, {}; microseconds\n{}\nmedian time of the second over that of the first\n{}",
+            o.acts, name_of(isa),
+            table({"shape", "kernel", "best", "median", "with packing", "GMAC/s", "of ceiling", "speed-up"}, rows),
+            table({"kernels", "mean", "lowest", "highest"}, mean_rows));
 }
 
 // FATNN's relations on the K-packed kernels: binary, ternary and 2-bit of one shape in one race, and ternary in FATNN's
 // own interleaved words with the mask derived (D) and loaded (P).
-void bench_relations(const Options& o) {
+void bench_relations(const BenchLayersOptions& o) {
   const Isa isa = active_isa();
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows;
@@ -160,16 +159,16 @@ void bench_relations(const Options& o) {
   if (o.common.json)
     print_json({{"isa", name_of(isa)}, {"relations", json}});
   else
-    fmt::print("K-packed kernels, one thread, batch 1, {}; median microseconds\n{}", name_of(isa),
-               table({"shape", "binary", "ternary", "ternary D", "ternary P", "2-bit", "ternary/binary",
-                      "2-bit/ternary", "with packing", "with packing"},
-                     rows));
+    print_out("K-packed kernels, one thread, batch 1, {}; median microseconds\n{}", name_of(isa),
+              table({"shape", "binary", "ternary", "ternary D", "ternary P", "2-bit", "ternary/binary", "2-bit/ternary",
+                     "with packing", "with packing"},
+                    rows));
 }
 
 }  // namespace
 
 void add_bench_layers(App& bench) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<BenchLayersOptions>();
   App* verb = bench.add_subcommand(
       "layers", "Single convolutions: all kernel families, OpenBLAS, and oneDNN if the build has it");
   verb->add_option("--shape", o->shapes, "CHANNELSxSIZE[xOUTPUTS] and any of kN sN pN dN; may be repeated")
@@ -187,6 +186,7 @@ void add_bench_layers(App& bench) {
   verb->add_option("--rounds", o->rounds, "Turns for each shape, at least")
       ->check(Range(1, 1000000))
       ->capture_default_str();
+  verb->examples({"tern bench layers", "tern bench layers --shape 256x14,512x7"});
   add_common(*verb, o->common);
   verb->callback([o] {
     if (o->common.threads > 1) {

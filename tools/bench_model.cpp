@@ -15,16 +15,16 @@
 #include "tern/error.hpp"
 #include "tern/layer_bench.hpp"
 #include "tern/parallel.hpp"
-#include "tern/quant.hpp"
-#include "tern/train.hpp"
+#include "topology.hpp"
 
 namespace tern::cli {
 namespace {
 
-struct Options {
+struct BenchModelOptions {
   Common common;
-  std::string file, run, topology, input = "3x32x32", options, save, kernel;
-  ModelOptions build;
+  std::string file, run, save, kernel;
+  TopologyOptions topology;
+  double max_work = infer::Options().max_work;
   std::vector<std::int64_t> batches{1, 64};
   std::vector<int> threads{1, 2};
   double seconds = 1, layer_seconds = 0.2;
@@ -38,20 +38,18 @@ struct Subject {
   std::optional<Network> floats;
 };
 
-Subject subject(Options& o) {
-  if (o.file.empty() && o.topology.empty()) throw ValidationError("FILE", "expected a packed file, or --topology");
-  if (!o.file.empty() && !o.topology.empty())
-    throw ValidationError("--topology", "expected a packed file or a topology, not both");
-  if (!o.topology.empty()) {
+Subject subject(const BenchModelOptions& o) {
+  if (o.file.empty() == !o.topology.named()) {
+    throw ValidationError("FILE", "expected a packed file, or a topology (--model, --graph or --genotype)");
+  }
+  if (o.topology.named()) {
     if (!o.run.empty()) throw ValidationError("--run", "expected a packed file with it");
-    o.build.input = Shape::parse(o.input);
-    if (!o.options.empty()) {
-      for (auto& [key, value] : QuantSpec::parse("options:" + o.options).options) o.build.extra[key] = value;
+    Subject s{o.topology.name(), pack(fresh_network(o.topology.build_graph())), {}};
+    if (o.topology.graph.empty()) {
+      TopologyOptions twin = o.topology;
+      twin.build.weights = twin.build.acts = o.topology.genotype.empty() ? "none" : "fp32";
+      s.floats = fresh_network(twin.build_graph());
     }
-    Subject s{o.topology, pack(fresh_network(o.topology, o.build)), {}};
-    ModelOptions twin = o.build;
-    twin.weights = twin.acts = "none";
-    s.floats = fresh_network(o.topology, twin);
     if (!o.save.empty()) packed::write(s.packed, o.save);
     return s;
   }
@@ -73,7 +71,7 @@ struct Layer {
 
 constexpr const char* kRivals[] = {"tern/fp32", "onednn/fp32", "onednn/int8"};
 
-std::vector<Layer> profile(const Options& o, infer::Session& session, const Images& images) {
+std::vector<Layer> profile(const BenchModelOptions& o, infer::Session& session, const Images& images) {
   Progress progress(o.common);
   progress.show("measuring steps", true);
   const std::vector<infer::StepInfo> plan = session.plan();
@@ -100,7 +98,7 @@ std::vector<Layer> profile(const Options& o, infer::Session& session, const Imag
   return out;
 }
 
-void bench_model(Options& o) {
+void bench_model(const BenchModelOptions& o) {
   if (o.common.threads > 0) throw ValidationError("--threads", "give the numbers of threads to measure with as --at");
   const int threads_before = num_threads();
   set_num_threads(1);
@@ -108,6 +106,7 @@ void bench_model(Options& o) {
   infer::Options how;
   how.kernel = o.kernel;
   how.calibrate = o.calibrate;
+  how.max_work = o.max_work;
   infer::Session session(s.packed, how);
   const Images images = random_images(session.input_shape(), *std::max_element(o.batches.begin(), o.batches.end()));
   nlohmann::ordered_json speed = nlohmann::ordered_json::array(), steps = nlohmann::ordered_json::array();
@@ -173,7 +172,7 @@ void bench_model(Options& o) {
                 {"steps", steps}});
     return;
   }
-  fmt::print(
+  print_out(
       "{} on {} images, {}; images/s, medians and best\n{}\nbatch 1, one thread, microseconds\n{}", s.name,
       session.input_shape().str(), name_of(session.isa()),
       table({"batch", "threads", "float path", "packed path", "ratio", "best float", "best packed"}, speed_rows),
@@ -184,24 +183,17 @@ void bench_model(Options& o) {
 }  // namespace
 
 void add_bench_model(App& bench) {
-  auto o = std::make_shared<Options>();
-  o->build.weights = "twn";
-  o->build.acts = "ternary";
-  App* verb =
-      bench.add_subcommand("model", "A whole packed network: images/s, and time by layer beside floats and int8");
+  auto o = std::make_shared<BenchModelOptions>();
+  o->topology.build.weights = "twn";
+  o->topology.build.acts = "ternary";
+  App* verb = bench.add_subcommand(
+      "model",
+      "A whole packed network, a file or a topology with random weights: images/s, and time by layer beside "
+      "floats (of a topology by name its fp32 twin) and int8");
   verb->add_option("FILE", o->file, "Packed file");
   verb->add_option("--run", o->run, "Run that the file came from: its float evaluation is measured too");
-  verb->add_option("--topology", o->topology,
-                   "Instead of a file: a topology by name, with random weights; its fp32 twin is measured too");
-  verb->add_option("--input", o->input, "Shape of its images, CxHxW")->capture_default_str();
-  verb->add_option("--classes", o->build.classes, "Its classes")->capture_default_str();
-  verb->add_option("--width", o->build.width, "Its base width in channels; 0: the topology's own");
-  verb->add_flag("--quantize-first-last", o->build.quantize_first_last,
-                 "Quantize its first and last layer too, the first on an 8-bit image");
-  verb->add_option("--weights", o->build.weights, "Its weight quantizer")->capture_default_str();
-  verb->add_option("--acts", o->build.acts, "Its activation quantizer")->capture_default_str();
-  verb->add_option("--options", o->options, "Its own options: key=value,..");
-  verb->add_option("--save", o->save, "Write its packed file here");
+  add_topology_options(*verb, "--model,--topology", o->topology);
+  verb->add_option("--save,--out,-o", o->save, "Write its packed file here");
   verb->add_option("--kernel", o->kernel, "Only this kernel family where it can run: reference, kpacked, bitsliced");
   verb->add_flag("--calibrate", o->calibrate, "Plan by kernels measured here instead of by the built-in table");
   verb->add_option("--batches", o->batches, "Batch sizes to measure")
@@ -218,6 +210,9 @@ void add_bench_model(App& bench) {
   verb->add_option("--layer-seconds", o->layer_seconds, "Time for each shape's rivals; 0: do not measure them")
       ->check(NonNegativeNumber)
       ->capture_default_str();
+  verb->examples({"tern bench model net.tern --run runs/first", "tern bench model --model resnet20 --batches 1,16",
+                  "tern bench model --graph net.txt"});
+  add_max_work(*verb, o->max_work);
   add_common(*verb, o->common);
   verb->callback([o] { bench_model(*o); });
 }

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cctype>
 #include <iomanip>
-#include <iostream>
 #include <sstream>
+
+#include "console.hpp"
+#include "core/names.hpp"
 
 namespace tern::cli {
 namespace {
@@ -27,40 +29,10 @@ void check_number(CLI::Option* option, const std::string& range, const std::stri
       range);
 }
 
-// Letters inserted, left out, changed or swapped with their neighbour between `a` and `b`.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        d[i][j] = i + j;
-        continue;
-      }
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
-}
-
-std::string undashed(const std::string& name) {
-  return name.substr(std::min(name.find_first_not_of('-'), name.size()));
-}
-
 // "; did you mean X?" for the known name that is most like `word`, or "".
 std::string near(const std::string& word, const std::vector<std::string>& known) {
-  const std::string w = undashed(word);
-  const std::string* best = nullptr;
-  std::size_t nearest = 0;
-  for (const std::string& name : known) {
-    const std::string k = undashed(name);
-    const std::size_t d = distance(w, k);
-    const bool alike =
-        d <= std::max<std::size_t>(1, (w.size() + 1) / 3) || (w.size() > 2 && (k.starts_with(w) || w.starts_with(k)));
-    if (alike && (!best || d < nearest)) best = &name, nearest = d;
-  }
-  return best ? "; did you mean " + *best + "?" : "";
+  const std::string best = nearest_name(word, known);
+  return best.empty() ? "" : "; did you mean " + best + "?";
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -82,6 +54,41 @@ struct BadName : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What options are called elsewhere.
+struct Elsewhere {
+  std::string name, ours, example;
+};
+const std::vector<Elsewhere>& elsewhere() {
+  static const std::vector<Elsewhere> all{{"--lr", "--schedule", " cosine:hi=0.05,lo=0"},
+                                          {"--learning-rate", "--schedule", " cosine:hi=0.05,lo=0"},
+                                          {"--batch-size", "--batch", ""},
+                                          {"-b", "--batch", ""},
+                                          {"--dataset", "--data", ""},
+                                          {"-d", "--data", ""},
+                                          {"--arch", "--model", ""},
+                                          {"--output", "--out", ""},
+                                          {"-o", "--run", ""},
+                                          {"--out", "--run", ""},
+                                          {"--output", "--run", ""},
+                                          {"-o", "--sheet", ""},
+                                          {"--out", "--sheet", ""},
+                                          {"--topology", "--model", ""},
+                                          {"--run", "--curves", " RUN"},
+                                          {"--resume-from", "--resume", ""},
+                                          {"--pretrained", "--from", ""},
+                                          {"-j", "--threads", ""},
+                                          {"-v", "--version", ""}};
+  return all;
+}
+
+// "; did you mean X?" for an option that is not there, or "".
+std::string meant(const std::string& name, const CLI::App& app) {
+  for (const Elsewhere& e : elsewhere()) {
+    if (e.name == name && app.get_option_no_throw(e.ours)) return "; did you mean " + e.ours + e.example + "?";
+  }
+  return near(name, option_names(app));
+}
+
 // Goes through the verbs and options of a command line without a look at values. `app` becomes the last verb, `path`
 // all of them. Throws BadName.
 void check_names(const CLI::App*& app, std::string& path, int argc, const char* const* argv) {
@@ -91,9 +98,8 @@ void check_names(const CLI::App*& app, std::string& path, int argc, const char* 
       const std::string name = word[1] == '-' ? word.substr(0, word.find('=')) : word.substr(0, 2);
       const CLI::Option* option = app->get_option_no_throw(name);
       if (!option) {
-        const std::string meant = near(name, option_names(*app));
-        throw BadName("unknown option " + name +
-                      (meant.empty() ? "; " + path + " --help lists the known ones" : meant));
+        const std::string hint = meant(name, *app);
+        throw BadName("unknown option " + name + (hint.empty() ? "; " + path + " --help lists the known ones" : hint));
       }
       if (option == app->get_help_ptr() || option == app->get_version_ptr()) return;
       if (option->get_items_expected_min() > 0 && name == word) ++i;  // its value
@@ -102,8 +108,7 @@ void check_names(const CLI::App*& app, std::string& path, int argc, const char* 
       if (std::find(verbs.begin(), verbs.end(), word) == verbs.end()) {
         std::vector<std::string> known = option_names(*app);
         known.insert(known.begin(), verbs.begin(), verbs.end());
-        throw BadName("unknown verb \"" + word + "\"" + near(word, known) +
-                      " (verbs: " + CLI::detail::join(verbs, ", ") + ")");
+        throw BadName("unknown verb \"" + word + "\"" + near(word, known) + " (verbs: " + join(verbs) + ")");
       }
       app = app->get_subcommand(word);
       path += " " + word;
@@ -113,14 +118,58 @@ void check_names(const CLI::App*& app, std::string& path, int argc, const char* 
     throw BadName("expected a verb: " + CLI::detail::join(verb_names(*app), ", "));
 }
 
-// Help without the "{false}" of CLI11 behind the negative names of switches.
+// Of a command line whose names are right: what an option says that has a place as well, such as --run, goes right
+// behind the verb. Words without a name then count for the places that are left.
+std::vector<const char*> named_places_first(const CLI::App* app, const std::vector<const char*>& words) {
+  std::vector<const char*> verbs, named, others;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string word = words[i];
+    if (word == "--") {
+      others.insert(others.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      break;
+    }
+    const CLI::Option* option =
+        word.size() > 1 && word[0] == '-' ? app->get_option_no_throw(word.substr(0, word.find('='))) : nullptr;
+    const bool has_place = option && option->get_positional() && option->get_items_expected_max() == 1;
+    if (i == 0 || (!option && app->get_require_subcommand_min() > 0)) {
+      verbs.push_back(words[i]);
+      if (i > 0) app = app->get_subcommand(word);
+      continue;
+    }
+    std::vector<const char*>& to = has_place ? named : others;
+    to.push_back(words[i]);
+    const bool value_follows = option && option->get_items_expected_min() > 0 && word.find('=') == word.npos;
+    if (value_follows && i + 1 < words.size()) to.push_back(words[++i]);
+  }
+  verbs.insert(verbs.end(), named.begin(), named.end());
+  verbs.insert(verbs.end(), others.begin(), others.end());
+  return verbs;
+}
+
+// Help that fits the terminal, without the "{false}" of CLI11 behind the negative names of switches.
 class Formatter : public CLI::Formatter {
  public:
+  Formatter() { column_width(28); }
+
   std::string make_option_name(const CLI::Option* option, bool positional) const override {
     std::string name = CLI::Formatter::make_option_name(option, positional);
     const std::string noise = "{false}";
     for (std::size_t at; (at = name.find(noise)) != std::string::npos;) name.erase(at, noise.size());
     return name;
+  }
+  std::string make_option(const CLI::Option* option, bool positional) const override {
+    return row(make_option_name(option, positional) + make_option_opts(option), make_option_desc(option));
+  }
+  std::string make_subcommand(const CLI::App* verb) const override {
+    return row(verb->get_display_name(true), verb->get_description());
+  }
+  std::string make_description(const CLI::App* app) const override {
+    return wrap(app->get_description(), output_columns()) + "\n";
+  }
+
+ private:
+  std::string row(const std::string& left, const std::string& right) const {
+    return hanging("  " + left, get_column_width(), right, output_columns());
   }
 };
 
@@ -129,6 +178,7 @@ class Formatter : public CLI::Formatter {
 Option Option::required() { return option_->required(), *this; }
 Option Option::capture_default_str() { return option_->capture_default_str(), *this; }
 Option Option::delimiter(char c) { return option_->delimiter(c), *this; }
+Option Option::bare(const std::string& value) { return option_->expected(0, 1)->default_str(value), *this; }
 Option Option::take_last() { return option_->take_last(), *this; }
 Option Option::group(const std::string& name) { return option_->group(name), *this; }
 Option Option::type_name(const std::string& name) { return option_->type_name(name), *this; }
@@ -168,7 +218,7 @@ App* App::add_subcommand(const std::string& name, const std::string& description
   return subcommands_.back().get();
 }
 void App::add_version(const std::string& text) {
-  app_->set_version_flag("--version", text, "Print the version and exit");
+  app_->set_version_flag("--version,-V", text, "Print the version and exit");
 }
 void App::require_subcommand(int n) { app_->require_subcommand(n); }
 
@@ -209,18 +259,30 @@ Option App::add_flag_function(const std::string& flags, const std::function<void
                         flags, [f](std::int64_t count) { f(count > 0); }, help)
                     ->disable_flag_override());
 }
+void App::examples(const std::vector<std::string>& lines) {
+  std::string text = "Examples:";
+  for (const std::string& line : lines) text += "\n  " + line;
+  app_->footer(text);
+}
 void App::callback(const std::function<void()>& f) { app_->callback(f); }
 
 int App::run(int argc, const char* const* argv) {
+  // tern help train: tern train --help
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc > 1 && std::string(argv[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
   const CLI::App* verb = app_;
   std::string path = app_->get_name();
   const auto refuse = [&](const std::string& why) {
-    std::cerr << path << ": " << why << "\n";
+    print_err("{}: {}\n", path, why);
     return 2;
   };
   try {
-    check_names(verb, path, argc, argv);
-    app_->parse(argc, argv);
+    check_names(verb, path, argc, words.data());
+    words = named_places_first(app_, words);
+    app_->parse(argc, words.data());
     return 0;
   } catch (const CLI::RuntimeError& e) {
     return e.get_exit_code();

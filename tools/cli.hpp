@@ -41,6 +41,7 @@ class Option {
   Option check(const Check& check);
   Option capture_default_str();           ///< the help shows the variable's value as the default
   Option delimiter(char c);               ///< one text holds several values
+  Option bare(const std::string& value);  ///< without a value behind it, it stands for this one
   Option take_last();                     ///< of several times the last one counts
   Option group(const std::string& name);  ///< heading in the help
   Option type_name(const std::string& name);
@@ -73,6 +74,7 @@ class App {
   Option add_flag(const std::string& flags, bool& value, const std::string& help);
   /// `flags` may end in ",!--no-NAME".
   Option add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help);
+  void examples(const std::vector<std::string>& lines);  ///< command lines below the help
   void callback(const std::function<void()>& f);
   /// Reads the command line, runs the verb and gives the exit code: 0, or 2 with a line on standard error if the
   /// command line is wrong: names of verbs and options before values. What verbs throw passes through, ValidationError

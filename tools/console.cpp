@@ -1,10 +1,13 @@
 #include "console.hpp"
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <string_view>
 
 #include "tern/cpu.hpp"
 #include "tern/data.hpp"
@@ -20,18 +23,44 @@ void add_common(App& app, Common& common) {
       ->each([](const std::string& n) { set_num_threads(std::stoi(n)); });
 }
 
+namespace {
+
+// Of the terminal that `file` is; 0: it is none, or does not tell.
+std::size_t terminal_columns(int file) {
+  winsize size{};
+  return ::isatty(file) != 0 && ::ioctl(file, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+constexpr std::size_t kPipeColumns = 100, kFewestColumns = 40, kMostColumns = 120;
+
+}  // namespace
+
+std::size_t output_columns() {
+  const std::size_t columns = terminal_columns(STDOUT_FILENO);
+  return columns == 0 ? kPipeColumns : std::clamp(columns, kFewestColumns, kMostColumns);
+}
+
 Progress::Progress(const Common& common)
-    : terminal_(!common.quiet && !common.json && ::isatty(STDERR_FILENO) != 0),
-      start_(std::chrono::steady_clock::now()) {}
+    : quiet_(common.quiet || common.json),
+      terminal_(!quiet_ && ::isatty(STDERR_FILENO) != 0),
+      start_(std::chrono::steady_clock::now()),
+      last_(start_) {}
 
 Progress::~Progress() { clear(); }
 
 void Progress::show(const std::string& text, bool force) {
+  if (quiet_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (!terminal_ || (!force && shown_ && now - last_ < std::chrono::milliseconds(100))) return;
-  fmt::print(stderr, "\r\033[K{}", text);
-  std::fflush(stderr);
-  shown_ = true;
+  if (!terminal_) {
+    if (now - last_ < std::chrono::minutes(1)) return;
+    print_err("{}\n", text);
+  } else {
+    if (!force && shown_ && now - last_ < std::chrono::milliseconds(100)) return;
+    // The last column stays free: some terminals wrap once it is filled.
+    const std::size_t columns = terminal_columns(STDERR_FILENO);
+    print_err("\r\033[K{}", columns > 1 ? cut(text, columns - 1) : text);
+    shown_ = true;
+  }
   last_ = now;
 }
 
@@ -43,57 +72,31 @@ void Progress::count(const std::string& what, std::int64_t done, std::int64_t al
 
 void Progress::clear() {
   if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  print_err("\r\033[K");
   shown_ = false;
 }
 
-std::string duration_text(double seconds) {
-  const auto s = static_cast<std::int64_t>(std::max(0.0, seconds) + 0.5);
-  if (s < 60) return fmt::format("{}s", s);
-  if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
-  return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  const auto b = static_cast<double>(bytes);
-  if (bytes < 10 * 1024) return fmt::format("{} B", bytes);
-  if (bytes < 10 * 1024 * 1024) return fmt::format("{:.1f} KiB", b / 1024);
-  return fmt::format("{:.1f} MiB", b / (1024 * 1024));
-}
-
-std::string percent_text(double share) { return fmt::format("{:.2f} %", 100 * share); }
-
-std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> width(head.size());
-  for (std::size_t c = 0; c < head.size(); ++c) {
-    width[c] = head[c].size();
-    for (const auto& row : rows) width[c] = std::max(width[c], row.at(c).size());
-  }
-  const auto line = [&](const std::vector<std::string>& cells) {
-    std::string out;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      out += c == 0 ? fmt::format("{:<{}}", cells[c], width[c]) : fmt::format("  {:>{}}", cells[c], width[c]);
-    }
-    while (!out.empty() && out.back() == ' ') out.pop_back();
-    return out + "\n";
-  };
-  std::size_t total = 0;
-  for (const std::size_t w : width) total += w + 2;
-  std::string out = line(head) + std::string(total - 2, '-') + "\n";
-  for (const auto& row : rows) out += line(row);
-  return out;
-}
-
 void print_json(const nlohmann::ordered_json& j) {
-  fmt::print("{}\n", j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  print_out("{}\n", j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 namespace {
-volatile std::sig_atomic_t signals_seen = 0;
+volatile std::sig_atomic_t first_signal = 0, calls_to_end = 0, on_terminal = 0;
+// A step may take long: whoever sits at the terminal is told at once.
+void tell() {
+  constexpr std::string_view kText = "\nends behind this step; Ctrl-C again: at once\n";
+  const int kept = errno;
+  if (on_terminal) static_cast<void>(!::write(STDERR_FILENO, kText.data(), kText.size()));
+  errno = kept;
+}
 void on_signal(int signal) {
-  signals_seen = signals_seen + 1;
-  if (signals_seen > 1) {
+  if (first_signal == 0) {
+    first_signal = signal;
+    if (signal == SIGINT) tell();
+  }
+  if (signal == SIGHUP) return;  // shell and kernel may both say that the terminal is gone
+  calls_to_end = calls_to_end + 1;
+  if (calls_to_end > 1) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
@@ -101,10 +104,13 @@ void on_signal(int signal) {
 }  // namespace
 
 void watch_interrupts() {
+  on_terminal = ::isatty(STDERR_FILENO);
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
-bool interrupted() { return signals_seen != 0; }
+bool interrupted() { return first_signal != 0; }
+int exit_status() { return interrupted() ? 128 + static_cast<int>(first_signal) : 0; }
 
 std::vector<std::string> data_search_path() { return split_path_list(environment("TERN_DATA")); }
 

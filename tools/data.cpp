@@ -10,20 +10,21 @@
 namespace tern::cli {
 namespace {
 
-struct Options {
+struct DataOptions {
   Common common;
   std::string name, data_dir, sheet;
-  int rows = 10, columns = 20;
+  int image_size = 0, rows = 10, columns = 20;
 };
 
-LoadOptions load_options(const Options& o) {
+LoadOptions load_options(const DataOptions& o) {
   LoadOptions load;
   load.data_dir = o.data_dir;
   load.search_path = data_search_path();
+  load.shape.height = load.shape.width = o.image_size;
   return load;
 }
 
-void list_all(const Options& o) {
+void list_all(const DataOptions& o) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows;
   for (const DatasetEntry& d : datasets()) {
@@ -34,7 +35,7 @@ void list_all(const Options& o) {
   if (o.common.json)
     print_json(json);
   else
-    fmt::print("{}", table({"data set", "where"}, rows));
+    print_out("{}", table({"data set", "where"}, rows));
 }
 
 std::vector<std::int64_t> class_counts(const Images& images, std::size_t classes) {
@@ -43,11 +44,12 @@ std::vector<std::int64_t> class_counts(const Images& images, std::size_t classes
   return counts;
 }
 
-void describe(const Options& o) {
+void describe(const DataOptions& o) {
   const Dataset d = load_dataset(o.name, load_options(o));
   const std::size_t classes = d.class_names.size();
   const auto train = class_counts(d.train, classes), test = class_counts(d.test, classes);
-  if (!o.sheet.empty()) contact_sheet(d.train, o.rows, o.columns, o.sheet);
+  if (!o.sheet.empty())
+    contact_sheet(d.train.count() > 0 ? d.train : d.test, d.class_names, {.rows = o.rows, .cols = o.columns}, o.sheet);
   if (o.common.json) {
     nlohmann::ordered_json j{{"name", d.name},
                              {"source", d.source},
@@ -55,7 +57,8 @@ void describe(const Options& o) {
                              {"train", d.train.count()},
                              {"test", d.test.count()},
                              {"mean", d.mean},
-                             {"std", d.std}};
+                             {"std", d.std},
+                             {"notes", d.notes}};
     for (std::size_t c = 0; c < classes; ++c) {
       j["classes"].push_back({{"name", d.class_names[c]}, {"train", train[c]}, {"test", test[c]}});
     }
@@ -63,30 +66,34 @@ void describe(const Options& o) {
     print_json(j);
     return;
   }
-  fmt::print("{}: {} train, {} test images of {}x{}x{}, {} classes\nread from {}\n", d.name, d.train.count(),
-             d.test.count(), d.train.channels, d.train.height, d.train.width, classes, d.source);
+  print_out("{}: {} train, {} test images of {}x{}x{}, {} classes\nread from {}\n", d.name, d.train.count(),
+            d.test.count(), d.train.channels, d.train.height, d.train.width, classes, d.source);
+  for (const std::string& note : d.notes) print_out("{}\n", note);
   for (std::size_t c = 0; c < d.mean.size(); ++c)
-    fmt::print("channel {}: mean {:.4f}, std {:.4f}\n", c, d.mean[c], d.std[c]);
+    print_out("channel {}: mean {:.4f}, std {:.4f}\n", c, d.mean[c], d.std[c]);
   std::vector<std::vector<std::string>> rows;
   for (std::size_t c = 0; c < classes; ++c) {
     rows.push_back({fmt::format("{} {}", c, d.class_names[c]), std::to_string(train[c]), std::to_string(test[c])});
   }
-  fmt::print("{}", table({"class", "train", "test"}, rows));
-  if (!o.sheet.empty()) fmt::print("contact sheet: {}\n", o.sheet);
+  print_out("{}", table({"class", "train", "test"}, rows));
+  if (!o.sheet.empty()) print_out("contact sheet: {}\n", o.sheet);
 }
 
 }  // namespace
 
 void add_data(App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DataOptions>();
   App* verb = app.add_subcommand("data", "List data sets, describe one, or draw a contact sheet of it");
   verb->add_option("name", o->name, "Data set to describe; without it: list all and where they are");
   verb->add_option("--data-dir", o->data_dir, "Folder to look in first");
+  verb->add_option("--image-size", o->image_size, "Side that images are resized and cropped to; 0: as they are")
+      ->check(Range(0, 4096));
   verb->add_option("--sheet", o->sheet, "Write a contact sheet of training images to this PNG file");
   verb->add_option("--rows", o->rows, "Rows of the contact sheet")->check(Range(1, 1000))->capture_default_str();
   verb->add_option("--columns", o->columns, "Columns of the contact sheet")
       ->check(Range(1, 1000))
       ->capture_default_str();
+  verb->examples({"tern data", "tern data folder:photos --sheet photos.png"});
   add_common(*verb, o->common);
   verb->callback([o] {
     if (!o->sheet.empty() && o->name.empty()) throw ValidationError("--sheet", "needs the name of a data set");

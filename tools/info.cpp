@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "console.hpp"
+#include "core/names.hpp"
 #include "tern/cpu.hpp"
 #include "tern/parallel.hpp"
 #include "tern/version.hpp"
@@ -11,14 +12,11 @@ namespace tern::cli {
 void add_info(App& app) {
   auto o = std::make_shared<Common>();
   App* verb = app.add_subcommand("info", "Show version, instruction sets, threads and libraries");
+  verb->examples({"tern info"});
   add_common(*verb, *o);
   verb->callback([o] {
     nlohmann::ordered_json isas = nlohmann::ordered_json::array();
-    std::string found;
-    for (const Isa isa : available_isas()) {
-      isas.push_back(name_of(isa));
-      found += (found.empty() ? "" : ", ") + std::string(name_of(isa));
-    }
+    for (const Isa isa : available_isas()) isas.push_back(name_of(isa));
     if (o->json) {
       nlohmann::ordered_json libraries;
       for (const auto& [name, version] : library_versions()) libraries[name] = version;
@@ -30,9 +28,10 @@ void add_info(App& app) {
                   {"libraries", libraries}});
       return;
     }
-    fmt::print("tern {}\ncpu: {}\ninstruction sets: {}; in use: {} (TERN_ISA or --isa forces another)\nthreads: {}\n",
-               version(), cpu_description(), found, name_of(active_isa()), num_threads());
-    for (const auto& [name, version] : library_versions()) fmt::print("{}: {}\n", name, version);
+    print_out("tern {}\ncpu: {}\ninstruction sets: {}; in use: {} (TERN_ISA or --isa forces another)\nthreads: {}\n",
+              version(), cpu_description(), join(available_isas(), ", ", [](Isa isa) { return name_of(isa); }),
+              name_of(active_isa()), num_threads());
+    for (const auto& [name, version] : library_versions()) print_out("{}: {}\n", name, version);
   });
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "console.hpp"
+#include "core/names.hpp"
 #include "tern/data.hpp"
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
@@ -13,25 +14,53 @@
 namespace tern::cli {
 namespace {
 
-using Rows = std::vector<std::pair<std::string, std::string>>;
+using Rows = std::vector<MethodInfo>;
 
 template <class T>
 Rows rows_of(const std::vector<T>& infos) {
   Rows rows;
-  for (const auto& i : infos) rows.emplace_back(i.key, i.help);
+  for (const auto& i : infos) {
+    if constexpr (std::is_same_v<T, MethodInfo>)
+      rows.push_back(i);
+    else
+      rows.push_back({{i.key, i.help}});
+  }
   return rows;
 }
 
 Rows dataset_rows() {
   Rows rows;
-  for (const auto& d : datasets()) rows.emplace_back(d.name, d.summary);
+  for (const auto& d : datasets()) rows.push_back({{d.name, d.summary}});
   return rows;
 }
 
 Rows initializer_rows() {
   Rows rows;
-  for (const auto& name : initializers()) rows.emplace_back(name, "");
+  for (const auto& name : initializers()) rows.push_back({{name, ""}});
   return rows;
+}
+
+std::string line(const std::string& key, const std::string& help) {
+  return hanging("  " + key, 21, help, output_columns());
+}
+
+void print(const MethodInfo& row) {
+  print_out("{}", line(row.key, row.help));
+  for (const SpecOption& o : row.options.value_or(OptionTable{})) {
+    print_out("{}", line("  " + o.name + "=" + o.shown_default(),
+                         o.range + ": " + o.help + (o.when.empty() ? "" : " (with " + o.when + ")")));
+  }
+}
+
+nlohmann::ordered_json json_of(const MethodInfo& row) {
+  nlohmann::ordered_json json{{"key", row.key}, {"help", row.help}};
+  if (!row.options) return json;
+  json["options"] = nlohmann::ordered_json::array();
+  for (const SpecOption& o : *row.options) {
+    json["options"].push_back({{"name", o.name}, {"default", o.shown_default()}, {"range", o.range}, {"help", o.help}});
+    if (!o.when.empty()) json["options"].back()["when"] = o.when;
+  }
+  return json;
 }
 
 const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
@@ -55,37 +84,39 @@ const std::vector<std::pair<std::string, Rows (*)()>>& lists() {
 }  // namespace
 
 void add_list(App& app) {
-  struct Options {
+  struct ListOptions {
     Common common;
     std::string what;
   };
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ListOptions>();
   App* verb =
       app.add_subcommand("list", "Show what the registries hold: models, layers, quantizers, schedules, data sets");
-  std::string names;
-  for (const auto& [name, rows] : lists()) names += (names.empty() ? "" : ", ") + name;
+  const std::string names = join(lists(), ", ", [](const auto& list) { return list.first; });
   verb->add_option("what", o->what, "One of: " + names + "; default: all. \"quantizers\" means both kinds");
+  verb->examples({"tern list quantizers", "tern list models"});
   add_common(*verb, o->common);
-  verb->callback([o, names] {
+  verb->callback([o] {
     nlohmann::ordered_json json;
     bool found = false;
     for (const auto& [name, rows] : lists()) {
       const bool quantizers = o->what == "quantizers" && name.ends_with("quantizers");
       if (!o->what.empty() && o->what != name && !quantizers) continue;
       found = true;
-      if (!o->common.json) fmt::print("{}\n", name);
-      for (const auto& [key, help] : rows()) {
+      if (!o->common.json) print_out("{}\n", name);
+      for (const MethodInfo& row : rows()) {
         if (o->common.json)
-          json[name].push_back({{"key", key}, {"help", help}});
+          json[name].push_back(json_of(row));
         else
-          fmt::print("  {:<18} {}\n", key, help);
+          print(row);
       }
       if (name == "schedules" && !o->common.json) {
-        fmt::print("  {:<18} {}\n", "A:for=EPOCHS+B",
-                   "one after the other, joined by '+': each but the last says for how many epochs");
+        print_out("{}", line("A:for=EPOCHS+B",
+                             "one after the other, joined by '+': each but the last says for how many epochs"));
       }
     }
-    if (!found) throw ValidationError("what", "unknown list \"" + o->what + "\"; known: " + names);
+    if (!found)
+      throw ValidationError("what",
+                            unknown_name("list", o->what, lists(), [](const auto& list) { return list.first; }));
     if (o->common.json) print_json(json);
   });
 }

@@ -1,7 +1,5 @@
 // tern: the program. One file a verb; this one only joins them and turns exceptions into exit codes:
-// 0 done, 1 failure (one line on standard error), 2 usage.
-#include <fmt/core.h>
-
+// 0 done, 1 failure (one line on standard error), 2 usage, 128 + n interrupted by signal n.
 #include <exception>
 #include <new>
 
@@ -14,7 +12,9 @@ namespace tern::cli {
 #undef TERN_VERB
 }  // namespace tern::cli
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   tern::cli::App app{"tern: train, pack, verify and run ternary neural networks", "tern"};
   app.add_version("tern " + tern::version());
   app.require_subcommand(1);
@@ -22,12 +22,20 @@ int main(int argc, char** argv) {
 #include "verbs.def"
 #undef TERN_VERB
   try {
-    return app.run(argc, argv);
+    const int status = app.run(argc, argv);
+    return status == 0 ? tern::cli::exit_status() : status;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "tern: not enough memory\n");
+    tern::cli::print_err("tern: not enough memory\n");
     return 1;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "tern: {}\n", e.what());
+    tern::cli::print_err("tern: {}\n", e.what());
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tern::cli::prepare_output();
+  return tern::cli::finish_output(run(argc, argv));
 }

@@ -8,14 +8,14 @@
 namespace tern::cli {
 namespace {
 
-struct Options {
+struct PlanOptions {
   Common common;
   std::string file, isa, kernel;
-  double seconds = 1;
+  double seconds = 1, max_work = infer::Options().max_work;
   bool calibrate = false;
 };
 
-nlohmann::ordered_json rates_json(const Options& o, Isa isa) {
+nlohmann::ordered_json rates_json(const PlanOptions& o, Isa isa) {
   nlohmann::ordered_json out = nlohmann::ordered_json::array();
   if (!o.calibrate) return out;
   for (const infer::WorkRate& r : infer::work_rates(isa)) {
@@ -24,12 +24,13 @@ nlohmann::ordered_json rates_json(const Options& o, Isa isa) {
   return out;
 }
 
-void show_plan(const Options& o) {
+void show_plan(const PlanOptions& o) {
   expect_packed(o.file);
   infer::Options how;
   if (!o.isa.empty()) how.isa = isa_from_name(o.isa);
   how.kernel = o.kernel;
   how.calibrate = o.calibrate;
+  how.max_work = o.max_work;
   infer::Session session = infer::Session::load(o.file, how);
   const std::vector<infer::StepInfo> plan = session.plan();
   std::vector<infer::StepTime> times(plan.size());
@@ -72,31 +73,33 @@ void show_plan(const Options& o) {
                 {"rates", rates_json(o, session.isa())}});
     return;
   }
-  fmt::print("{}: {} image on {}, one thread; arena {}{}\n{}", o.file, session.input_shape().str(),
-             name_of(session.isa()), bytes_text(session.arena_bytes()),
-             total > 0 ? fmt::format("; {:.1f} us a pass, {:.1f} predicted", total * 1e6, predicted * 1e6) : "",
-             table({"layers", "kernel", "layout", "bytes", "MMAC", "predicted us", "us", "share", "GMAC/s"}, rows));
+  print_out("{}: {} image on {}, one thread; arena {}{}\n{}", o.file, session.input_shape().str(),
+            name_of(session.isa()), bytes_text(session.arena_bytes()),
+            total > 0 ? fmt::format("; {:.1f} us a pass, {:.1f} predicted", total * 1e6, predicted * 1e6) : "",
+            table({"layers", "kernel", "layout", "bytes", "MMAC", "predicted us", "us", "share", "GMAC/s"}, rows));
   if (!o.calibrate) return;
   std::vector<std::vector<std::string>> rates;
   for (const infer::WorkRate& r : infer::work_rates(session.isa())) {
     rates.push_back({r.kind, r.unit, fmt::format("{:.3f}", r.built_in_ns), fmt::format("{:.3f}", r.measured_ns)});
   }
-  fmt::print("\nnanoseconds a unit of work\n{}", table({"work", "unit", "built in", "measured"}, rates));
+  print_out("\nnanoseconds a unit of work\n{}", table({"work", "unit", "built in", "measured"}, rates));
 }
 
 }  // namespace
 
 void add_plan(App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PlanOptions>();
   App* verb = app.add_subcommand("plan", "Show the steps that run a packed file: kernel, layout, bytes, measured time");
   verb->add_option("FILE", o->file, "Packed file")->required();
   verb->add_option("--isa", o->isa, "Instruction set; see tern info");
   verb->add_option("--kernel", o->kernel, "Only this kernel family where it can run: reference, kpacked, bitsliced");
+  add_max_work(*verb, o->max_work);
   verb->add_flag("--calibrate", o->calibrate,
                  "Plan by kernels measured here instead of by the built-in table, and show both");
   verb->add_option("--seconds", o->seconds, "Time for measuring; 0: do not measure")
       ->check(NonNegativeNumber)
       ->capture_default_str();
+  verb->examples({"tern plan net.tern", "tern plan net.tern --isa avx2 --seconds 0"});
   add_common(*verb, o->common);
   verb->callback([o] { show_plan(*o); });
 }

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "kernels/blas.hpp"
+#include "kernels/float/blas.hpp"
 #include "rivals.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"

@@ -10,12 +10,12 @@
 namespace tern::cli {
 namespace {
 
-struct Options {
+struct SizeOptions {
   Common common;
   std::string file;
 };
 
-void show_size(const Options& o) {
+void show_size(const SizeOptions& o) {
   expect_packed(o.file);
   const std::vector<std::byte> bytes = packed::read_bytes(o.file);
   const packed::FileInfo info = packed::inspect(bytes, o.file);
@@ -61,22 +61,24 @@ void show_size(const Options& o) {
                   {"own", c.own}}}});
     return;
   }
-  fmt::print("{}", table({"part", "shape", "encoding", "bytes", "bits a value"}, rows));
-  fmt::print(
-      "\n{} weights. Against fp32 ResNet-18 for CIFAR (11,164,352 weights): {:.2f} as papers count (all layers at {} "
-      "bits),\n"
-      "{:.2f} strictly (float layers at 32 bits, scales), {:.2f} with five ternary values a byte, {:.2f} for the file "
-      "itself.\n"
-      "Against its own weights in fp32, the file is {:.2f} times smaller.\n",
-      c.weights, c.paper, c.bits, c.strict, c.packed5, c.file, c.own);
+  print_out("{}", table({"part", "shape", "encoding", "bytes", "bits a value"}, rows));
+  print_out("\n{}\n", wrap(fmt::format("{} weights. Against fp32 ResNet-18 for CIFAR (11,164,352 weights): {:.2f} as "
+                                       "papers count (all layers at {} "
+                                       "bits), {:.2f} strictly (float layers at 32 bits, scales), {:.2f} with five "
+                                       "ternary values a byte, {:.2f} for the file "
+                                       "itself. "
+                                       "Against its own weights in fp32, the file is {:.2f} times smaller.",
+                                       c.weights, c.paper, c.bits, c.strict, c.packed5, c.file, c.own),
+                           output_columns()));
 }
 
 }  // namespace
 
 void add_size(App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<SizeOptions>();
   App* verb = app.add_subcommand("size", "Show where the bytes of a packed file go, and its compression ratios");
   verb->add_option("FILE", o->file, "Packed file")->required();
+  verb->examples({"tern size net.tern"});
   add_common(*verb, o->common);
   verb->callback([o] { show_size(*o); });
 }

@@ -2,47 +2,36 @@
 #include <fmt/core.h>
 
 #include "console.hpp"
-#include "core/file.hpp"
 #include "tern/nn.hpp"
-#include "tern/train.hpp"
+#include "topology.hpp"
 
 namespace tern::cli {
 namespace {
 
-struct Options {
+struct SummaryOptions {
   Common common;
-  std::string model, input = "3x32x32", options;
-  ModelOptions build;
-  bool graph = false;
+  TopologyOptions topology;
+  bool text = false;
 };
 
-Graph graph_of(Options& o) {
-  o.build.input = Shape::parse(o.input);
-  if (o.model.ends_with(".json")) {
-    TrainConfig config;
-    config.genotype = o.model;
-    config.width = o.build.width;
-    config.weights = o.build.weights;
-    config.acts = o.build.acts;
-    config.options = o.options;
-    return genotype_graph(config, o.build.input, o.build.classes);
+/// A file where a name stands is what its name says.
+Graph graph_of(TopologyOptions topology) {
+  std::string& name = topology.model;
+  if (name.ends_with(".json")) {
+    topology.genotype.swap(name);
+  } else if (name.find_first_of("/.") != name.npos) {
+    topology.graph.swap(name);
   }
-  if (o.model.find('/') != std::string::npos || o.model.find('.') != std::string::npos) {
-    return Graph::parse(read_text_file(o.model, Graph::kMaxBytes));
-  }
-  if (!o.options.empty()) {
-    for (auto& [k, v] : QuantSpec::parse("options:" + o.options).options) o.build.extra[k] = v;
-  }
-  return make_model(o.model, o.build);
+  return topology.build_graph();
 }
 
-void print_summary(Options& o) {
-  Graph graph = graph_of(o);
-  if (o.graph) {
+void print_summary(const SummaryOptions& o) {
+  Graph graph = graph_of(o.topology);
+  if (o.text) {
     if (o.common.json)
       print_json({{"graph", graph.format()}});
     else
-      fmt::print("{}", graph.format());
+      print_out("{}", graph.format());
     return;
   }
   const Network network(std::move(graph), 1);
@@ -82,33 +71,21 @@ void print_summary(Options& o) {
     print_json(json);
     return;
   }
-  fmt::print("{}", table({"layer", "op", "output", "parameters", "MMAC", "bits", "quantizer"}, rows));
-  fmt::print("weights {} (quantized {}), parameters {}, MMAC {:.1f} (quantized {:.1f}), mean {:.2f} bits a weight\n",
-             total.weights, quantized, total.parameters, static_cast<double>(total.macs) / 1e6,
-             static_cast<double>(quantized_macs) / 1e6,
-             total.weights ? bits / static_cast<double>(total.weights) : 0.0);
+  print_out("{}", table({"layer", "op", "output", "parameters", "MMAC", "bits", "quantizer"}, rows));
+  print_out("weights {} (quantized {}), parameters {}, MMAC {:.1f} (quantized {:.1f}), mean {:.2f} bits a weight\n",
+            total.weights, quantized, total.parameters, static_cast<double>(total.macs) / 1e6,
+            static_cast<double>(quantized_macs) / 1e6, total.weights ? bits / static_cast<double>(total.weights) : 0.0);
 }
 
 }  // namespace
 
 void add_summary(App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<SummaryOptions>();
   App* verb = app.add_subcommand("summary", "Print the layers of a topology");
-  verb->add_option("MODEL", o->model, "Topology by name (tern list models), a genotype (.json), or a graph text file")
-      ->required();
-  verb->add_option("--input", o->input, "Shape of an image, CxHxW")->capture_default_str();
-  verb->add_option("--classes", o->build.classes, "Number of classes")->capture_default_str();
-  verb->add_option("--width", o->build.width, "Base width in channels; 0: the topology's own");
-  verb->add_option("--weights", o->build.weights,
-                   "Weight quantizer; none: fp32, with a genotype its space's own (there fp32 is fp32)")
-      ->capture_default_str();
-  verb->add_option("--acts", o->build.acts,
-                   "Activation quantizer; none: ReLU, with a genotype its space's own (there fp32 is ReLU)")
-      ->capture_default_str();
-  verb->add_flag("--quantize-first-last", o->build.quantize_first_last, "Quantize the first and last layer too");
-  verb->add_flag("--fp-shortcut", o->build.fp_shortcut, "Keep 1x1 shortcut convolutions in fp32");
-  verb->add_option("--options", o->options, "Further options of the topology, key=value joined by ','");
-  verb->add_flag("--graph", o->graph, "Print the graph text instead");
+  add_topology_options(*verb, "MODEL,--model", o->topology);
+  verb->add_flag("--text", o->text, "Print the graph text instead, which --graph reads");
+  verb->examples({"tern summary vgg_small --weights twn --acts ternary --input 1x28x28",
+                  "tern summary resnet20 --text > net.txt", "tern summary --graph net.txt"});
   add_common(*verb, o->common);
   verb->callback([o] { print_summary(*o); });
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "run_options.hpp"
 #include "tern/error.hpp"
 #include "tern/search.hpp"
 
@@ -22,19 +23,73 @@ std::string freeze_text(const EpochResult& r) {
   return fmt::format("  on grid {}{}", percent_text(r.freeze->fraction), r.freeze->certified ? ", certified" : "");
 }
 
+// A setting that acts under a condition.
+struct Condition {
+  const char* setting;
+  bool (*holds)(const TrainConfig&);
+  const char* needs;
+};
+
+bool starts_with_key(const std::string& spec, std::string_view key) { return spec.substr(0, spec.find(':')) == key; }
+bool is_sgd(const TrainConfig& c) { return starts_with_key(c.optimizer, "sgd"); }
+bool is_adam(const TrainConfig& c) {
+  return starts_with_key(c.optimizer, "adam") || starts_with_key(c.optimizer, "adamw");
+}
+bool freezes(const TrainConfig& c) { return c.policy != "none"; }
+bool names_model(const TrainConfig& c) { return c.graph.empty() && c.genotype.empty(); }
+bool builds_topology(const TrainConfig& c) { return c.graph.empty(); }
+
+constexpr const char* kGraphSays = "has no effect with --graph, whose text says it";
+constexpr Condition kConditions[] = {
+    {"model", names_model, "names another topology than --graph or --genotype"},
+    {"genotype", builds_topology, "names another topology than --graph"},
+    {"width", builds_topology, kGraphSays},
+    {"weights", builds_topology, kGraphSays},
+    {"acts", builds_topology, kGraphSays},
+    {"quantize_first_last", builds_topology, kGraphSays},
+    {"fp_shortcut", builds_topology, kGraphSays},
+    {"options", builds_topology, kGraphSays},
+    {"momentum", is_sgd, "has no effect without --optimizer sgd"},
+    {"nesterov", is_sgd, "has no effect without --optimizer sgd"},
+    {"beta1", is_adam, "has no effect without --optimizer adam or adamw"},
+    {"beta2", is_adam, "has no effect without --optimizer adam or adamw"},
+    {"epochs", [](const TrainConfig& c) { return !freezes(c); },
+     "has no effect with --policy: --phases say the epochs"},
+    {"schedule", [](const TrainConfig& c) { return !freezes(c); },
+     "has no effect with --policy: --phases say the rates"},
+    {"phases", freezes, "has no effect without --policy"},
+    {"rescale", freezes, "has no effect without --policy"},
+    {"weight_lr", freezes, "has no effect without --policy"},
+    {"drop_path", [](const TrainConfig& c) { return !c.genotype.empty() || !c.graph.empty(); },
+     "has no effect without --genotype: no other topology drops paths"},
+    {"allow_missing", [](const TrainConfig& c) { return !c.from.empty(); }, "has no effect without --from"},
+};
+
+std::string flag_of(std::string name) {
+  for (char& c : name) c = c == '_' ? '-' : c;
+  return "--" + name;
+}
+
 }  // namespace
 
+void refuse_without_effect(const TrainConfig& config, const Overrides& given) {
+  for (const Condition& c : kConditions) {
+    if (given.contains(c.setting) && !c.holds(config)) throw ValidationError(flag_of(c.setting), c.needs);
+  }
+}
+
 Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fields, TrainingOptions& o) {
-  app.add_option("config", o.config, "Configuration file (TOML); flags override it")->check(ExistingFile);
+  app.add_option("config", o.config, "Configuration file (TOML); flags override it. With --resume also the run");
   const Option run = app.add_option("--run", o.run, "Run directory: configuration, metrics and checkpoints go there");
   app.add_flag("--resume", o.resume, "Continue the run in that directory");
+  app.add_flag("--resume-anyway", o.resume_anyway, kResumeAnywayHelp);
   add_config_options(app, fields, o.overrides);
   add_common(app, o.common);
   return run;
 }
 
 TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
-  if (o.resume) {
+  if (o.resumes()) {
     if (!o.config.empty() || !o.overrides.empty()) {
       throw ValidationError("--resume", "the run keeps the settings of its config.toml; give no others");
     }
@@ -44,40 +99,46 @@ TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
       throw Error("[train] \"" + o.run + "\" holds a search; continue it with tern search --run " + o.run +
                   " --resume");
     }
-    return TrainConfig::load(saved);
+    TrainConfig config = TrainConfig::load(saved);
+    config.data = data_of_run(config.data, o.run, "set data in " + saved);
+    return config;
   }
   TrainConfig config = o.config.empty() ? base : TrainConfig::load(o.config, base);
   for (const auto& [name, text] : o.overrides) config.set(name, text);
   return config;
 }
 
-void run_training(const TrainConfig& config, const TrainingOptions& o, const std::string& verb) {
-  TrainConfig located = config;
-  located.data_search_path = data_search_path();
-  watch_interrupts();
-  Progress progress(o.common);
-  const bool talk = !o.common.quiet && !o.common.json;
-  TrainCallbacks callbacks;
-  callbacks.stop = interrupted;
+void report_to(RunCallbacks& callbacks, Progress& progress, const Common& common) {
+  callbacks.begin = watch_interrupts;
+  callbacks.stop = callbacks.interrupted = interrupted;
   callbacks.note = [&](const std::string& text) {
     progress.clear();
-    if (talk) fmt::print(stderr, "{}\n", text);
+    if (!common.quiet && !common.json) print_err("{}\n", text);
   };
   callbacks.step = [&](const StepProgress& p) {
     progress.show(fmt::format("epoch {}/{}  step {}/{}  loss {:.4f}  acc {}  lr {:.3g}  {:.0f} img/s  ETA {}",
                               p.epoch + 1, p.epochs, p.step, p.steps, p.loss, percent_text(p.accuracy), p.lr,
                               p.images_per_second, duration_text(p.eta_seconds)));
   };
+}
+
+void run_training(const TrainConfig& config, const TrainingOptions& o, const std::string& verb) {
+  TrainConfig located = config;
+  located.data_search_path = data_search_path();
+  located.resume_anyway = o.resume_anyway;
+  Progress progress(o.common);
+  const bool talk = !o.common.quiet && !o.common.json;
+  TrainCallbacks callbacks;
+  report_to(callbacks, progress, o.common);
   callbacks.epoch = [&](const EpochResult& r) {
     progress.clear();
     if (talk) {
-      fmt::print("epoch {}/{}  loss {:.4f}  train {}{}  lr {:.3g}  {:.0f} img/s  {}\n", r.epoch + 1, r.epochs,
-                 r.train_loss, percent_text(r.train_accuracy), accuracy_text(r) + freeze_text(r), r.lr,
-                 r.images_per_second, duration_text(r.seconds));
-      std::fflush(stdout);
+      print_out("epoch {}/{}  loss {:.4f}  train {}{}  lr {:.3g}  {:.0f} img/s  {}\n", r.epoch + 1, r.epochs,
+                r.train_loss, percent_text(r.train_accuracy), accuracy_text(r) + freeze_text(r), r.lr,
+                r.images_per_second, duration_text(r.seconds));
     }
   };
-  const TrainResult result = train(located, o.run, o.resume, callbacks);
+  const TrainResult result = train(located, o.run, o.resumes(), callbacks);
   progress.clear();
   if (o.common.json) {
     nlohmann::ordered_json j{{"run", o.run},
@@ -95,7 +156,7 @@ void run_training(const TrainConfig& config, const TrainingOptions& o, const std
     }
     print_json(j);
   } else if (talk && !result.finished) {
-    fmt::print(stderr, "stopped; continue with: tern {} --run {} --resume\n", verb, o.run);
+    print_err("stopped; continue with: tern {} --run {} --resume\n", verb, o.run);
   }
 }
 

@@ -9,18 +9,29 @@
 
 namespace tern::cli {
 
+inline constexpr const char* kResumeAnywayHelp =
+    "Continue although settings, data or instruction set have changed since, with other bits than an undisturbed run";
+
 struct TrainingOptions {
   Common common;
   std::string config, run;
-  bool resume = false;
+  bool resume = false, resume_anyway = false;
+  bool resumes() const { return resume || resume_anyway; }
   Overrides overrides;
 };
-/// The configuration file, --run, --resume, a flag for each of `fields`, and the common options. Returns --run.
-/// `options` must outlive `app`.
+/// The configuration file, --run, --resume, --resume-anyway, a flag for each of `fields`, and the common options.
+/// Returns --run. `options` must outlive `app`.
 Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fields, TrainingOptions& options);
 
 /// With --resume the run's own settings; else `base`, over it the configuration file, over that the flags.
 TrainConfig configured(const TrainingOptions& options, const TrainConfig& base);
+
+/// Refuses flags that would change nothing: ValidationError that says what the flag needs.
+void refuse_without_effect(const TrainConfig& config, const Overrides& given);
+
+/// Notes, steps and interrupts of any run. Until its first step a signal ends the program at once: there is nothing to
+/// keep.
+void report_to(RunCallbacks& callbacks, Progress& progress, const Common& common);
 
 /// Trains with progress on the terminal. `verb`: how to continue a run that was stopped.
 void run_training(const TrainConfig& config, const TrainingOptions& options, const std::string& verb);

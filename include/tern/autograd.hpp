@@ -23,6 +23,7 @@
 namespace tern {
 
 /// Gradient of the result in, one gradient an input out (undefined = no gradient flows there).
+/// Shapes: dy as the result; each gradient as its input, else backward() throws a ShapeError.
 using BackwardFn = std::function<std::vector<Tensor>(const Tensor& dy)>;
 
 bool grad_enabled();

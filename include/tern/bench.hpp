@@ -24,8 +24,8 @@ std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& c
                                      int min_rounds = 5);
 
 /// A network that was never trained: random weights, quantizers and batch norms that have seen one batch of random
-/// images, in evaluation mode. For measuring topologies. Errors: those of make_model().
-Network fresh_network(const std::string& model, const ModelOptions& options);
+/// images, in evaluation mode. For measuring topologies. Errors: those of Network.
+Network fresh_network(Graph graph);
 /// `count` images of random bytes in the shape C H W.
 Images random_images(const Shape& shape, std::int64_t count);
 
@@ -55,7 +55,6 @@ struct TrainSpeed {
   double images_per_second() const { return static_cast<double>(batch) / step_seconds; }
 };
 /// SGD with momentum on batches of random bytes, augmented by `augment`, as a training run does it.
-TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
-                            const std::string& augment = "pad=4,flip");
+TrainSpeed measure_training(Graph graph, std::int64_t batch, int steps, const std::string& augment = "pad=4,flip");
 
 }  // namespace tern

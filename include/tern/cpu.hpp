@@ -22,7 +22,7 @@ enum class Isa {
 std::string_view name_of(Isa isa);
 /// Errors: ValueError listing the available names if `name` is unknown or this CPU lacks it.
 Isa isa_from_name(std::string_view name);
-/// Those that this build and this CPU have, ascending.
+/// Those that this build and this CPU have, ascending. Big-endian machines have the reference alone.
 std::vector<Isa> available_isas();
 bool is_available(Isa isa);
 

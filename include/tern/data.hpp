@@ -14,11 +14,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "tern/spec.hpp"
 
 namespace tern {
 
@@ -33,18 +38,40 @@ struct ImageShape {
   friend bool operator==(const ImageShape&, const ImageShape&) = default;
 };
 
+/// Where the pixels of images come from that are too many to keep. Thread-safe.
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+  /// Writes the C x H x W bytes of image `i`. Errors: FormatError, IoError naming its file.
+  virtual void read(std::int64_t i, std::span<std::uint8_t> out) const = 0;
+  /// A number that tells the image from others as far as that shows without reading it.
+  virtual std::uint64_t stamp(std::int64_t i) const = 0;
+};
+
 /// N images of one shape with their class indices.
 struct Images {
   int channels = 0, height = 0, width = 0;
-  std::vector<std::uint8_t> pixels;  ///< N x C x H x W
-  std::vector<std::int32_t> labels;  ///< N
+  std::vector<std::uint8_t> pixels;                ///< N x C x H x W; none if there is a source
+  std::vector<std::int32_t> labels;                ///< N
+  std::shared_ptr<const ImageSource> source = {};  ///< gives the pixels when they are asked for
 
   ImageShape shape() const { return {channels, height, width}; }
   std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
-  /// Errors: none; `i` is in [0, count()).
-  std::span<const std::uint8_t> image(std::int64_t i) const {
-    return {pixels.data() + static_cast<std::size_t>(i) * shape().numel(), shape().numel()};
-  }
+  /// Of images that are kept; `i` is in [0, count()). Errors: ValueError if they have a source.
+  std::span<const std::uint8_t> image(std::int64_t i) const&;
+  std::span<const std::uint8_t> image(std::int64_t i) const&& = delete;
+  /// Wherever it comes from; the result lies in `scratch` or among the pixels. Errors: those of ImageSource::read().
+  std::span<const std::uint8_t> image(std::int64_t i, std::vector<std::uint8_t>& scratch) const&;
+  std::span<const std::uint8_t> image(std::int64_t i, std::vector<std::uint8_t>& scratch) const&& = delete;
+};
+
+/// Which training images become test images of a set that has none: a share of each class, chosen by a seed, one image
+/// at least and all but one at most.
+struct TestSplit {
+  double share = 0.2;  ///< in [0, 1]; 0: none, 1: all of them
+  std::uint64_t seed = 1;
+  /// As options of load_dataset(): "split=0.2,seed=1".
+  std::string text() const;
 };
 
 struct Dataset {
@@ -53,6 +80,10 @@ struct Dataset {
   std::vector<std::string> class_names;
   Images train, test;
   std::vector<float> mean, std;  ///< per channel, of pixel / 255
+  /// 16 hex digits that shapes, class names, labels and pixels decide; of images with a source their stamps.
+  std::string fingerprint;
+  std::vector<std::string> notes;  ///< lines worth telling: what was left out, where test images come from
+  std::optional<TestSplit> split;  ///< by which load_dataset() took the test images from the training images, if it did
 };
 
 // ---- Loading ----
@@ -62,28 +93,41 @@ struct LoadOptions {
   std::vector<std::string> search_path;  ///< folders that hold data sets, looked in next (TERN_DATA)
   std::string system_dir = "/usr/share/datasets";  ///< looked in next; empty: not
   std::string embedded_dir;  ///< looked in last; empty: the installed datasets/, then the source tree's
-  int channels = 0;          ///< 1, 3 or 4: widen or narrow to that many; 0: as the files are
-  int size = 0;              ///< side: resize shorter side, then centre crop; 0: as the files are
+  /// Channels 1, 3 or 4: widen or narrow to that many. Height and width: resize, aspect kept, until both are covered,
+  /// then centre crop. 0: as the files are.
+  ImageShape shape = {};
   std::int64_t limit_train = 0, limit_test = 0;  ///< keep the first of each class, this many in all; 0: every image
+  // Of trees of image files (folder:, tar:):
+  TestSplit split = {};
+  bool skip_bad = false;  ///< leave out files that cannot be read, with a note; false: they are an error
+  /// Bytes of pixels to keep. With more, images have a source that decodes them when they are asked for and keeps the
+  /// first so many. What is served does not depend on it.
+  std::uint64_t memory = std::uint64_t{4} << 30;
 };
+/// What may stand behind the name of a data set: the options of it that a text can say.
+const OptionTable& dataset_options();
 
 /// Splits "a:b:c" at ':' and drops empty parts.
 std::vector<std::string> split_path_list(std::string_view text);
 
 /// Loads a data set. `name` is a name of datasets(), found by the search order of LoadOptions; or `<set>:<path>`, read
-/// from exactly that path: "folder:<dir>" and "tar:<file>" hold train/<class>/<image> and test/ or val/ likewise, with
-/// an optional classes.txt ("<folder> <class name>" a line, in class order; default: folders by name).
+/// from exactly that path; behind either may stand options: "folder:photos,split=0.1,channels=1".
+/// "folder:<dir>" and "tar:<file>" hold train/<class>/<image> and test/ or val/ likewise, or <class>/<image>; test
+/// images that are missing are split off. Links are followed, hidden files passed over, files of other kinds counted in
+/// the notes. An optional classes.txt has "<folder> <class name>" a line, in class order; default: folders by name.
 /// Images in a tar keep its order, those of a folder are sorted by path. Channels: alpha is dropped or 255, grey is
 /// Y = 0.299 R + 0.587 G + 0.114 B, or copied to R, G, B.
 /// Errors: ValueError on an unknown name (lists the known ones) or option; IoError if the set is in none of the places
-/// (lists them, and how to get it); FormatError with path, byte offset and field on a damaged file.
+/// (lists them, and how to get it); FormatError with path, byte offset and field on a damaged file, or naming the class
+/// folder without images.
 Dataset load_dataset(std::string_view name, const LoadOptions& options = {});
 
 /// One kind of data set: what the registry holds.
 struct DatasetEntry {
-  std::string name;        ///< as given to load_dataset; letters, digits and '-'
+  std::string name;        ///< as given to load_dataset; of a-z, 0-9 and '-', '_' stands for '-'
   std::string summary;     ///< one line for `tern data`
   std::string how_to_get;  ///< what to do if it is missing, one line
+  std::string files = {};  ///< what its files may be called, one line; empty: not told
   /// File or folder names under which the set may stand inside a searched folder.
   std::vector<std::string> places;
   /// True if `path` (an existing place, or data_dir itself) holds the set.
@@ -95,7 +139,7 @@ struct DatasetEntry {
   std::vector<std::string> class_names = {};  ///< where they are known without reading the set; empty: its files tell
 };
 
-/// Adds a data set from outside the library. Errors: ValueError if the name is taken or malformed, or `load` is empty.
+/// Adds a data set from outside the library. Errors: tern/registry.hpp; `load` is what may not be empty.
 void register_dataset(DatasetEntry entry);
 /// All known data sets, in the order of registration.
 std::vector<DatasetEntry> datasets();
@@ -103,15 +147,27 @@ std::vector<DatasetEntry> datasets();
 /// Errors: ValueError on an unknown name.
 std::string find_dataset(std::string_view name, const LoadOptions& options = {});
 
-/// Reads one PNG, JPEG or PNM file: resizes the shorter side, crops the centre, converts channels; 0 means "as the
-/// file is" (height and width are both 0 or both set). The label is 0.
-/// Errors: IoError if unreadable; FormatError if damaged, or over 32 Mi pixels.
-Images read_image_file(const std::string& path, int channels = 0, int height = 0, int width = 0);
+/// Reads one JPEG (turned upright by its EXIF orientation), PNG, BMP, GIF (its first picture) or PNM file, and brings
+/// it to `shape` as LoadOptions::shape says. The label is 0. Errors: IoError if unreadable; FormatError if damaged, cut
+/// short, or over 256 Mi pixels.
+Images read_image_file(const std::string& path, ImageShape shape = {});
+/// The same of a file's bytes; `name`: for messages.
+Images read_image(std::span<const std::uint8_t> file, const std::string& name, ImageShape shape = {});
+struct FoundImages {
+  std::vector<std::string> files;  ///< sorted
+  std::vector<std::string> notes;  ///< what was left out, a line a reason
+};
+/// The image files, by their names, in a folder and below it; links are followed, hidden files passed over. Errors:
+/// IoError if a folder cannot be read.
+FoundImages find_image_files(const std::string& folder);
 
-/// Copies images to another shape: channels as in load_dataset, size by shorter side and centre crop.
+/// Images in another shape: channels as in load_dataset, size by shorter side and centre crop. Of images with a source
+/// this and what follows have one as well.
 Images convert_images(const Images& images, ImageShape to);
 /// The images at `indices`, in that order. Errors: ValueError if one is out of range.
 Images select_images(const Images& images, std::span<const std::int64_t> indices);
+/// The same images with their pixels kept. Errors: those of ImageSource::read().
+Images kept(Images images);
 
 struct Split {
   Images train, validation;
@@ -130,7 +186,8 @@ class Normalizer {
   Normalizer(std::span<const float> mean, std::span<const float> std);
   int channels() const { return static_cast<int>(table_.size() / 256); }
   /// The 256 values of channel `c`.
-  std::span<const float> table(int c) const { return {table_.data() + 256 * static_cast<std::size_t>(c), 256}; }
+  std::span<const float> table(int c) const& { return {table_.data() + 256 * static_cast<std::size_t>(c), 256}; }
+  std::span<const float> table(int c) const&& = delete;
   /// Errors: ShapeError if the channels or the sizes do not fit.
   void apply(std::span<const std::uint8_t> image, ImageShape shape, std::span<float> out) const;
 
@@ -166,10 +223,19 @@ class Augment {
   static Augment parse(std::string_view spec);
   std::string format() const;
   bool empty() const { return steps_.empty(); }
-  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<Step>& steps() const& { return steps_; }
+  std::vector<Step> steps() && { return std::move(steps_); }
+
+  /// What evaluation does where training does this: `resize` and `center` stay, `crop` becomes `center`, the rest,
+  /// which is chance, goes.
+  Augment evaluation() const;
 
   /// Shape after all steps. Errors: ValueError if a crop is larger than the image.
   ImageShape output_shape(ImageShape in) const;
+  /// Transforms one image without normalising it; the result lies in `scratch` or is `image` itself. `shape` becomes
+  /// that of the result. A cutout does nothing here. Errors: as apply().
+  std::span<const std::uint8_t> transform(std::span<const std::uint8_t> image, ImageShape& shape, Rng& rng,
+                                          Scratch& scratch) const;
   /// Transforms and normalises one image. Errors: ShapeError if sizes do not fit; those of output_shape().
   void apply(std::span<const std::uint8_t> image, ImageShape in, const Normalizer& normalizer, Rng& rng,
              std::span<float> out, Scratch& scratch) const;
@@ -192,6 +258,41 @@ void cutout(std::span<float> image, ImageShape shape, int length, int y, int x);
 void resize(std::span<const std::uint8_t> in, ImageShape shape, int height, int width, std::span<std::uint8_t> out);
 /// Extents after resizing the shorter side to `side`, the longer rounded to nearest.
 ImageShape shorter_side_shape(ImageShape shape, int side);
+
+// ---- What a network knows of its data ----
+
+/// What evaluation, packing and whoever gets the network need to know of the data that it was trained on. Travels as
+/// text in the metadata of checkpoints and packed files.
+struct DataRecord {
+  std::string name;                      ///< of the set
+  std::string fingerprint;               ///< Dataset::fingerprint
+  std::vector<std::string> class_names;  ///< by output of the network; empty: not known
+  ImageShape images;                     ///< of the training images before augmentation; all 0: not known
+  std::optional<TestSplit> split;        ///< Dataset::split
+  Augment view;                          ///< Augment::evaluation() of the augmentation
+
+  static DataRecord of(const Dataset& set, const Augment& augment);
+  /// Keys "data", "data.fingerprint", "data.images" (CxHxW), "data.split", "data.view", "class.0", "class.1", ...
+  std::map<std::string, std::string> text() const;
+  /// The record among the texts of a file; what they do not say stays empty.
+  /// Errors: FormatError naming `path` and the key of a malformed text.
+  static DataRecord parse(const std::map<std::string, std::string>& texts, const std::string& path);
+
+  /// Images as evaluation sees them: brought to the shape of the training images, then through the view.
+  /// Errors: those of convert_images() and Augment::output_shape().
+  Images seen(Images images) const;
+};
+
+/// Labels of a data set as outputs of a network: equal names mean the same class, whatever their order and number.
+struct ClassMatch {
+  std::vector<std::int32_t> outputs;  ///< by class of the data set
+  std::string note;                   ///< one line if names moved or are not known; else empty
+};
+/// `network` are the names of the network's outputs; with none of them known, classes go by position.
+/// Errors: ValueError naming the classes among `used` that the network does not have, or whose name stands twice; with
+/// unknown names, if the data set has more or fewer classes than `outputs`; if there are more names than outputs.
+ClassMatch match_classes(const std::vector<std::string>& classes, std::span<const std::int32_t> used,
+                         const std::vector<std::string>& network, std::int64_t outputs);
 
 // ---- Batches ----
 
@@ -262,9 +363,16 @@ ImagesSummary summarize(const Images& images, std::int64_t classes);
 /// Several lines of text: name, source, shapes, counts per class, mean and std.
 std::string describe(const Dataset& set);
 
-/// Writes a PNG with a grid of the first rows x cols images, 2 white pixels between them; under a temporary name first,
-/// so that `path` is whole or untouched. Errors: ValueError if rows or cols is not positive or the sheet would be over
-/// 16384 pixels a side; IoError if it cannot be written.
-void contact_sheet(const Images& images, int rows, int cols, const std::string& path);
+struct SheetOptions {
+  int rows = 10, cols = 20;
+  bool shuffle = true;  ///< images drawn by `seed`; false: the first ones
+  std::uint64_t seed = 1;
+};
+/// Writes a PNG with a grid of images, 2 white pixels between them; below each the name of its class, for which small
+/// images are enlarged, unless `class_names` is empty. Under a temporary name first, so that `path` is whole or
+/// untouched. Errors: ValueError if rows or cols is not positive or the sheet would be over 16384 pixels a side;
+/// IoError if it cannot be written.
+void contact_sheet(const Images& images, const std::vector<std::string>& class_names, const SheetOptions& options,
+                   const std::string& path);
 
 }  // namespace tern

@@ -1,13 +1,13 @@
 // Freezing: weights that are trained onto the grid by freezing ever more of them, without a straight-through estimator.
 // At any time most weights are constants at a level, the rest ordinary continuous weights.
 //
-//   rescale(network, RescaleGroups::kFilter);                        // once: weights near the levels, batch norm takes
-//   s Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed); const FreezeSchedule schedule
-//   = FreezeSchedule::parse("paper"); for each epoch: freezer.begin_epoch(epoch, schedule.at(epoch));  // a partition;
-//   then train with schedule.at(epoch).lr
-//                   before and after each step: freezer.before_step(..), freezer.after_step();   // for options of the
-//                   policy
-//   certify(network);                                                // every weight on a level
+//   rescale(network, RescaleGroups::kFilter);            // once: weights near the levels, batch norm takes s
+//   Freezer freezer(network, *optimizer, make_freeze_policy(Spec::parse("rpr")), seed);
+//   const FreezeSchedule schedule = FreezeSchedule::parse("paper");
+//   for each epoch:
+//     freezer.begin_epoch(epoch, schedule.at(epoch));    // a partition; then train with schedule.at(epoch).lr
+//     before and after each step: freezer.before_step(..), freezer.after_step();      // for options of the policy
+//   certify(network);                                    // every weight on a level
 //
 // A policy is independent of the quantizer: it decides which weights are relaxed, the layer's quantizer decides what
 // the levels are. `grid` has fixed integer levels; any other weight quantizer may be used too, then nothing is rescaled
@@ -23,6 +23,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tern/levels.hpp"
@@ -32,19 +33,22 @@
 
 namespace tern {
 
-// ---- step 1: rescale
-// -----------------------------------------------------------------------------------------------------
+// ---- step 1: rescale ----
 
 /// s* = argmin_{s > 0} ||w - s Q_s(w)||, Q_s(w) = the level nearest to w / s.
 struct ScaleFit {
   double scale = 1, error = 0;            ///< s* and ||w - s* Q(w)||
   double grid_scale = 1, grid_error = 0;  ///< the best of the grid search alone
 };
-/// Joint search (the paper's section 3.1 with Q depending on s): 1000 points, evenly spaced on [1e-6, max|w|] with both
-/// ends, then a one-dimensional downhill simplex from the best (start s and 1.05 s; reflection 1, expansion 2,
-/// contraction and shrink 0.5; until both spreads are below 1e-4, at most 200 iterations). Zeros alone, or nothing: s =
-/// 1; no weight above 1e-6: s = 1e-6. Costs one sort of w and 1000 look-ups. Errors: ValueError if a weight is not
-/// finite.
+/// Joint search: 1000 points, evenly spaced on [1e-6, max|w|] with both ends, then a one-dimensional downhill simplex
+/// from the best (start s and 1.05 s; reflection 1, expansion 2, contraction and shrink 0.5; until the spread of s is
+/// within 1e-4 s and that of the error within 1e-4 ||w||, at most 200 iterations). Zeros alone, or nothing: s = 1; no
+/// weight above 1e-6: s = 1e-6.
+/// Paper: Cavigelli, Benini, 2020, section III-B, equations 4 to 6.
+/// Differs: equation 6 takes the level nearest to w, here it is that nearest to w / s: for a fixed Q the best s would
+/// have a closed form, and all small weights the level 0. Where the simplex stops is not in the paper.
+/// Errors: ValueError if a weight is not finite.
+/// Cost: one sort of w and 1000 look-ups.
 ScaleFit fit_scale(std::span<const float> w, const LevelSet& levels);
 
 /// Which weights share an s: those of one filter (output channel), or all of a layer.
@@ -71,8 +75,7 @@ struct RescaleReport {
 /// something else keeps w and gets s as its scale. Errors: ValueError naming the layer if a weight is not finite.
 RescaleReport rescale(Network& network, RescaleGroups groups);
 
-// ---- step 2: partitions
-// --------------------------------------------------------------------------------------------------
+// ---- step 2: partitions ----
 
 /// What a policy gets for one layer when a partition begins.
 struct PartitionRequest {
@@ -105,20 +108,18 @@ class FreezePolicy {
   virtual std::int64_t partitions_per_epoch() const { return 1; }
 };
 
-struct FreezePolicyInfo {
-  std::string key;
-  std::string help;
-};
 using FreezePolicyFactory = std::function<std::unique_ptr<FreezePolicy>(const Spec&)>;
 /// A policy by name, with options: "rpr", "rpr:clip=1,partitions=4", "inq:clear_optimizer_state=0".
-/// Errors: ValueError listing the known keys; on unknown options.
+/// Errors: ValueError listing the known keys; those of Spec::completed() on bad options.
 std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec);
-std::vector<FreezePolicyInfo> freeze_policies();
-/// Adds one from outside tern. Errors: ValueError if the key is taken.
+std::vector<MethodInfo> freeze_policies();
+/// Adds one from outside tern. The factory gets specs with a legal value for each of `options` and no other; without a
+/// table it reads and checks them by itself. Errors: tern/registry.hpp.
+void register_freeze_policy(const std::string& key, const std::string& help, OptionTable options,
+                            FreezePolicyFactory factory);
 void register_freeze_policy(const std::string& key, const std::string& help, FreezePolicyFactory factory);
 
-// ---- step 3: schedule
-// ----------------------------------------------------------------------------------------------------
+// ---- step 3: schedule ----
 
 /// Phases of a freezing fraction each, and in them runs of epochs at one learning rate.
 ///
@@ -150,9 +151,10 @@ class FreezeSchedule {
 
   /// Errors: ValueError naming the part that does not parse or is out of range, or listing the names.
   static FreezeSchedule parse(std::string_view text);
-  static std::vector<FreezePolicyInfo> names();
+  static std::vector<RegistryInfo> names();
 
-  const std::vector<Phase>& phases() const { return phases_; }
+  const std::vector<Phase>& phases() const& { return phases_; }
+  std::vector<Phase> phases() && { return std::move(phases_); }
   /// In the grammar above; parse() of it gives the same schedule.
   std::string str() const;
   bool has_auto() const;
@@ -175,8 +177,7 @@ class FreezeSchedule {
 /// 0.001 above the best before them.
 bool is_stable(std::span<const double> metric);
 
-// ---- all together
-// --------------------------------------------------------------------------------------------------------
+// ---- all together ----
 
 /// Whether every quantized weight is on a level.
 struct Certificate {
@@ -198,6 +199,7 @@ class Freezer {
   /// Keeps references to both; the masks start as all relaxed.
   /// Errors: ValueError if no layer has a weight quantizer, or the policy's partitions_per_epoch() is out of range.
   Freezer(Network& network, Optimizer& optimizer, std::unique_ptr<FreezePolicy> policy, std::uint64_t seed);
+  /// Ends the split of every layer and lifts the optimizer's masks.
   ~Freezer();
   /// Draws the epoch's first partition. With relaxed == 0, at the beginning of the phase, all latent weights are
   /// replaced by their levels once, and their codes are kept for certify(). Errors: ValueError if the policy wrote
@@ -226,27 +228,8 @@ class Freezer {
   std::string bad_mask() const;
 
  private:
-  struct Part {
-    std::size_t node = 0;
-    std::string name;
-    Tensor latent, mask;
-    Tensor codes{};  ///< with which they were frozen, [numel]; undefined before
-    std::vector<float>
-        reach{};  ///< the outermost level of each filter, if the policy clips; empty before the first step
-  };
-  void draw(std::int64_t epoch, std::int64_t part, const FreezeSchedule::At& at);
-  WeightCodes codes_of(const Part& part, const Tensor& weights) const;
-  /// The level of every weight. Errors: see check_levels().
-  Tensor levels_of(const Part& part) const;
-  void check_masks(const FreezeSchedule::At& at) const;
-  /// Errors: see check_levels().
-  std::vector<float> reach_of(const Part& part) const;
-
-  Network& network_;
-  Optimizer& optimizer_;
-  std::unique_ptr<FreezePolicy> policy_;
-  std::uint64_t seed_;
-  std::vector<Part> parts_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tern

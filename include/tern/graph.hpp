@@ -10,8 +10,9 @@
 //   fc    = linear(flat) out=10
 //
 // Grammar of a line:  name = op(input, input, ...) key=value key=value ...
-//   name   [A-Za-z_][A-Za-z0-9_.]*           op, key   [a-z_][a-z0-9_.]*          value   no white space, control
-//   character or '#'
+//   name     [A-Za-z_][A-Za-z0-9_.]*
+//   op, key  [a-z_][a-z0-9_.]*
+//   value    no white space, control character or '#'
 // Inputs name earlier lines. The last node is the network's output. What an op means and which keys it takes is the
 // business of whoever runs the graph (nn for training, infer for packed networks).
 #pragma once
@@ -62,13 +63,15 @@ class Graph {
   std::string add(std::string_view op, std::vector<std::string> inputs,
                   std::vector<std::pair<std::string, std::string>> attrs = {}, std::string_view name = {});
 
-  const std::vector<GraphNode>& nodes() const { return nodes_; }
-  std::vector<GraphNode>& nodes() { return nodes_; }
+  const std::vector<GraphNode>& nodes() const& { return nodes_; }
+  std::vector<GraphNode>& nodes() & { return nodes_; }
+  std::vector<GraphNode> nodes() && { return std::move(nodes_); }
   /// Index of a node by name, or -1.
   std::int64_t find(std::string_view name) const;
   /// Indices of the nodes that read node `index`.
   std::vector<std::size_t> consumers(std::size_t index) const;
-  const GraphNode& output() const;
+  const GraphNode& output() const&;
+  const GraphNode& output() const&& = delete;
 
  private:
   std::vector<GraphNode> nodes_;

@@ -33,6 +33,10 @@ struct Options {
   /// Predict by what the kernels take here and now instead of by the built-in table; measured once a process and
   /// instruction set, for about a tenth of a second. Results are the same bits whatever is chosen.
   bool calibrate = false;
+  /// Operations that one image may take, so that a small file cannot keep a machine busy for days; infinity: no limit.
+  /// The default is more than a hundred times what any topology of tern takes at 224x224, and minutes to an hour on one
+  /// core. Raise it for larger images than these.
+  double max_work = 4e12;
 };
 
 /// What Options::kernel may name besides nothing.
@@ -79,7 +83,7 @@ struct StepTime {
 
 class Session {
  public:
-  /// Checks the whole model first: ops, keys, shapes, blobs, sums that could overflow.
+  /// Checks the whole model first: ops, keys, shapes, blobs, sums that could overflow, work.
   /// Errors: FormatError naming the node (and the file, if loaded from one); ValueError on options; IoError.
   static Session load(const std::string& path, const Options& options = {});
   explicit Session(packed::Model model, const Options& options = {});
@@ -87,7 +91,8 @@ class Session {
   Session& operator=(Session&&) noexcept;
   ~Session();
 
-  const packed::Model& model() const;
+  const packed::Model& model() const&;
+  const packed::Model& model() const&& = delete;
   Shape input_shape() const;     ///< C H W
   std::int64_t classes() const;  ///< numbers in one image's result
   Isa isa() const;

@@ -44,7 +44,7 @@ struct Contender {
 /// Every kernel family of `isa` that can run the problem.
 /// Errors: ValueError on a problem that makes no sense; as set_active_isa() on `isa`.
 std::vector<Contender> layer_contenders(const LayerProblem& problem, Isa isa);
-/// FATNN's interleaved two-bit codes (its section 3.2): "codec-D/..", which derives the mask of
+/// FATNN's interleaved two-bit codes (section 3.3 of its paper): "codec-D/..", which derives the mask of
 /// nonzero weights in the loop, and "codec-P/..", which loads it. For ternary codes and weights and 8 k outputs, else
 /// none. Errors: those of layer_contenders().
 std::vector<Contender> codec_contenders(const LayerProblem& problem, Isa isa);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tern {
@@ -16,9 +17,11 @@ class LevelSet {
   static LevelSet named(std::string_view name, int count = 3);
   static const std::vector<std::string>& names();
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const& { return name_; }
+  std::string name() && { return std::move(name_); }
   /// The positive levels, ascending.
-  const std::vector<int>& magnitudes() const { return magnitudes_; }
+  const std::vector<int>& magnitudes() const& { return magnitudes_; }
+  std::vector<int> magnitudes() && { return std::move(magnitudes_); }
   bool has_zero() const { return has_zero_; }
   int max() const { return magnitudes_.back(); }
   /// What the smallest |x| are mapped to: 0, or the smallest magnitude.
@@ -26,10 +29,13 @@ class LevelSet {
 
   /// Beyond thresholds()[j] (strictly) the level grows by jumps()[j]:  |level| = base() + sum of jumps()[j] 1{|x| >
   /// t_j}. A threshold lies halfway between two neighbours, so a tie goes to the lower magnitude.
-  const std::vector<double>& thresholds() const { return thresholds_; }
-  const std::vector<int>& jumps() const { return jumps_; }
+  const std::vector<double>& thresholds() const& { return thresholds_; }
+  const std::vector<int>& jumps() const& { return jumps_; }
+  std::vector<double> thresholds() && { return std::move(thresholds_); }
+  std::vector<int> jumps() && { return std::move(jumps_); }
 
   /// The level nearest to x. Without a zero level, 0 maps to the positive side; NaN maps to the lowest level.
+  /// Gradient: none, it is a step function; the straight-through rule of `grid` is in src/quant/grid.cpp.
   template <class T>
   int nearest(T x) const {
     if (!(x == x)) return -max();

@@ -16,7 +16,7 @@ struct LogicOptions {
   bool stop_grad = false;
 };
 
-/// o = 1{a + b > 0}.
+/// o = 1{a + b > 0}. Shapes: a, b equal, and so is o.
 /// Gradient: da = db = do 1{|a + b| <= 1}, so that (1, 1) passes none; by_logic: da = do (1 - b), db = do (1 - a);
 /// real: that of max(a + b, 0), 0 at 0.
 /// Errors: ShapeError, ValueError if shapes or dtypes differ.

@@ -2,9 +2,8 @@
 // one step of the bilevel search. The loop over a data set is search() of tern/search.hpp.
 //
 //   nas::CellOptions options{.space = "tas", .cells = 8, .width = 16};
-//   nas::Supernet net(options, /*seed=*/1);                          // all candidates on all edges, mixed by
-//   softmax(alpha)
-//   ... train weights and alpha in turn, see nas::BilevelStep ...
+//   nas::Supernet net(options, /*seed=*/1);          // all candidates on all edges, mixed by softmax(alpha)
+//   ... train weights and alpha in turn: nas::first_order_gradient() or nas::second_order_gradient() ...
 //   nas::Genotype g = nas::discretize(options, net.probabilities());
 //   Network final(nas::final_graph(g, {.space = "tas", .cells = 20, .width = 36}), 1);
 //
@@ -41,8 +40,7 @@ struct EdgeEnds {
 };
 const std::array<EdgeEnds, kEdges>& cell_edges();
 
-// ---- candidate operations
-// ------------------------------------------------------------------------------------------------
+// ---- candidate operations ----
 
 /// Where an operation is built: what it reads, what it must give, and whether its batch norm learns.
 struct EdgePlace {
@@ -68,15 +66,13 @@ struct Candidate {
   bool has_weights = false;  ///< false for pools, skip and zero
   CandidateBuilder build;
 };
-const std::vector<Candidate>& candidates();
+std::vector<Candidate> candidates();
 /// Errors: ValueError listing the known keys.
-const Candidate& candidate(std::string_view key);
-/// Adds one from outside tern, before any search begins: references to the list end. Errors: ValueError if the key is
-/// taken.
+Candidate candidate(std::string_view key);
+/// Adds one from outside tern. Errors: tern/registry.hpp.
 void register_candidate(Candidate candidate);
 
-// ---- search spaces
-// -------------------------------------------------------------------------------------------------------
+// ---- search spaces ----
 
 /// A list of candidates and the conventions around them.
 struct SearchSpace {
@@ -90,14 +86,13 @@ struct SearchSpace {
   int order = 1;                  ///< of the gradient of alpha
   double entropy_weight = 1;      ///< lambda
 };
-const std::vector<SearchSpace>& spaces();
+std::vector<SearchSpace> spaces();
 /// Errors: ValueError listing the known keys.
-const SearchSpace& space(std::string_view key);
-/// As register_candidate(). Errors: ValueError if the key is taken or an operation is unknown.
+SearchSpace space(std::string_view key);
+/// Adds one from outside tern. Errors: tern/registry.hpp; ValueError if an operation is unknown.
 void register_space(SearchSpace space);
 
-// ---- cells and networks
-// --------------------------------------------------------------------------------------------------
+// ---- cells and networks ----
 
 /// How cells are joined (figure 2 of the paper).
 ///   tas     two inputs, and  c_k = cell(c_{k-2}, c_{k-1}) + c_{k-1}
@@ -166,16 +161,14 @@ std::int64_t width_for_budget(const Genotype& genotype, CellOptions options, std
 /// the space allows it). The baseline that a search has to beat.
 Genotype random_genotype(const CellOptions& options, Rng& rng);
 
-// ---- pictures
-// ------------------------------------------------------------------------------------------------------------
+// ---- pictures ----
 
 /// Both cells in DOT.
 std::string genotype_dot(const Genotype& genotype);
 /// Both cells as a drawing, without the help of other programs.
 std::string genotype_svg(const Genotype& genotype);
 
-// ---- the network under search
-// --------------------------------------------------------------------------------------------
+// ---- the network under search ----
 
 /// Mixing weights of the two cell types, [14, ops] each, rows summing to 1.
 struct Mixture {
@@ -189,10 +182,13 @@ class Supernet {
  public:
   /// alpha = 1e-3 * normal. Errors: those of final_graph().
   Supernet(const CellOptions& options, std::uint64_t seed);
+  Supernet(Supernet&&) noexcept;
+  Supernet& operator=(Supernet&&) noexcept;
+  ~Supernet();
 
-  const CellOptions& options() const { return options_; }
-  const SearchSpace& space() const { return space_; }
-  Network& network() { return *network_; }
+  const CellOptions& options() const;
+  const SearchSpace& space() const;
+  Network& network();
   /// Leaves: "arch.normal" and "arch.reduce", [14, ops].
   std::vector<NamedTensor> alphas() const;
   /// softmax of alpha, with history if alpha wants gradients.
@@ -207,31 +203,17 @@ class Supernet {
   /// Back to all operations.
   void use_all();
   /// Weights, quantizer parameters and biases: everything but alpha.
-  std::vector<Parameter> weights() const { return network_->parameters(); }
+  std::vector<Parameter> weights() const;
 
  private:
-  // Nodes [begin, end) belong to one candidate alone.
-  struct OwnedNodes {
-    bool reduction = false;
-    std::int64_t edge = 0, op = 0;
-    std::size_t begin = 0, end = 0;
-  };
-  friend struct SupernetBuilder;
-
-  CellOptions options_;
-  SearchSpace space_;
-  std::vector<OwnedNodes> owned_;
-  std::unique_ptr<Network> network_;
-  Tensor normal_, reduce_;
-  Mixture noise_;  // undefined: all operations
-  double temperature_ = 1;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 /// The graph of it. Errors: as final_graph().
 Graph supernet_graph(const CellOptions& options);
 
-// ---- from probabilities to a genotype
-// --------------------------------------------------------------------------------------
+// ---- from probabilities to a genotype ----
 
 struct DiscretizeOptions {
   bool allow_zero = true;    ///< false: DARTS' rule, `zero` is no candidate
@@ -245,8 +227,7 @@ Genotype discretize(const CellOptions& options, const Mixture& p, const Discreti
 /// Edges of a cell whose operation has no weights, and among them those that are zero.
 int weightless_edges(const CellGenotype& cell);
 
-// ---- terms of the objective
-// ------------------------------------------------------------------------------------------------
+// ---- terms of the objective ----
 
 /// Mean over all rows of both matrices of -sum_o p_o ln p_o, in nats. Differentiable.
 Tensor mean_entropy(const Mixture& p);
@@ -262,8 +243,7 @@ CostTable cost_table(const CellOptions& final_options, Cost cost);
 /// Expected cost: fixed + sum p * table. Differentiable.
 Tensor expected_cost(const Mixture& p, const CostTable& table);
 
-// ---- one step of the search
-// ------------------------------------------------------------------------------------------------
+// ---- one step of the search ----
 
 /// A weight as SGD sees it: what the look-ahead step of the second order needs.
 struct InnerWeight {

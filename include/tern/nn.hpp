@@ -7,8 +7,8 @@
 //
 // A network runs in two ways. In training every tensor holds real values, quantized ones included (fake quantization).
 // In evaluation what a quantizer emits travels as integer codes with a step, layers compute on the codes exactly, and
-// every float expression is the one that the packed runtime evaluates: that is why packed results can equal these bit
-// for bit.
+// every float expression is the one that the packed runtime evaluates, its sums in the same order: that is why packed
+// results equal these bit for bit, those of networks without any quantizer too.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,9 @@
 #include <vector>
 
 #include "tern/graph.hpp"
+#include "tern/position.hpp"
 #include "tern/quant.hpp"
+#include "tern/registry.hpp"
 #include "tern/rng.hpp"
 #include "tern/tensor.hpp"
 
@@ -34,7 +36,7 @@ struct Value {
   int lo = 0, hi = 0;
   float pad = 0;  ///< what a convolution pads with, in the units of t: behind a quantizer Q(0), +1 for `sign`, else 0
   bool is_codes() const { return step != 0; }
-  /// The real values: t itself, or fl(step * code).
+  /// The real values: t itself, or fl(step * code). Shapes: as t. Gradient: of t itself; none of codes.
   Tensor real() const;
   float real_pad() const { return is_codes() ? step * pad : pad; }
 };
@@ -51,7 +53,7 @@ struct Parameter {
 
 struct ForwardContext {
   bool training = false;
-  bool exact = false;          ///< evaluation of a network with quantized layers: float layers sum in the defined order
+  bool exact = false;          ///< evaluation: every layer sums in the order that the packed runtime defines
   bool calibrating = false;    ///< first batch: activation quantizers set themselves up
   bool update_running = true;  ///< batch norm
   double drop_path = 0;        ///< probability used by drop_path layers that follow the schedule
@@ -82,6 +84,11 @@ struct LayerPlace {
 class Layer {
  public:
   virtual ~Layer() = default;
+  /// What the layer makes of its inputs, which come in the order of LayerPlace::inputs.
+  /// Shapes: each input N x its shape there, the result N x output_shape(), N = context.batch; the result of a `given`
+  /// layer has no N.
+  /// Gradient: in training to every input and to parameters(), through quantizers by their own rules. Evaluation
+  /// records nothing.
   virtual Value forward(const std::vector<Value>& inputs, const ForwardContext& context) = 0;
   /// Of one sample, without the batch dimension.
   virtual Shape output_shape() const = 0;
@@ -90,11 +97,15 @@ class Layer {
   virtual std::vector<NamedTensor> buffers() { return {}; }
   /// Multiply-accumulates for one sample.
   virtual std::int64_t macs() const { return 0; }
+  /// The fewest images in a training batch: 2 where statistics would otherwise be those of one value.
+  virtual std::int64_t least_batch() const { return 1; }
   /// Forgets whatever was derived from parameters and buffers (cached codes). Called when they may have changed.
   virtual void refresh() {}
   /// Sets quantizers up from the weights that are there now.
   virtual void init_quantizers() {}
-  virtual void on_epoch_begin(std::int64_t epoch) { (void)epoch; }
+  /// What Network's of the same name tell the quantizers.
+  virtual void on_epoch_begin(const Position& at) { (void)at; }
+  virtual void before_step(const Position& at) { (void)at; }
   virtual void after_step() {}
   /// True if forward() honours context.then_relu with the same bits as ReLU behind it, and sooner.
   virtual bool can_fuse_relu() const { return false; }
@@ -102,27 +113,28 @@ class Layer {
   virtual bool is_relu() const { return false; }
   virtual const WeightQuantizer* weight_quantizer() const { return nullptr; }
   virtual const ActQuantizer* act_quantizer() const { return nullptr; }
-  /// Latent weights, for layers that have them.
+  /// Latent weights, for layers that have them. Shapes: [O C/groups R S] of a convolution, [O K] of a dense layer.
   virtual Tensor weight() const { return {}; }
-  /// What training multiplies with now: latent weights, their quantized values, or a mixture. Records what it does.
+  /// What training multiplies with now: latent weights, their quantized values, or a mixture.
+  /// Shapes: as weight(). Gradient: to weight() and the quantizer's learnables, by WeightQuantizer::forward() and the
+  /// rule of set_relaxed().
   virtual Tensor training_weight() const { return weight(); }
-  /// Splits the quantized weights in two: where `mask` (float32, the weights' shape) is 1 an element is relaxed, which
-  /// means that training uses the latent value itself; elsewhere it is constrained to its level and gets no gradient.
-  ///   w_e = mask ? w : Q(w);   dw = mask dw_e;   the quantizer's learnables get the rest, (1 - mask) dw_e
+  /// Splits the quantized weights in two: where `mask` is 1 an element is relaxed, which means that training uses the
+  /// latent value itself; elsewhere it is constrained to its level.
+  ///   w_e = mask ? w : Q(w)
   /// The mask is kept as a handle. An undefined one ends the split. Layers without a weight quantizer ignore it.
+  /// Shapes: as weight(), float32.
+  /// Gradient: dw = mask dw_e; the quantizer's learnables get the rest, (1 - mask) dw_e; none to the mask.
   /// Errors: ShapeError, ValueError (another dtype, strided).
   virtual void set_relaxed(const Tensor& mask) { (void)mask; }
-  /// The value of a `given` layer from now on. Errors: ValueError from every other layer.
+  /// The value of a `given` layer from now on. Shapes: as its key `shape` says. Gradient: to the value and on along its
+  /// history. Errors: ShapeError; ValueError from every other layer.
   virtual void give(const Tensor& value);
 };
 
 using LayerFactory = std::function<std::unique_ptr<Layer>(const LayerPlace&)>;
-struct RegistryInfo {
-  std::string key;
-  std::string help;
-};
 std::vector<RegistryInfo> layers();
-/// Adds a graph op from outside tern. Errors: ValueError if the op is taken.
+/// Adds a graph op from outside tern. Errors: tern/registry.hpp.
 void register_layer(const std::string& op, const std::string& help, LayerFactory factory);
 
 class Network {
@@ -137,24 +149,36 @@ class Network {
   Network& operator=(Network&&) noexcept;
   ~Network();
 
-  const Graph& graph() const;
+  const Graph& graph() const&;
+  const Graph& graph() const&& = delete;
   Layer& layer(std::size_t node_index) const;
   Shape input_shape() const;  ///< C H W
   Shape output_shape() const;
   /// True if any layer has a weight or activation quantizer.
   bool quantized() const;
+  /// The fewest images that training can learn from, and the node that asks for them.
+  struct LeastBatch {
+    std::int64_t images = 1;
+    std::string node;
+  };
+  const LeastBatch& least_batch() const;
 
-  /// Also call it after writing into state(): evaluation keeps codes derived from parameters until the next call.
   void set_training(bool on);
   bool training() const;
+  /// To be called after writing into state(): evaluation keeps what it derived from parameters, such as codes, until
+  /// then. Quantizers count as set up.
+  void weights_changed();
   /// Evaluation of layers with relaxed weights (Layer::set_relaxed) uses these as training does, instead of the codes;
   /// its results are then no longer those of the packed network. Off by default.
   void set_relaxed_evaluation(bool on);
   /// Called with each node's result as it is computed. An empty function switches it off.
   using Tap = std::function<void(const GraphNode& node, const Value& value)>;
   void set_tap(Tap tap);
-  /// images: [N C H W], normalised. Result: real values of the last node.
-  /// Errors: ShapeError if the images do not fit the input node.
+  /// Real values of the last node for normalised images.
+  /// Shapes: images N x input_shape(), float32; the result N x output_shape().
+  /// Gradient: in training to parameters(), and to images that want one. Evaluation records nothing.
+  /// Errors: ShapeError if the images do not fit the input node; in training ValueError if they are fewer than
+  /// least_batch(), or a call is missing (see init_quantizers()).
   Tensor forward(const Tensor& images);
 
   /// Named "<node>.<local>", in graph order.
@@ -163,24 +187,37 @@ class Network {
   /// Parameters and buffers: everything that a checkpoint of the network holds.
   std::vector<NamedTensor> state() const;
 
-  /// Sets the quantizers up from the current weights, and activation quantizers from one training batch.
+  /// What a training loop calls, in this order:
+  ///   set_training(true)
+  ///   init_quantizers(images)   once, when the weights are loaded; a resumed run restores state() instead and calls
+  ///                             weights_changed()
+  ///   on_epoch_begin(at)        before the first step of each epoch: at.step == 0
+  ///   before_step(at)           before the forward passes of each step
+  ///   after_step()              behind the optimizer's part of it
+  ///   weights_changed()         after any other writing into state(), averaged weights included
+  ///   set_training(false)       before evaluation; it also gives up a step that is under way
+  /// Errors: ValueError naming the call that was left out, from the one that notices: before_step(), after_step(), or
+  /// the forward pass in training of a network with quantizers.
+  /// init_quantizers sets them up from the current weights, and those of activations from one training batch.
+  /// Shapes: calibration_images as in forward(). Gradient: none, of all four.
   void init_quantizers(const Tensor& calibration_images);
-  void on_epoch_begin(std::int64_t epoch);
+  void on_epoch_begin(const Position& at);
+  void before_step(const Position& at);
   void after_step();
 
   /// Random numbers of dropout, drop_path and quantized gradients; its position belongs to a checkpoint.
   Rng& rng();
   void set_drop_path(double p);
   /// Training sends gradients of `bits` bits (quantize_gradient of tern/quant.hpp) into layers with quantized weights;
-  /// 0: fp32. Errors: ValueError unless bits is in 0..16.
+  /// 0: fp32. Gradient: as quantize_gradient() says, for each result and what is behind it.
+  /// Errors: ValueError unless bits is in 0..16.
   void set_gradient_bits(int bits);
   void set_update_running(bool on);
   /// Evaluation in the arithmetic of training, on real values with running statistics: faster than the packed runtime's
   /// order of sums, close to its results but not equal. For networks that will not be packed, such as those under
   /// search.
   void set_fake_evaluation(bool on);
-  /// Sets the value of a `given` node; a value with a history passes gradients on to it.
-  /// Errors: ValueError if there is no such node; ShapeError.
+  /// Layer::give() of a node by name. Errors: its own; ValueError if there is no such node.
   void give(const std::string& node, const Tensor& value);
   /// Nodes to leave out, one flag a node; empty: none. Whoever reads a node left out must accept an undefined value, as
   /// `mix` does. Errors: ValueError if the count is wrong, or the first or last node is to be left out.
@@ -204,8 +241,7 @@ struct LayerSummary {
 };
 std::vector<LayerSummary> summarize(const Network& network);
 
-// ---- topologies
-// ----------------------------------------------------------------------------------------------------------
+// ---- topologies ----
 
 struct ModelOptions {
   Shape input{3, 32, 32};
@@ -222,13 +258,14 @@ using ModelFactory = std::function<Graph(const ModelOptions&)>;
 std::vector<RegistryInfo> models();
 /// Errors: ValueError listing the known names.
 Graph make_model(const std::string& name, const ModelOptions& options);
+/// Adds one from outside tern. Errors: tern/registry.hpp.
 void register_model(const std::string& name, const std::string& help, ModelFactory factory);
 
-// ---- initialisers
-// --------------------------------------------------------------------------------------------------------
+// ---- initialisers ----
 
-/// Fills w [O C R S] or [O K] in place: "he_fan_in" (normal, sqrt(2 / fan_in)), "he_fan_out", "he_uniform",
-/// "xavier_normal", "xavier_uniform", "lecun_normal", "default_uniform" (+-1/sqrt(fan_in)), "zeros", "ones".
+/// Fills w in place: "he_fan_in" (normal, sqrt(2 / fan_in)), "he_fan_out", "he_uniform", "xavier_normal",
+/// "xavier_uniform", "lecun_normal", "default_uniform" (+-1/sqrt(fan_in)), "zeros", "ones".
+/// Shapes: w [O C R S] or [O K], float32. fan_in = C R S or K, fan_out = O R S or O. Gradient: none, it writes.
 /// Errors: ValueError listing the known names.
 void initialize(const Tensor& w, std::string_view initializer, Rng& rng);
 std::vector<std::string> initializers();

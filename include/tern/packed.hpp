@@ -1,44 +1,14 @@
-// A packed model: a network ready to run, without anything that only training needs. A graph (tern/graph.hpp) of the
-// ops listed below, named blobs of numbers, and a few words of text. File format: docs/file-format.md.
+// A packed model: a network ready to run, without anything that only training needs. A graph (tern/graph.hpp), named
+// blobs of numbers, and a few words of text. File format: docs/file-format.md.
 //
 //   packed::Model m = packed::read("net.tern");
 //   m.meta["trained-on"] = "fashion-mnist";
 //   packed::write(m, "copy.tern");
 //
-// Ops and their blobs ("<node>.<name>"). A value on an edge is float [C H W] or [K], or integer codes lo..hi of the
-// same shapes, each worth step * code. Every float expression is that of src/kernels/exact.hpp, in single precision.
-//
-//   input() shape=CxHxW [mean=a,.. std=a,..]      float; x = (float(pixel) / 255 - mean[c]) / std[c]
-//   conv2d(x) out= kernel=R|RxS [stride= pad= pad_code= dilation= groups= bias=0|1] weights=f32|codes
-//   linear(x) out= [bias=0|1] weights=f32|codes
-//       .weight       f32 or codes, [O C/groups R S] or [O K]
-//       .scale_pos    f32 [O], codes only; left out: 1
-//       .scale_neg    f32 [O], codes only; left out or equal to scale_pos: one scale
-//       .bias         f32 [O], if bias=1 (default 0)
-//     pad_code, of conv2d on codes only: the code of padded pixels (step * pad_code if weights=f32); left out: 0, even
-//     where 0 is no code.
-//     weights=f32: the ordered sum of exact.hpp. weights=codes on codes: exact integer sum, then scaled. weights=codes
-//     on float: the ordered sum with the codes as floats, then scaled. [epilogue=threshold lo= hi= step=]   on codes
-//     with weights=codes and one scale only; replaces scales and bias:
-//       .thresholds   i32 [O hi-lo], ascending in a row (descending where flip is 1)
-//       .flip         codes [O], 0 or 1; left out: 0
-//     code = lo + #{j : acc >= T[o][j]}, or lo + #{j : acc <= T[o][j]} where flip[o] is 1. INT32_MAX with flip 0 and
-//     INT32_MIN with flip 1 never count; the other extreme always does.
-//   affine(x)                                     .k1, .k0 f32 [C]; y = fl(fl(k1 * x) + k0)
-//   quantize(x) lo= hi= step=                     .thresholds f32 [hi-lo], ascending; code = lo + #{j : x >= t[j]}
-//   relu(x), hardtanh(x), prelu(x)                prelu: .slope f32 [C] or [1]
-//   max_pool(x) kernel= [stride= pad= ceil=0|1]   stride defaults to kernel
-//   avg_pool(x) kernel= [stride= pad= ceil= count_pad=0|1]
-//   global_avg_pool(x)                            C H W -> C 1 1
-//   flatten(x), add(a, b, ..), concat(a, b, ..)
-//   channel_shuffle(x) groups=                    y[c] = x[(c % groups) * (C / groups) + c / groups]
-//   pad_channels(x) front= back= [stride=]        float; every stride-th pixel, zero channels in front and behind
-//   shift(x) by= [pad_code=]                      y[c][h][w] = x[c][h+by][w+by]; outside 0, on codes pad_code (default
-//   0) zero(x) [stride=]                             float zeros or(a, b), tgap(x), mux(y, x, t)               on {0,1}
-//   codes; tgap: C H W -> C 1 1 with 2 * count > H * W;
-//                                                 mux: t ? y : y or x
-// Any op may carry value_of=<name>: the node of the trained network whose value this node's result is; the runtime
-// hands it to verifiers and otherwise ignores it. The result of the last node is the logits (dequantized if codes).
+// What the operations of a graph mean, which keys and blobs each has and what they round: docs/file-format.md, section
+// by section; the list is src/infer/ops/ops.def. A value is real or integer codes lo..hi, each worth step * code. Any
+// node may carry value_of=<name>: the node of the trained network whose value its result is, which the runtime hands to
+// verifiers and otherwise ignores. The result of the last node is the logits (dequantized if codes).
 #pragma once
 
 #include <cstddef>
@@ -123,7 +93,7 @@ struct Compression {
 /// `file_bytes`: size of the file that holds the model. All ratios are 0 if there is no weight.
 Compression compression(const Model& model, std::uint64_t file_bytes);
 
-// ---- folding of float expressions into integer thresholds ----------------------------------------------------------
+// ---- folding of float expressions into integer thresholds ----
 
 /// What follows one output channel of a convolution on codes, up to the next quantizer.
 struct ChannelExpression {

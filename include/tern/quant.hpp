@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "tern/levels.hpp"
+#include "tern/position.hpp"
+#include "tern/registry.hpp"
 #include "tern/rng.hpp"
 #include "tern/spec.hpp"
 #include "tern/tensor.hpp"
@@ -47,14 +49,23 @@ class WeightQuantizer {
   virtual std::vector<NamedTensor> states() { return {}; }
   /// Sets learnables and states from the latent weights: when training starts, from scratch or from a loaded network.
   virtual void init(const Tensor& w) { (void)w; }
-  /// Differentiable. w: latent weights, [O C R S] or [O K]. Result: the quantized weights, same shape.
+  /// The quantized weights of the latent ones.
+  /// Shapes: w [O C R S] or [O K], float32 or float64; the result is like w.
+  /// Gradient: to w and to each of learnables(), by the rule at the head of the method's file, which says where it is
+  /// cut off and on which side an edge lies. It is that of this call: learnables that change later do not matter.
   virtual Tensor forward(const Tensor& w) = 0;
-  virtual void on_epoch_begin(const Tensor& w, std::int64_t epoch) { (void)w, (void)epoch; }
+  /// Before the first step of an epoch.
+  virtual void on_epoch_begin(const Tensor& w, const Position& at) { (void)w, (void)at; }
+  /// Before the forward pass of every step, the first of an epoch included: for estimators that change over the run.
+  /// A run that is resumed within an epoch begins here. Levels and codes follow from learnables() and states() alone,
+  /// so an annealed method may let the position change its gradient, but not what deploy() gives.
+  virtual void before_step(const Position& at) { (void)at; }
   /// Projects the learnables into their legal range; called after each optimizer step.
   virtual void after_step() {}
   /// The levels, if they are fixed integers that nothing computes or learns: grid. Otherwise null.
   virtual const LevelSet* fixed_levels() const { return nullptr; }
   /// Exactly the codes that forward() uses now, and their scales.
+  /// Shapes: w as in forward(); a code an element, two scales a filter. Gradient: none.
   virtual WeightCodes deploy(const Tensor& w) const = 0;
 };
 
@@ -65,8 +76,13 @@ class ActQuantizer {
   virtual std::vector<NamedTensor> states() { return {}; }
   /// Sets learnables from the first batch that passes through, when training starts.
   virtual void init(const Tensor& v) { (void)v; }
-  /// Differentiable. Result: step() * code, elementwise.
+  /// step() * code of each element. In training statistics are those of v and move the running ones.
+  /// Shapes: v of any shape, samples along the first dimension, float32 or float64; the result is like v.
+  /// Gradient: to v and to each of learnables(), as for weights.
   virtual Tensor forward(const Tensor& v, bool training) = 0;
+  /// See WeightQuantizer.
+  virtual void on_epoch_begin(const Position& at) { (void)at; }
+  virtual void before_step(const Position& at) { (void)at; }
   virtual void after_step() {}
 
   /// Codes are the integers lo() .. hi().
@@ -86,24 +102,30 @@ using WeightQuantizerFactory =
     std::function<std::unique_ptr<WeightQuantizer>(const QuantSpec& spec, const Shape& weight_shape)>;
 using ActQuantizerFactory = std::function<std::unique_ptr<ActQuantizer>(const QuantSpec& spec)>;
 
-struct QuantizerInfo {
-  std::string key;
-  std::string help;  ///< one line: what it is, its options
-};
-
-/// Errors: ValueError listing the known keys if spec.key is unknown; ValueError on bad options.
+/// Errors: ValueError listing the known keys if spec.key is unknown; those of Spec::completed() on bad options.
 std::unique_ptr<WeightQuantizer> make_weight_quantizer(const QuantSpec& spec, const Shape& weight_shape);
 std::unique_ptr<ActQuantizer> make_act_quantizer(const QuantSpec& spec);
-std::vector<QuantizerInfo> weight_quantizers();
-std::vector<QuantizerInfo> act_quantizers();
+std::vector<MethodInfo> weight_quantizers();
+std::vector<MethodInfo> act_quantizers();
 
-/// Adds a method from outside tern. Errors: ValueError if the key is taken. Call before any network is built.
+/// Adds a method from outside tern. The factory gets specs with a legal value for each of `options` and no other.
+/// Errors: ValueError if the key is taken, or an option cannot be right. Call before any network is built.
+void register_weight_quantizer(const std::string& key, const std::string& help, OptionTable options,
+                               WeightQuantizerFactory factory);
+void register_act_quantizer(const std::string& key, const std::string& help, OptionTable options,
+                            ActQuantizerFactory factory);
+/// The same for a factory that reads and checks specs by itself.
 void register_weight_quantizer(const std::string& key, const std::string& help, WeightQuantizerFactory factory);
 void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
 
 /// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it. Place it behind a layer to quantize
 /// the gradient of the layer's output. Noise, one number an element, is taken from *rng at once, if anything is
-/// recorded; null means none. Errors: ValueError unless bits is in 1..16.
+/// recorded; null means none.
+///   dx = 2X (rne(clip(d / (2X) + 1/2 + noise, 0, 1) L) / L - 1/2),  X = max|d| of the sample,  L = 2^bits - 1
+/// Paper: Zhou, Wu, Ni, Zhou, Wen, Zou, "DoReFa-Net", 2016, equation 12.
+/// Shapes: x of any shape, samples along the first dimension; the result is like x.
+/// Gradient: the equation above, of d = the gradient of the result; a sample whose gradient is 0 stays 0.
+/// Errors: ValueError unless bits is in 1..16.
 Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng);
 
 }  // namespace tern

@@ -29,11 +29,14 @@ struct SafetensorsFile {
 /// Errors: IoError if unreadable; FormatError with path, byte offset and field on a damaged file: a header length
 /// beyond the file, JSON that is not of the form, more than 100,000 entries, duplicate names, shapes whose byte count
 /// differs from the offsets, offsets outside the file, overlapping or with gaps. Nothing is allocated from a length
-/// that was not checked, and the header is checked before the rest of the file is read.
+/// that was not checked, and the header is checked before the rest of the file is read. Where a file has the checksums
+/// that write_safetensors() adds, a tensor, name or text that does not fit its own is refused; they are not in
+/// `metadata`.
 SafetensorsFile read_safetensors(const std::string& path);
 SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages);
 
-/// Atomic. Errors: IoError; ValueError on duplicate names.
+/// Atomic. A CRC-32 goes into "__metadata__" for each tensor ("tern.crc32:NAME") and for the rest of the header
+/// ("tern.crc32"), as 8 hexadecimal digits. Errors: IoError; ValueError on duplicate names.
 void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,6 +1,6 @@
 // Architecture search over a data set: the loop around tern/nas.hpp, with checkpoints, metrics and genotype files.
 //
-//   SearchConfig config;                                   // the paper's settings; see tern/search_config.def
+//   SearchConfig config;              // the paper's settings, halves excepted: tern/search_config.def
 //   SearchResult r = search(config, "runs/search", /*resume=*/false);
 //   TrainConfig final_run;
 //   final_run.genotype = "runs/search/genotype-best.json";
@@ -26,6 +26,8 @@ struct SearchConfig {
 
   /// Not part of the configuration file: folders that hold data sets (TERN_DATA).
   std::vector<std::string> data_search_path;
+  /// Nor this: resume although settings, data or kernels have changed, and the run ends with other bits.
+  bool resume_anyway = false;
 
   /// As the functions of TrainConfig.
   static SearchConfig load(const std::string& path);
@@ -44,24 +46,18 @@ struct SearchForecast {
   std::int64_t weights = 0;     ///< of the network under search
 };
 
-struct SearchEpoch {
-  std::int64_t epoch = 0, epochs = 0;
-  double train_loss = 0, train_accuracy = 0;
-  EvalResult validation;  ///< of the mixed network on alpha's half
-  double entropy = 0;     ///< mean over the edges, nats
-  double lr = 0, seconds = 0, peak_mib = 0;
-  nas::Mixture mixture;    ///< softmax of alpha after this epoch
-  nas::Genotype genotype;  ///< of that mixture
+struct SearchEpoch : EpochSteps {
+  EvalResult validation{};   ///< of the mixed network on alpha's half
+  double entropy = 0;        ///< mean over the edges, nats
+  nas::Mixture mixture{};    ///< softmax of alpha after this epoch
+  nas::Genotype genotype{};  ///< of that mixture
   int weightless_normal = 0, weightless_reduce = 0;
   bool best = false;
 };
 
-struct SearchCallbacks {
+struct SearchCallbacks : RunCallbacks {
   std::function<void(const SearchForecast&)> forecast;
-  std::function<void(const StepProgress&)> step;
   std::function<void(const SearchEpoch&)> epoch;
-  std::function<void(const std::string&)> note;
-  std::function<bool()> stop;  ///< true: save a checkpoint and return
 };
 
 struct SearchResult {
@@ -75,7 +71,7 @@ struct SearchResult {
 /// theirs. Statistics (batch norm, activation quantizers) do not move in the first.
 ///   loss of alpha = CE - lambda exp(-epoch / tau) H(p) + limit_weight sum over limits of max(0, expected cost / limit
 ///   - 1)
-/// Resuming ends with the bits of an undisturbed run.
+/// Resuming ends with the bits of an undisturbed run on the same instruction set.
 /// Errors: as train(); Error if the loss is not finite (the last checkpoint stays).
 SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume,
                     const SearchCallbacks& callbacks = {});
@@ -85,8 +81,7 @@ SearchResult search(const SearchConfig& config, const std::string& run_dir, bool
 /// genotype-last.*, trains nothing. Errors: IoError; FormatError naming the line of metrics.jsonl.
 SearchResult choose_again(const SearchConfig& config, const std::string& run_dir);
 
-// ---- learning curves
-// -----------------------------------------------------------------------------------------------------
+// ---- learning curves ----
 
 struct Curve {
   std::string label;
@@ -98,5 +93,10 @@ std::string curves_svg(const std::vector<Curve>& curves, const std::string& titl
 /// Accuracy in percent over epochs from the metrics.jsonl of a training run (test) or a search (search validation).
 /// Errors: IoError; FormatError with path and line, also if an epoch is outside of 0 .. 2^24 or an accuracy of 0 .. 1.
 Curve accuracy_curve(const std::string& run_dir, const std::string& label);
+/// Mean training loss of each epoch, from the same file. Errors: as above.
+Curve loss_curve(const std::string& run_dir, const std::string& label);
+/// Accuracy and, below it, training loss of several runs as SVG; a label a run. Errors: those of the curves; ValueError
+/// if no run has an epoch.
+std::string run_curves_svg(const std::vector<std::string>& runs, const std::vector<std::string>& labels);
 
 }  // namespace tern

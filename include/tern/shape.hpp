@@ -27,7 +27,9 @@ class Shape {
   std::int64_t operator[](int i) const;
   /// Product of the extents; 1 for rank 0.
   std::int64_t numel() const { return numel_; }
-  std::span<const std::int64_t> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
+  /// A view into this shape, which must outlive it: those of a temporary cannot be asked for.
+  std::span<const std::int64_t> extents() const& { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const std::int64_t> extents() const&& = delete;
   /// A copy with dimension `i` replaced.
   Shape with(int i, std::int64_t extent) const;
 

@@ -47,12 +47,6 @@ void reset_peak_memory();
 /// Gives the pool's idle buffers back to the system.
 void trim_memory_pool();
 
-/// What autograd attaches to a tensor that an operation made: its place in the recorded graph. Only autograd looks
-/// inside.
-struct GradNode {
-  virtual ~GradNode() = default;
-};
-
 class Tensor {
  public:
   struct Impl;
@@ -74,9 +68,11 @@ class Tensor {
   }
 
   bool defined() const { return impl_ != nullptr; }
-  const Shape& shape() const;
-  /// In elements.
-  std::span<const std::int64_t> strides() const;
+  const Shape& shape() const&;
+  Shape shape() &&;
+  /// In elements. A view into this tensor.
+  std::span<const std::int64_t> strides() const&;
+  std::span<const std::int64_t> strides() const&& = delete;
   DType dtype() const;
   std::int64_t numel() const { return shape().numel(); }
   std::int64_t size(int dim) const { return shape()[dim]; }

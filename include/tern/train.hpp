@@ -4,14 +4,15 @@
 // (the newest checkpoint), best.safetensors (by validation accuracy, if there is a validation part) and
 // epoch-N.safetensors for keep_last > 1, mapping.txt (what became of every pretrained tensor) and freeze.svg with a
 // freezing policy. A checkpoint is one file: tensors, and in its metadata the graph and the state of optimizer, random
-// numbers and position as JSON. It is replaced atomically, so a run can be killed at any moment and resumed; the
-// resumed run ends with the same bits as an undisturbed one.
+// numbers and position as JSON. It is replaced atomically, so a run can be killed at any moment and resumed; on the
+// same instruction set the resumed run ends with the same bits as an undisturbed one.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "tern/convert.hpp"
 #include "tern/data.hpp"
 #include "tern/nn.hpp"
+#include "tern/optim.hpp"
 
 namespace tern {
 
@@ -29,6 +31,8 @@ struct TrainConfig {
 
   /// Not part of the configuration file: folders that hold data sets (TERN_DATA).
   std::vector<std::string> data_search_path;
+  /// Nor this: resume although settings, data or kernels have changed, and the run ends with other bits.
+  bool resume_anyway = false;
 
   /// Errors: IoError if unreadable; FormatError with path and line on bad TOML, unknown keys (lists the known ones of
   /// the section) or wrong types.
@@ -39,7 +43,9 @@ struct TrainConfig {
   static TrainConfig parse(const std::string& toml, const std::string& path_for_messages, const TrainConfig& base);
   /// Errors: ValueError naming a setting whose text is not UTF-8, which TOML cannot hold.
   std::string toml() const;
-  /// Sets one field from text. Errors: ValueError on an unknown name (lists the known ones) or text of the wrong type.
+  /// Sets one field from text; with another optimizer, momentum, nesterov, beta1 and beta2 go back to their standard
+  /// values where it has no such option. Errors: ValueError on an unknown name (lists the known ones) or text of the
+  /// wrong type.
   void set(std::string_view name, const std::string& text);
   /// Errors: ValueError on a value outside its range, or as toml().
   void check() const;
@@ -88,28 +94,42 @@ struct FreezeResult {
   bool certified = false;                 ///< every weight was found on a level
 };
 
-struct EpochResult {
+/// What the steps of an epoch came to.
+struct EpochSteps {
   std::int64_t epoch = 0, epochs = 0;
   double train_loss = 0, train_accuracy = 0;
   double lr = 0;       ///< of the last step
   double seconds = 0;  ///< of the training part
   double images_per_second = 0;
-  bool evaluated = false;
-  EvalResult test;
-  bool has_validation = false;
-  EvalResult validation;
   double peak_mib = 0;  ///< of tensors
-  std::vector<LayerHealth> health;
-  std::optional<FreezeResult> freeze;  ///< with a freezing policy
 };
 
-struct TrainCallbacks {
+struct EpochResult : EpochSteps {
+  bool evaluated = false;
+  EvalResult test{};
+  bool has_validation = false;
+  EvalResult validation{};
+  std::vector<LayerHealth> health{};
+  std::optional<FreezeResult> freeze{};  ///< with a freezing policy
+};
+
+/// What every run tells and asks while it runs.
+struct RunCallbacks {
   std::function<void(const StepProgress&)> step;
-  std::function<void(const EpochResult&)> epoch;
   std::function<void(const std::string&)> note;  ///< one line worth knowing: data source, what was loaded
   /// Asked after each step. True: save a checkpoint and return; behind an epoch's last step once that epoch is
   /// finished.
   std::function<bool()> stop;
+  /// Called before the first step: from here on there is something to keep, and `stop` is asked.
+  std::function<void()> begin;
+  /// Asked often, and from several threads, outside of steps (tern/interrupt.hpp). True: work on the data or before the
+  /// first step ends with Interrupted; an evaluation is given up, and the run ends as for `stop`, to be resumed at that
+  /// evaluation.
+  std::function<bool()> interrupted;
+};
+
+struct TrainCallbacks : RunCallbacks {
+  std::function<void(const EpochResult&)> epoch;
 };
 
 struct TrainResult {
@@ -120,7 +140,8 @@ struct TrainResult {
 /// Trains in `run_dir`, which is created once nothing is left to refuse. With `resume` it continues from
 /// last.safetensors there (and config is taken from the run's config.toml by the caller). Errors: IoError if the
 /// directory holds a run already and `resume` is off, or cannot be written; everything that reading data, graph and
-/// config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays).
+/// config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays), or as config.guard
+/// says; Interrupted.
 TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume,
                   const TrainCallbacks& callbacks = {});
 
@@ -139,9 +160,22 @@ std::vector<LayerHealth> network_health(Network& network, const Tensor& images);
 /// or step that is not positive and finite.
 std::string collapse(const LayerHealth& health, double tolerance = 0.002);
 
+/// What is wrong with a mean cross-entropy, in one line, or "" if nothing: more than ten times that of a network that
+/// holds all of `classes` for equally likely. A loss comes there by steps that are far too large.
+std::string hopeless(double loss, std::int64_t classes);
+
 /// Accuracy and loss in evaluation mode; leaves the network in it. `progress` gets images done and in all.
 EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
                     const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+
+// ---- For a loop of your own (from images to tensors: tern/convert.hpp) ----
+
+/// Images whose largest logit is their label's; the lowest index wins ties. logits [N K].
+std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
+/// Weights, small ones (batch norm, biases), the quantizers' own, and weights under a freezing policy.
+std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config);
+
+// ---- Networks that were trained ----
 
 /// The input normalisation of a network, and where it came from: "as set", "from FILE" or "of the data set".
 struct Normalisation {
@@ -157,6 +191,7 @@ struct TrainedRun {
   Network network;
   ImportReport mapping;  ///< what became of every tensor of the file
   Normalisation normalisation;
+  DataRecord data;  ///< of a file that keeps none: of the data set that gave the shape and classes, else empty
 };
 /// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file. Averaged weights,
 /// if the run has them, are what the network gets. Errors: IoError if there is none; FormatError on a damaged one.

@@ -6,13 +6,16 @@
 #include <filesystem>
 
 #include "convert/half.hpp"
-#include "convert/zip.hpp"
-#include "core/file.hpp"
 #include "core/printable.hpp"
+#include "files/bytes.hpp"
+#include "files/read.hpp"
+#include "files/zip.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
+
+constexpr const char* kOp = "npy";
 
 struct Header {
   std::string descr;
@@ -57,9 +60,7 @@ class DictionaryReader {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& why) const {
-    throw FormatError("[npy] " + path_ + ", byte " + std::to_string(begin_ + at_) + ", header: " + why);
-  }
+  [[noreturn]] void fail(const std::string& why) const { bad_format(kOp, path_, begin_ + at_, "header", why); }
   char peek() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
@@ -137,7 +138,7 @@ constexpr NumberType kTypes[] = {{"<f4", 4, DType::kF32}, {"<f8", 8, DType::kF64
                                  {"<f2", 2, DType::kF32}, {"<i4", 4, DType::kI64}, {"|i1", 1, DType::kI64},
                                  {"|u1", 1, DType::kI64}, {"|b1", 1, DType::kI64}};
 
-constexpr std::size_t kMaxHeaderBytes = 65536, kMaxNumbersOffset = 12 + kMaxHeaderBytes;
+constexpr std::size_t kMaxNumpyHeader = 65536, kMaxNumbersOffset = 12 + kMaxNumpyHeader;
 
 /// to[i] = convert(element i), elements of type From without alignment.
 template <class From, class To, class F>
@@ -150,7 +151,7 @@ void copy_as(const std::byte* from, To* to, std::size_t n, F convert) {
 }
 
 /// What stands before the numbers, compared with the file's size unless the dtype is not read.
-struct Layout {
+struct ArrayLayout {
   std::string descr;
   const NumberType* type = nullptr;  // null: not read
   Shape shape;
@@ -159,12 +160,9 @@ struct Layout {
 };
 
 /// `start`: the file's first bytes, kMaxNumbersOffset of them if it has so many.
-Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
-  const auto located = [&](std::size_t offset, const std::string& field, const std::string& why) {
-    return "[npy] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why;
-  };
+ArrayLayout read_array_layout(std::span<const std::byte> start, std::uint64_t file_bytes, const std::string& path) {
   const auto fail = [&](std::size_t offset, const std::string& field, const std::string& why) {
-    throw FormatError(located(offset, field, why));
+    bad_format(kOp, path, offset, field, why);
   };
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(start[i]); };
   if (start.size() < 12 || std::memcmp(start.data(), "\x93NUMPY", 6) != 0) fail(0, "magic", "not an npy file");
@@ -172,13 +170,13 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   if (version < 1 || version > 3 || byte(7) != 0) fail(6, "version", "expected 1.0, 2.0 or 3.0");
   const std::size_t begin = version == 1 ? 10 : 12;
   const std::size_t length = byte(8) | byte(9) << 8 | (version == 1 ? 0 : byte(10) << 16 | byte(11) << 24);
-  if (length > start.size() - begin || length > kMaxHeaderBytes) {
+  if (length > start.size() - begin || length > kMaxNumpyHeader) {
     fail(8, "header length",
          "it says " + std::to_string(length) + " bytes, the file has " + std::to_string(file_bytes));
   }
   const Header h = DictionaryReader({reinterpret_cast<const char*>(start.data()) + begin, length}, begin, path).read();
 
-  Layout out;
+  ArrayLayout out;
   out.descr = h.descr;
   for (const NumberType& t : kTypes) {
     if (h.descr == t.descr) out.type = &t;
@@ -190,7 +188,7 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   }
   if (!out.type) {
     out.error =
-        located(begin, "descr",
+        located(kOp, path, begin, "descr",
                 "unknown dtype \"" + printable(h.descr, 40) + "\"; known: <f4, <f8, <i8, <f2, <i4, |i1, |u1, |b1");
     return out;
   }
@@ -206,7 +204,7 @@ Layout read_layout(std::span<const std::byte> start, std::uint64_t file_bytes, c
   return out;
 }
 
-Tensor load(std::span<const std::byte> bytes, const Layout& layout) {
+Tensor load(std::span<const std::byte> bytes, const ArrayLayout& layout) {
   const Tensor t = Tensor::empty(layout.shape, layout.type->dtype);
   const std::byte* from = bytes.data() + layout.data;
   const std::size_t n = static_cast<std::size_t>(layout.shape.numel()), have = bytes.size() - layout.data;
@@ -233,7 +231,7 @@ Tensor load(std::span<const std::byte> bytes, const Layout& layout) {
 }  // namespace
 
 Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
-  const Layout layout = read_layout(bytes, bytes.size(), path);
+  const ArrayLayout layout = read_array_layout(bytes, bytes.size(), path);
   if (!layout.type) throw FormatError(layout.error);
   return load(bytes, layout);
 }
@@ -241,23 +239,23 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path) {
 Tensor read_npy(const std::string& path) {
   // A file that lies is refused before its bulk is read.
   const FileStart start = read_file_start(path, kMaxNumbersOffset);
-  if (const Layout layout = read_layout(start.bytes, start.file_bytes, path); !layout.type)
+  if (const ArrayLayout layout = read_array_layout(start.bytes, start.file_bytes, path); !layout.type)
     throw FormatError(layout.error);
   return parse_npy(read_file(path), path);
 }
 
 SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& path) {
-  const data::ByteView view(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  const ByteView view(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   SafetensorsFile out;
   for (const ZipMember& m : zip_members(view, path)) {
     if (!m.name.ends_with(".npy")) {
       throw FormatError("[npz] " + path + ", byte " + std::to_string(m.offset) + ", member \"" + printable(m.name) +
                         "\": expected names that end in .npy");
     }
-    const data::Bytes content = zip_content(view, m, path);
+    const Bytes content = zip_content(view, m, path);
     const auto array = std::as_bytes(std::span(content));
     const std::string name = m.name.substr(0, m.name.size() - 4);
-    const Layout layout = read_layout(array, array.size(), path + " (" + printable(m.name) + ")");
+    const ArrayLayout layout = read_array_layout(array, array.size(), path + " (" + printable(m.name) + ")");
     if (layout.type)
       out.tensors.push_back({name, load(array, layout)});
     else
@@ -272,6 +270,12 @@ SafetensorsFile read_npz(const std::string& path) {
 }
 
 SafetensorsFile read_tensors(const std::string& path) {
+  for (const char* ending : {".pth", ".pt", ".ckpt", ".pkl"}) {
+    if (!path.ends_with(ending)) continue;
+    throw FormatError("[import] " + path +
+                      ": files of torch.save() hold a program, which tern does not run; in Python: "
+                      "safetensors.torch.save_file(model.state_dict(), \"weights.safetensors\")");
+  }
   if (path.ends_with(".npz")) return read_npz(path);
   if (!path.ends_with(".npy")) return read_safetensors(path);
   SafetensorsFile out;

@@ -1,15 +1,21 @@
 #include "tern/safetensors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <span>
 
 #include "convert/half.hpp"
 #include "convert/safetensors_header.hpp"
-#include "core/file.hpp"
 #include "core/printable.hpp"
+#include "files/bytes.hpp"
+#include "files/crc32.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -19,12 +25,49 @@ static_assert(std::endian::native == std::endian::little, "tensor bytes are copi
 
 constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{100} << 20;
 
-std::string located(const std::string& path, std::uint64_t offset, const std::string& field, const std::string& why) {
-  return "[safetensors] " + path + ", byte " + std::to_string(offset) + ", " + field + ": " + why;
-}
+// In the metadata of our files: under this key and ":NAME" that of a tensor's bytes, under the key alone that of all
+// else in the header. Files of others have none.
+constexpr std::string_view kChecksum = "tern.crc32";
+
 [[noreturn]] void fail(const std::string& path, std::uint64_t offset, const std::string& field,
                        const std::string& why) {
-  throw FormatError(located(path, offset, field, why));
+  bad_format("safetensors", path, offset, field, why);
+}
+
+using Metadata = std::map<std::string, std::string>;
+
+std::string checksum(std::span<const std::byte> bytes) {
+  std::array<char, 9> digits{};
+  std::snprintf(digits.data(), digits.size(), "%08x", static_cast<unsigned>(crc32(bytes)));
+  return digits.data();
+}
+
+std::string checksum_key(const std::string& tensor) { return std::string(kChecksum) + ":" + tensor; }
+
+/// Of what the header says, however it says it.
+std::string checksum(const std::vector<SafetensorsEntry>& entries, const Metadata& metadata) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += std::to_string(part.size()) + ":" + part; };
+  for (const SafetensorsEntry& e : entries) {
+    for (const std::string& part : {e.name, e.dtype, e.shape.str()}) add(part);
+    text += std::to_string(e.begin) + "-" + std::to_string(e.end) + " ";
+  }
+  for (const auto& [key, value] : metadata) {
+    if (key == kChecksum) continue;
+    add(key);
+    add(value);
+  }
+  return checksum(std::as_bytes(std::span(text)));
+}
+
+/// `key`: where the metadata may hold what `found` should be.
+void check(const Metadata& metadata, const std::string& key, const std::string& found, const std::string& path,
+           std::uint64_t offset, const std::string& field) {
+  const auto it = metadata.find(key);
+  if (it == metadata.end() || it->second == found) return;
+  fail(path, offset, field,
+       "its checksum does not fit: the file is damaged (or was changed by a program that kept the keys " +
+           std::string(kChecksum) + " of __metadata__, which had to go)");
 }
 
 /// Bytes a number; 0 for the dtypes that are not read.
@@ -81,7 +124,36 @@ SafetensorsHeader read_layout(std::span<const std::byte> start, std::uint64_t fi
   }
   if (expected != data_bytes)
     fail(path, data + expected, "data", "the file continues after the last tensor, or ends before it");
+  check(header.metadata, std::string(kChecksum), checksum(header.entries, header.metadata), path, 8, "header");
   return header;
+}
+
+const char* name_of_dtype(DType dtype) { return dtype == DType::kF32 ? "F32" : dtype == DType::kF64 ? "F64" : "I64"; }
+
+std::span<const std::byte> bytes_of(const Tensor& dense) {
+  const auto n = static_cast<std::size_t>(dense.numel());
+  switch (dense.dtype()) {
+    case DType::kF32:
+      return std::as_bytes(std::span(dense.data<float>(), n));
+    case DType::kF64:
+      return std::as_bytes(std::span(dense.data<double>(), n));
+    case DType::kI64:
+      return std::as_bytes(std::span(dense.data<std::int64_t>(), n));
+  }
+  return {};
+}
+
+std::string header_text(const std::vector<SafetensorsEntry>& entries, const Metadata& metadata) {
+  nlohmann::ordered_json header{{"__metadata__", metadata}};
+  for (const SafetensorsEntry& e : entries) {
+    const auto extents = e.shape.extents();
+    header[e.name] = {{"dtype", e.dtype},
+                      {"shape", std::vector<std::int64_t>(extents.begin(), extents.end())},
+                      {"data_offsets", {e.begin, e.end}}};
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  return text;
 }
 
 Tensor load(const SafetensorsEntry& e, const std::byte* from) {
@@ -118,17 +190,21 @@ Tensor SafetensorsFile::find(const std::string& name) const {
 
 SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path) {
   SafetensorsHeader header = read_layout(bytes, bytes.size(), path);
-  const std::byte* data = bytes.data() + 8 + header_length(bytes, bytes.size(), path);
+  const std::uint64_t data = 8 + header_length(bytes, bytes.size(), path);
   SafetensorsFile out;
-  out.metadata = std::move(header.metadata);
   for (const SafetensorsEntry& e : header.entries) {
+    const auto content = std::span(bytes).subspan(data + e.begin, e.end - e.begin);
+    const std::string field = "tensor " + quoted_name(e.name), key = checksum_key(e.name);
+    if (header.metadata.contains(key)) check(header.metadata, key, checksum(content), path, data + e.begin, field);
     if (item_bytes(e.dtype) > 0) {
-      out.tensors.push_back({e.name, load(e, data + e.begin)});
+      out.tensors.push_back({e.name, load(e, content.data())});
       continue;
     }
     const std::string why = "unknown dtype \"" + printable(e.dtype, 20) + "\"; known: F32, F64, I64, F16, BF16";
-    out.unread.push_back({e.name, e.dtype, e.shape, located(path, 8, "tensor " + quoted_name(e.name), why)});
+    out.unread.push_back({e.name, e.dtype, e.shape, located("safetensors", path, 8, field, why)});
   }
+  std::erase_if(header.metadata, [](const auto& entry) { return entry.first.starts_with(kChecksum); });
+  out.metadata = std::move(header.metadata);
   return out;
 }
 
@@ -140,36 +216,30 @@ SafetensorsFile read_safetensors(const std::string& path) {
   return parse_safetensors(read_file(path), path);
 }
 
-void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::uint64_t offset = 0;
+void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+  std::vector<SafetensorsEntry> entries;
+  std::vector<Tensor> dense;
+  std::set<std::string> names;
+  Metadata with_checksums = metadata;
+  std::uint64_t end = 0;
   for (const NamedTensor& t : tensors) {
-    if (header.contains(t.name)) throw ValueError("[safetensors] the name \"" + t.name + "\" is used twice");
-    const std::uint64_t bytes = static_cast<std::uint64_t>(t.value.numel()) * size_of(t.value.dtype());
-    const char* dtype = t.value.dtype() == DType::kF32 ? "F32" : t.value.dtype() == DType::kF64 ? "F64" : "I64";
-    const auto extents = t.value.shape().extents();
-    header[t.name] = {{"dtype", dtype},
-                      {"shape", std::vector<std::int64_t>(extents.begin(), extents.end())},
-                      {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
+    if (!names.insert(t.name).second) throw ValueError("[safetensors] the name \"" + t.name + "\" is used twice");
+    dense.push_back(t.value.contiguous());
+    const std::span<const std::byte> content = bytes_of(dense.back());
+    with_checksums[checksum_key(t.name)] = checksum(content);
+    entries.push_back({t.name, name_of_dtype(t.value.dtype()), t.value.shape(), end, end + content.size()});
+    end = entries.back().end;
   }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::vector<std::byte> out(8 + text.size() + offset);
-  const std::uint64_t length = text.size();
-  std::memcpy(out.data(), &length, 8);
-  std::memcpy(out.data() + 8, text.data(), text.size());
-  std::byte* to = out.data() + 8 + text.size();
-  for (const NamedTensor& t : tensors) {
-    const Tensor dense = t.value.contiguous();
-    const std::size_t bytes = static_cast<std::size_t>(dense.numel()) * size_of(dense.dtype());
-    const void* from = dense.dtype() == DType::kF32   ? static_cast<const void*>(dense.data<float>())
-                       : dense.dtype() == DType::kF64 ? static_cast<const void*>(dense.data<double>())
-                                                      : static_cast<const void*>(dense.data<std::int64_t>());
-    if (bytes) std::memcpy(to, from, bytes);
-    to += bytes;
+  with_checksums[std::string(kChecksum)] = checksum(entries, with_checksums);
+
+  const std::string header = header_text(entries, with_checksums);
+  const std::uint64_t length = header.size();
+  std::vector<std::byte> out(sizeof length + header.size() + end);
+  std::memcpy(out.data(), &length, sizeof length);
+  std::memcpy(out.data() + sizeof length, header.data(), header.size());
+  for (std::size_t i = 0; i < dense.size(); ++i) {
+    const std::span<const std::byte> content = bytes_of(dense[i]);
+    std::copy(content.begin(), content.end(), out.end() - static_cast<std::ptrdiff_t>(end - entries[i].begin));
   }
   write_file_atomically(path, out);
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "core/names.hpp"
 #include "core/printable.hpp"
 #include "tern/error.hpp"
 
@@ -213,9 +214,7 @@ Graph Graph::parse(std::string_view text) {
 std::string Graph::format() const {
   std::string out = "tern-graph 1\n";
   for (const GraphNode& n : nodes_) {
-    out += n.name + " = " + n.op + "(";
-    for (std::size_t i = 0; i < n.inputs.size(); ++i) out += (i ? ", " : "") + n.inputs[i];
-    out += ")";
+    out += n.name + " = " + n.op + "(" + join(n.inputs) + ")";
     for (const auto& [k, v] : n.attrs) out += " " + k + "=" + v;
     out += "\n";
   }
@@ -251,7 +250,7 @@ std::vector<std::size_t> Graph::consumers(std::size_t index) const {
   return out;
 }
 
-const GraphNode& Graph::output() const {
+const GraphNode& Graph::output() const& {
   if (nodes_.empty()) throw ValueError("[graph] the graph is empty");
   return nodes_.back();
 }

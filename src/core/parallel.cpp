@@ -15,9 +15,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "core/interrupt.hpp"
 #include "tern/error.hpp"
+#include "tern/interrupt.hpp"
 
 namespace tern {
 namespace {
@@ -67,6 +70,7 @@ class Team {
     {
       const std::lock_guard lock(mutex_);
       body_ = &body;
+      asked_ = asked_for_interrupts();
       chunks_ = chunks;
       next_ = 0;
       failed_chunk_ = std::numeric_limits<std::int64_t>::max();
@@ -98,8 +102,10 @@ class Team {
 
   void take_chunks() {
     inside_parallel_body = true;
+    const std::function<bool()>* const own = std::exchange(asked_for_interrupts(), asked_);
     for (std::int64_t i = next_++; i < chunks_; i = next_++) {
       try {
+        expect_no_interrupt();
         (*body_)(i);
       } catch (...) {
         const std::lock_guard lock(mutex_);
@@ -109,6 +115,7 @@ class Team {
         }
       }
     }
+    asked_for_interrupts() = own;
     inside_parallel_body = false;
   }
 
@@ -137,6 +144,7 @@ class Team {
   std::mutex job_mutex_, mutex_;
   std::condition_variable wake_, done_;
   const std::function<void(std::int64_t)>* body_ = nullptr;
+  const std::function<bool()>* asked_ = nullptr;
   std::int64_t chunks_ = 0;
   std::atomic<std::int64_t> next_{0};
   std::int64_t failed_chunk_ = 0;
@@ -219,7 +227,10 @@ void parallel_for(std::int64_t chunks, const std::function<void(std::int64_t)>& 
       return;
     }
   }
-  for (std::int64_t i = 0; i < chunks; ++i) body(i);
+  for (std::int64_t i = 0; i < chunks; ++i) {
+    expect_no_interrupt();
+    body(i);
+  }
 }
 
 void parallel_ranges(std::int64_t n, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& body) {

@@ -8,6 +8,8 @@
 
 namespace tern {
 
+inline constexpr std::size_t kMaxPathShown = 4096;  ///< bytes of a path, which may go on with the name of a member
+
 /// `text` with control characters, and all that is not ASCII unless it is UTF-8, as \xNN, and "..." in the place of
 /// what follows the first `limit` bytes.
 inline std::string printable(std::string_view text, std::size_t limit = 100) {

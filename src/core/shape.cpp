@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "core/names.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -45,9 +46,7 @@ Shape Shape::with(int i, std::int64_t extent) const {
 
 std::string Shape::str() const {
   if (rank_ == 0) return "scalar";
-  std::string s;
-  for (const std::int64_t e : extents()) s += (s.empty() ? "" : "x") + std::to_string(e);
-  return s;
+  return join(extents(), "x", [](std::int64_t e) { return std::to_string(e); });
 }
 
 Shape Shape::parse(const std::string& text) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/names.hpp"
+#include "core/number_text.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -14,6 +16,12 @@ const std::string* find(const Spec& spec, std::string_view option) {
     if (k == option) return &v;
   }
   return nullptr;
+}
+
+// The option's text. Errors: ValueError if it is missing.
+const std::string& given(const Spec& spec, std::string_view option) {
+  if (const std::string* v = find(spec, option)) return *v;
+  throw ValueError("[" + spec.key + "] expected the option \"" + std::string(option) + "\"; it is missing");
 }
 
 template <class T>
@@ -64,6 +72,12 @@ std::string Spec::str() const {
   return out;
 }
 
+Spec Spec::with(std::string option, double value) const {
+  Spec out = *this;
+  out.options.emplace_back(std::move(option), number_text(value));
+  return out;
+}
+
 bool Spec::has(std::string_view option) const { return find(*this, option) != nullptr; }
 
 std::string Spec::text(std::string_view option, std::string_view fallback) const {
@@ -74,12 +88,6 @@ std::string Spec::text(std::string_view option, std::string_view fallback) const
 double Spec::number(std::string_view option, double fallback) const {
   const std::string* v = find(*this, option);
   return v ? parse_number<double>(*this, option, *v, "a number") : fallback;
-}
-
-double Spec::number(std::string_view option) const {
-  if (!has(option))
-    throw ValueError("[" + key + "] expected the option \"" + std::string(option) + "\"; it is missing");
-  return number(option, 0.0);
 }
 
 int Spec::integer(std::string_view option, int fallback) const {
@@ -96,11 +104,14 @@ bool Spec::flag(std::string_view option, bool fallback) const {
                    "\"");
 }
 
+std::string Spec::text(std::string_view option) const { return given(*this, option); }
+double Spec::number(std::string_view option) const { return given(*this, option), number(option, 0.0); }
+int Spec::integer(std::string_view option) const { return given(*this, option), integer(option, 0); }
+bool Spec::flag(std::string_view option) const { return given(*this, option), flag(option, false); }
+
 std::vector<double> Spec::numbers(std::string_view option) const {
-  const std::string* v = find(*this, option);
-  if (!v) throw ValueError("[" + key + "] expected the option \"" + std::string(option) + "\"; it is missing");
   std::vector<double> out;
-  std::string_view rest = *v;
+  std::string_view rest = given(*this, option);
   while (true) {
     const std::size_t semicolon = rest.find(';');
     out.push_back(parse_number<double>(*this, option, rest.substr(0, semicolon), "numbers joined by ';'"));
@@ -112,9 +123,7 @@ std::vector<double> Spec::numbers(std::string_view option) const {
 void Spec::allow_only(std::initializer_list<std::string_view> known) const {
   for (const auto& [name, value] : options) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    std::string list;
-    for (const std::string_view k : known) list += (list.empty() ? "" : ", ") + std::string(k);
-    throw ValueError("[" + key + "] unknown option \"" + name + "\"; known: " + (list.empty() ? "none" : list));
+    throw ValueError("[" + key + "] " + unknown_name("option", name, {known.begin(), known.end()}));
   }
 }
 

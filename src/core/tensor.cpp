@@ -131,9 +131,10 @@ template Tensor Tensor::from<float>(std::span<const float>, const Shape&);
 template Tensor Tensor::from<double>(std::span<const double>, const Shape&);
 template Tensor Tensor::from<std::int64_t>(std::span<const std::int64_t>, const Shape&);
 
-const Shape& Tensor::shape() const { return checked(impl_).shape; }
+const Shape& Tensor::shape() const& { return checked(impl_).shape; }
+Shape Tensor::shape() && { return checked(impl_).shape; }
 
-std::span<const std::int64_t> Tensor::strides() const {
+std::span<const std::int64_t> Tensor::strides() const& {
   const Impl& t = checked(impl_);
   return {t.strides.data(), static_cast<std::size_t>(t.shape.rank())};
 }

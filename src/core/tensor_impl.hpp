@@ -9,6 +9,11 @@
 
 namespace tern {
 
+/// What autograd attaches to a tensor that an operation made: its place in the recorded graph.
+struct GradNode {
+  virtual ~GradNode() = default;
+};
+
 struct Tensor::Impl : std::enable_shared_from_this<Tensor::Impl> {
   Shape shape;
   std::array<std::int64_t, Shape::kMaxRank> strides{};

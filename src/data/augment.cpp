@@ -87,8 +87,17 @@ ImageShape Augment::output_shape(ImageShape shape) const {
   return shape;
 }
 
-void Augment::apply(std::span<const std::uint8_t> image, ImageShape in, const Normalizer& normalizer, Rng& rng,
-                    std::span<float> out, Scratch& scratch) const {
+Augment Augment::evaluation() const {
+  Augment chain;
+  for (const Step& s : steps_) {
+    if (s.kind == Kind::kResize) chain.steps_.push_back(s);
+    if (s.kind == Kind::kCrop || s.kind == Kind::kCenter) chain.steps_.push_back({Kind::kCenter, s.value});
+  }
+  return chain;
+}
+
+std::span<const std::uint8_t> Augment::transform(std::span<const std::uint8_t> image, ImageShape& in, Rng& rng,
+                                                 Scratch& scratch) const {
   if (image.size() != in.numel()) {
     throw ShapeError("[augment] expected " + std::to_string(in.numel()) + " pixels; got " +
                      std::to_string(image.size()));
@@ -137,6 +146,12 @@ void Augment::apply(std::span<const std::uint8_t> image, ImageShape in, const No
         break;
     }
   }
+  return image;
+}
+
+void Augment::apply(std::span<const std::uint8_t> image, ImageShape in, const Normalizer& normalizer, Rng& rng,
+                    std::span<float> out, Scratch& scratch) const {
+  image = transform(image, in, rng, scratch);
   normalizer.apply(image, in, out);
   if (!steps_.empty() && steps_.back().kind == Kind::kCutout) {
     const int y = draw(rng, in.height), x = draw(rng, in.width);

@@ -1,10 +1,10 @@
-// Compressed image files (JPEG, PNG, PNM) to C x H x W bytes.
+// Image files (JPEG, PNG, BMP, GIF, PNM) to C x H x W bytes, upright.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "data/bytes.hpp"
+#include "files/bytes.hpp"
 #include "tern/data.hpp"
 
 namespace tern::data {
@@ -15,7 +15,7 @@ struct DecodedImage {
 };
 
 /// Reads the header only. Grey + alpha counts as 2 channels. `offset`: where the file begins in `path`, for messages.
-/// Errors: FormatError if it is no such image, over 16384 pixels a side or 32 Mi in all, or too short for its size.
+/// Errors: FormatError if it is no such image, over 16384 pixels a side or 256 Mi in all, or too short for its size.
 ImageShape image_header(ByteView file, const std::string& path, std::uint64_t offset);
 
 /// Decodes with `channels` 1, 3 or 4. Errors: as image_header, and FormatError on damaged data.

@@ -29,7 +29,7 @@ std::vector<std::int64_t> first_of_each_class(std::span<const std::int32_t> labe
 }
 
 void check_images(const char* op, const Images& images, std::int64_t classes) {
-  if (images.pixels.size() != images.labels.size() * images.shape().numel()) {
+  if (!images.source && images.pixels.size() != images.labels.size() * images.shape().numel()) {
     throw ShapeError(std::string("[") + op + "] expected " + std::to_string(images.count()) + " images of " +
                      std::to_string(images.shape().numel()) + " pixels; got " + std::to_string(images.pixels.size()) +
                      " pixels in all");
@@ -42,37 +42,112 @@ void check_images(const char* op, const Images& images, std::int64_t classes) {
   }
 }
 
+ImageShape asked_shape(ImageShape images, ImageShape asked) {
+  return {asked.channels != 0 ? asked.channels : images.channels, asked.height != 0 ? asked.height : images.height,
+          asked.width != 0 ? asked.width : images.width};
+}
+
+namespace {
+
+class SelectedImages final : public ImageSource {
+ public:
+  SelectedImages(std::shared_ptr<const ImageSource> from, std::span<const std::int64_t> indices)
+      : from_(std::move(from)), indices_(indices.begin(), indices.end()) {}
+  void read(std::int64_t i, std::span<std::uint8_t> out) const override { from_->read(at(i), out); }
+  std::uint64_t stamp(std::int64_t i) const override { return from_->stamp(at(i)); }
+
+ private:
+  std::int64_t at(std::int64_t i) const { return indices_[static_cast<std::size_t>(i)]; }
+  std::shared_ptr<const ImageSource> from_;
+  std::vector<std::int64_t> indices_;
+};
+
+class MappedImages final : public ImageSource {
+ public:
+  MappedImages(std::shared_ptr<const ImageSource> from, std::size_t numel, ImageMap map)
+      : from_(std::move(from)), numel_(numel), map_(std::move(map)) {}
+  void read(std::int64_t i, std::span<std::uint8_t> out) const override {
+    std::vector<std::uint8_t> in(numel_);
+    from_->read(i, in);
+    map_(in, out);
+  }
+  std::uint64_t stamp(std::int64_t i) const override { return from_->stamp(i); }
+
+ private:
+  std::shared_ptr<const ImageSource> from_;
+  std::size_t numel_;
+  ImageMap map_;
+};
+
+}  // namespace
+
+Images map_images(const Images& images, ImageShape to, const ImageMap& map) {
+  Images out{to.channels, to.height, to.width, {}, images.labels};
+  if (images.source) {
+    out.source = std::make_shared<MappedImages>(images.source, images.shape().numel(), map);
+    return out;
+  }
+  out.pixels.resize(images.labels.size() * to.numel());
+  parallel_ranges(images.count(), 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      map(images.image(i), {out.pixels.data() + static_cast<std::size_t>(i) * to.numel(), to.numel()});
+    }
+  });
+  return out;
+}
+
 }  // namespace data
+
+std::span<const std::uint8_t> Images::image(std::int64_t i) const& {
+  if (source) throw ValueError("[images] expected images whose pixels are kept; these have a source");
+  return {pixels.data() + static_cast<std::size_t>(i) * shape().numel(), shape().numel()};
+}
+
+std::span<const std::uint8_t> Images::image(std::int64_t i, std::vector<std::uint8_t>& scratch) const& {
+  if (!source) return image(i);
+  scratch.resize(shape().numel());
+  source->read(i, scratch);
+  return scratch;
+}
+
+Images kept(Images images) {
+  if (!images.source) return images;
+  const std::size_t numel = images.shape().numel();
+  images.pixels.resize(images.labels.size() * numel);
+  parallel_ranges(images.count(), 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      images.source->read(i, {images.pixels.data() + static_cast<std::size_t>(i) * numel, numel});
+    }
+  });
+  images.source.reset();
+  return images;
+}
 
 Images select_images(const Images& images, std::span<const std::int64_t> indices) {
   Images out{images.channels, images.height, images.width, {}, {}};
   const std::size_t numel = images.shape().numel();
-  out.pixels.reserve(indices.size() * numel);
+  if (!images.source) out.pixels.reserve(indices.size() * numel);
   out.labels.reserve(indices.size());
   for (const std::int64_t i : indices) {
     if (i < 0 || i >= images.count()) {
       throw ValueError("[select_images] expected an index in [0, " + std::to_string(images.count()) + "); got " +
                        std::to_string(i));
     }
+    out.labels.push_back(images.labels[static_cast<std::size_t>(i)]);
+    if (images.source) continue;
     const auto image = images.image(i);
     out.pixels.insert(out.pixels.end(), image.begin(), image.end());
-    out.labels.push_back(images.labels[static_cast<std::size_t>(i)]);
   }
+  if (images.source) out.source = std::make_shared<data::SelectedImages>(images.source, indices);
   return out;
 }
 
 Images convert_images(const Images& images, ImageShape to) {
   data::check_convertible("convert_images", images.shape(), to);
-  Images out{to.channels, to.height, to.width, {}, images.labels};
-  out.pixels.resize(images.labels.size() * to.numel());
-  parallel_ranges(images.count(), 64, [&](std::int64_t begin, std::int64_t end) {
-    data::FitScratch scratch;
-    for (std::int64_t i = begin; i < end; ++i) {
-      data::fit_image(images.image(i), images.shape(), to,
-                      {out.pixels.data() + static_cast<std::size_t>(i) * to.numel(), to.numel()}, scratch);
-    }
+  return data::map_images(images, to, [from = images.shape(), to](auto in, auto out) {
+    thread_local data::FitScratch scratch;
+    data::fit_image(in, from, to, out, scratch);
   });
-  return out;
 }
 
 Split split_train_validation(const Images& images, double fraction, std::uint64_t seed) {

@@ -2,6 +2,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/names.hpp"
+#include "core/printable.hpp"
+#include "data/dataset_spec.hpp"
+#include "data/fingerprint.hpp"
 #include "data/images.hpp"
 #include "data/registry.hpp"
 #include "data/search.hpp"
@@ -11,16 +15,30 @@ namespace tern {
 namespace {
 
 void check_options(const LoadOptions& o) {
-  if (o.channels != 0 && o.channels != 1 && o.channels != 3 && o.channels != 4) {
-    throw ValueError("[load_dataset] expected channels 0, 1, 3 or 4; got " + std::to_string(o.channels));
+  const auto [channels, height, width] = o.shape;
+  if (channels != 0 && channels != 1 && channels != 3 && channels != 4) {
+    throw ValueError("[load_dataset] expected channels 0, 1, 3 or 4; got " + std::to_string(channels));
   }
-  if (o.size < 0 || o.size > 4096) {
-    throw ValueError("[load_dataset] expected size 0 to 4096; got " + std::to_string(o.size));
+  if (height < 0 || height > 4096 || width < 0 || width > 4096 || (height == 0) != (width == 0)) {
+    throw ValueError("[load_dataset] expected a height and width of 1 to 4096, or 0 for both; got " +
+                     std::to_string(height) + " and " + std::to_string(width));
+  }
+  if (!(o.split.share >= 0 && o.split.share <= 1)) {
+    throw ValueError("[load_dataset] expected a split in [0, 1]; got " + std::to_string(o.split.share));
   }
   if (o.limit_train < 0 || o.limit_test < 0) {
     throw ValueError("[load_dataset] expected limits >= 0; got " +
                      std::to_string(std::min(o.limit_train, o.limit_test)));
   }
+}
+
+/// Of all images, or of some thousands of those that have to be decoded for it.
+ImagesSummary measure(const Images& images) {
+  constexpr std::int64_t kEnough = 4096;
+  if (!images.source || images.count() <= kEnough) return summarize(images, 0);
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < kEnough; ++i) indices.push_back(i * images.count() / kEnough);
+  return summarize(select_images(images, indices), 0);
 }
 
 Images finished(Images images, const LoadOptions& o, std::int64_t limit, std::size_t classes) {
@@ -29,68 +47,84 @@ Images finished(Images images, const LoadOptions& o, std::int64_t limit, std::si
   if (limit > 0 && limit < images.count()) {
     images = select_images(images, data::first_of_each_class(images.labels, limit));
   }
-  ImageShape to = images.shape();
-  if (o.channels != 0) to.channels = o.channels;
-  if (o.size != 0) to.height = to.width = o.size;
+  const ImageShape to = data::asked_shape(images.shape(), o.shape);
   return to == images.shape() ? std::move(images) : convert_images(images, to);
 }
+
+/// What the entry's files are called, if it says so.
+std::string needed(const DatasetEntry& entry) { return entry.files.empty() ? "" : "; its files: " + entry.files; }
 
 Dataset read(const DatasetEntry& entry, const std::string& path, const LoadOptions& o) {
   Dataset set = entry.load(path, o);
   if (set.name.empty()) set.name = entry.name;
   if (set.source.empty()) set.source = path;
-  const ImageShape native = set.train.shape();
+  const bool has_train = set.train.count() > 0;
+  const ImageShape native = (has_train ? set.train : set.test).shape();
   set.train = finished(std::move(set.train), o, o.limit_train, set.class_names.size());
   set.test = finished(std::move(set.test), o, o.limit_test, set.class_names.size());
-  if (set.train.shape() != set.test.shape() && set.test.count() > 0) {
+  if (set.train.shape() != set.test.shape() && has_train && set.test.count() > 0) {
     throw FormatError("[load_dataset] " + path + ": expected train and test images of one shape; got others");
   }
+  const Images& measured = has_train ? set.train : set.test;
   // Published constants belong to the published pixels; copying grey to three channels copies its constants.
-  const bool same_size = native.height == set.train.height && native.width == set.train.width;
-  if (same_size && set.mean.size() == 1 && set.train.channels == 3) {
+  const bool same_size = native.height == measured.height && native.width == measured.width;
+  if (same_size && set.mean.size() == 1 && measured.channels == 3) {
     set.mean.resize(3, set.mean[0]);
     set.std.resize(3, set.std[0]);
   }
-  if (!same_size || set.mean.size() != static_cast<std::size_t>(set.train.channels)) {
-    const ImagesSummary s = summarize(set.train, 0);
+  if (!same_size || set.mean.size() != static_cast<std::size_t>(measured.channels)) {
+    const ImagesSummary s = measure(measured);
     set.mean.assign(s.mean.begin(), s.mean.end());
     set.std.clear();
     // An all-equal channel has no spread; 1 leaves it merely centred.
     for (const double v : s.std) set.std.push_back(v > 1e-6 ? static_cast<float>(v) : 1.0f);
   }
+  set.fingerprint = data::fingerprint(set);
   return set;
 }
 
 [[noreturn]] void missing(const DatasetEntry& entry, const std::vector<std::string>& looked) {
-  std::string places;
-  for (const std::string& p : looked) places += (places.empty() ? "" : ", ") + p;
-  throw IoError("[load_dataset] " + entry.name + " is not here; to get it: " + entry.how_to_get +
-                (places.empty() ? "" : " (looked for " + places + ")"));
+  throw IoError("[load_dataset] " + entry.name + " is not here; to get it: " + entry.how_to_get + needed(entry) +
+                (looked.empty() ? "" : " (looked for " + join(looked) + ")"));
+}
+
+/// `path` is where the set was said to be.
+Dataset read_from(const DatasetEntry& entry, const std::string& path, const LoadOptions& o) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    throw IoError("[load_dataset] there is no \"" + printable(path, kMaxPathShown) + "\"" +
+                  (path.starts_with('/') ? "" : " in " + std::filesystem::current_path(ignored).string()));
+  }
+  if (entry.present && !entry.present(path)) {
+    throw IoError("[load_dataset] expected \"" + printable(path, kMaxPathShown) + "\" to be " + entry.name +
+                  needed(entry));
+  }
+  return read(entry, path, o);
+}
+
+Dataset read_found(const DatasetEntry& entry, const LoadOptions& o) {
+  const data::Found found = data::search_dataset(entry, o);
+  if (!found.path.empty()) return read(entry, found.path, o);
+  if (entry.fallback.empty()) missing(entry, found.looked);
+  const DatasetEntry instead = dataset_registry().find(entry.fallback);
+  const data::Found other = data::search_dataset(instead, o);
+  if (other.path.empty()) missing(entry, found.looked);
+  Dataset set = read(instead, other.path, o);
+  set.source += " (" + set.name + ", because " + entry.name + " is not here; to get it: " + entry.how_to_get + ")";
+  return set;
 }
 
 }  // namespace
 
 Dataset load_dataset(std::string_view name, const LoadOptions& options) {
-  check_options(options);
-  if (const std::size_t colon = name.find(':'); colon != std::string_view::npos) {
-    const DatasetEntry entry = data::dataset_entry(name.substr(0, colon));
-    const std::string path(name.substr(colon + 1));
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored) || (entry.present && !entry.present(path))) missing(entry, {path});
-    return read(entry, path, options);
+  const data::DatasetSpec spec = data::parse_spec(name, options);
+  check_options(spec.options);
+  const DatasetEntry entry = dataset_registry().find(spec.name);
+  Dataset set = spec.has_path ? read_from(entry, spec.path, spec.options) : read_found(entry, spec.options);
+  if (spec.asks_split && !set.split && spec.options.split.share > 0) {
+    throw ValueError("[load_dataset] " + set.name + " has test images: the option \"split\" is without effect");
   }
-  DatasetEntry entry = data::dataset_entry(name);
-  data::Found found = data::search_dataset(entry, options);
-  if (!found.path.empty()) return read(entry, found.path, options);
-  if (!entry.fallback.empty()) {
-    const DatasetEntry instead = data::dataset_entry(entry.fallback);
-    if (const data::Found other = data::search_dataset(instead, options); !other.path.empty()) {
-      Dataset set = read(instead, other.path, options);
-      set.source += " (" + set.name + ", because " + entry.name + " is not here; to get it: " + entry.how_to_get + ")";
-      return set;
-    }
-  }
-  missing(entry, found.looked);
+  return set;
 }
 
 }  // namespace tern

@@ -1,6 +1,8 @@
 // BatchLoader: a ring of prefetch + 1 slots. Workers claim batch numbers in order, batch b always goes to slot
 // b mod slots, and next() waits for its slot; the extra slot is the batch that the caller is looking at.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -12,10 +14,14 @@
 #include "data/streams.hpp"
 #include "tern/data.hpp"
 #include "tern/error.hpp"
+#include "tern/interrupt.hpp"
 #include "tern/rng.hpp"
 
 namespace tern {
 namespace {
+
+// How often whoever waits for a batch asks whether to give up.
+constexpr std::chrono::milliseconds kAskEvery{100};
 
 struct Slot {
   AlignedVector<float> images;
@@ -23,6 +29,12 @@ struct Slot {
   std::size_t size = 0;
   bool ready = false;
   std::exception_ptr failure;
+};
+
+/// Memory of one thread.
+struct Scratch {
+  std::vector<std::uint8_t> image;  ///< of those with a source
+  Augment::Scratch augment;
 };
 
 void require(bool condition, const char* what, std::int64_t got) {
@@ -38,7 +50,7 @@ struct BatchLoader::Impl {
     require(options.batch_size >= 1, "batch_size >= 1", options.batch_size);
     require(options.workers >= 0 && options.workers <= 256, "0 to 256 workers", options.workers);
     require(options.prefetch >= 1 && options.prefetch <= 1024, "prefetch 1 to 1024", options.prefetch);
-    if (images.pixels.size() != images.labels.size() * images.shape().numel()) {
+    if (!images.source && images.pixels.size() != images.labels.size() * images.shape().numel()) {
       throw ShapeError("[batch_loader] expected " + std::to_string(images.count()) + " images of " +
                        std::to_string(images.shape().numel()) + " pixels; got " + std::to_string(images.pixels.size()) +
                        " pixels in all");
@@ -109,7 +121,7 @@ struct BatchLoader::Impl {
   Slot& slot_of(std::int64_t batch) { return slots[static_cast<std::size_t>(batch) % slots.size()]; }
 
   void work() {
-    Augment::Scratch scratch;
+    Scratch scratch;
     std::unique_lock lock(mutex);
     while (true) {
       // The caller may still be reading batch position - 1, so its slot stays out of reach.
@@ -136,16 +148,17 @@ struct BatchLoader::Impl {
   }
 
   /// Touches nothing but the slot and what stands still during an epoch, so it runs without the lock.
-  void fill(Slot& slot, std::int64_t batch, Augment::Scratch& scratch) const {
+  void fill(Slot& slot, std::int64_t batch, Scratch& scratch) const {
     const std::int64_t begin = batch * options.batch_size;
     const std::int64_t end = std::min(begin + options.batch_size, images.count());
     const std::size_t numel = served_shape.numel();
     slot.size = static_cast<std::size_t>(end - begin);
-    for (std::size_t k = 0; k < slot.size; ++k) {
+    for (std::size_t k = 0; k < slot.size && !stopping; ++k) {
+      expect_no_interrupt();
       const std::int64_t index = order[static_cast<std::size_t>(begin) + k];
       const std::span<float> out(slot.images.data() + k * numel, numel);
       Rng rng(options.seed, data::augment_stream(epoch, index));
-      options.augment.apply(images.image(index), images.shape(), normalizer, rng, out, scratch);
+      options.augment.apply(images.image(index, scratch.image), images.shape(), normalizer, rng, out, scratch.augment);
       if (options.transform) options.transform(out, served_shape, rng);
       slot.indices[k] = index;
       slot.labels[k] = images.labels[static_cast<std::size_t>(index)];
@@ -166,7 +179,7 @@ struct BatchLoader::Impl {
       {
         std::unique_lock lock(mutex);
         // The previous batch is given back here, before waiting: its slot may be the one to be filled next.
-        batch_done.wait(lock, [&] { return slot.ready; });
+        while (!batch_done.wait_for(lock, kAskEvery, [&] { return slot.ready; })) expect_no_interrupt();
         slot.ready = false;
         failure = std::exchange(slot.failure, nullptr);
         ++position;
@@ -188,14 +201,14 @@ struct BatchLoader::Impl {
   std::vector<Slot> slots;
   std::vector<std::int64_t> order;
   std::int64_t batches = 0, epoch = 0;
-  Augment::Scratch own_scratch;
+  Scratch own_scratch;
 
   std::mutex mutex;
   std::condition_variable work_available, batch_done;
   std::int64_t position = 0;  ///< next batch to serve
   std::int64_t claimed = 0;   ///< next batch to prepare
   int in_flight = 0;
-  bool stopping = false;
+  std::atomic<bool> stopping{false};  ///< changed under mutex, looked at without
   std::vector<std::thread> threads;
 };
 

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "data/class_list.hpp"
+#include "files/read.hpp"
 #include "tern/parallel.hpp"
 
 namespace tern::data {
@@ -15,7 +17,7 @@ constexpr std::size_t kStlSide = 96;
 
 void append_cifar(const std::string& path, int label_bytes, int classes, Images& images) {
   constexpr const char* kOp = "read_cifar";
-  const Bytes file = read_file(path);
+  const Bytes file = read_regular_file<std::uint8_t>(path);
   const std::size_t labels = static_cast<std::size_t>(label_bytes), record = labels + kCifarPixels;
   if (file.empty() || file.size() % record != 0) {
     bad_format(kOp, path, file.size() / record * record, "record",
@@ -41,8 +43,9 @@ void append_cifar(const std::string& path, int label_bytes, int classes, Images&
 Images read_stl(const std::string& image_path, const std::string& label_path) {
   constexpr const char* kOp = "read_stl";
   constexpr std::size_t kPlane = kStlSide * kStlSide, kPixels = 3 * kPlane;
-  const Bytes labels = read_file(label_path);
-  Images images{3, static_cast<int>(kStlSide), static_cast<int>(kStlSide), read_file(image_path), {}};
+  const Bytes labels = read_regular_file<std::uint8_t>(label_path);
+  Images images{
+      3, static_cast<int>(kStlSide), static_cast<int>(kStlSide), read_regular_file<std::uint8_t>(image_path), {}};
   if (images.pixels.empty() || images.pixels.size() % kPixels != 0) {
     bad_format(kOp, image_path, images.pixels.size() / kPixels * kPixels, "record",
                "expected a whole number of images of 27648 bytes; got " + std::to_string(images.pixels.size()) +
@@ -72,15 +75,7 @@ Images read_stl(const std::string& image_path, const std::string& label_path) {
 std::vector<std::string> class_names_or(const std::string& path, std::vector<std::string> fallback) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return fallback;
-  std::vector<std::string> names(1);
-  for (const std::uint8_t b : read_file(path)) {
-    if (b == '\n') {
-      names.emplace_back();
-    } else if (b >= ' ') {
-      names.back() += static_cast<char>(b);
-    }
-  }
-  std::erase_if(names, [](const std::string& n) { return n.empty(); });
+  std::vector<std::string> names = text_lines(read_regular_file<std::uint8_t>(path), path);
   return names.size() == fallback.size() ? names : fallback;
 }
 

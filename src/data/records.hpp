@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/bytes.hpp"
+#include "files/bytes.hpp"
 #include "tern/data.hpp"
 
 namespace tern::data {

@@ -1,13 +1,12 @@
-// The registry of data sets, as the rest of the room sees it.
+// The list of data sets.
 #pragma once
 
-#include <string_view>
-
+#include "core/registry.hpp"
 #include "tern/data.hpp"
 
-namespace tern::data {
+namespace tern {
 
-/// Errors: ValueError that lists the known names. '_' stands for '-'.
-DatasetEntry dataset_entry(std::string_view name);
+using DatasetRegistry = Registry<DatasetEntry, &DatasetEntry::name, &DatasetEntry::load>;
+DatasetRegistry& dataset_registry();
 
-}  // namespace tern::data
+}  // namespace tern

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "data/bytes.hpp"
+#include "files/bytes.hpp"
 #include "tern/data.hpp"
 
 namespace tern::data {

@@ -57,7 +57,7 @@ std::vector<std::string> split_path_list(std::string_view text) {
 }
 
 std::string find_dataset(std::string_view name, const LoadOptions& options) {
-  return data::search_dataset(data::dataset_entry(name), options).path;
+  return data::search_dataset(dataset_registry().find(name), options).path;
 }
 
 }  // namespace tern

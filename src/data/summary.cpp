@@ -24,8 +24,9 @@ ImagesSummary summarize(const Images& images, std::int64_t classes) {
   const std::int64_t chunks = (images.count() + kGrain - 1) / kGrain;
   std::vector<Sums> sums(static_cast<std::size_t>(chunks) * channels);
   parallel_for(chunks, [&](std::int64_t chunk) {
+    std::vector<std::uint8_t> scratch;
     for (std::int64_t i = chunk * kGrain; i < std::min(images.count(), (chunk + 1) * kGrain); ++i) {
-      const auto image = images.image(i);
+      const auto image = images.image(i, scratch);
       for (std::size_t c = 0; c < channels; ++c) {
         Sums& to = sums[static_cast<std::size_t>(chunk) * channels + c];
         for (const std::uint8_t p : image.subspan(c * plane, plane)) {

@@ -1,240 +1,327 @@
-// Trees of image files: sort out which file is what by its path, then decode all of them in parallel.
+// Trees of image files: sorted by their names, then decoded in parallel, or when they are asked for if they are many.
 #include "data/tree.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <set>
 
+#include "core/names.hpp"
 #include "core/printable.hpp"
+#include "data/class_list.hpp"
 #include "data/decode.hpp"
 #include "data/images.hpp"
-#include "data/resample.hpp"
-#include "data/tar.hpp"
+#include "data/layout.hpp"
+#include "data/tree_source.hpp"
+#include "data/walk.hpp"
+#include "files/read.hpp"
+#include "files/tar.hpp"
+#include "tern/error.hpp"
+#include "tern/interrupt.hpp"
 #include "tern/parallel.hpp"
 
 namespace tern::data {
 namespace {
 
-constexpr const char* kOp = "read_tree";
 constexpr std::int64_t kDecodeGrain = 64;
-
-/// One image file: on disk (no bytes yet), or a member of a tar.
-struct TreeFile {
-  std::string folder;  ///< of its class
-  std::string path;    ///< for messages; on disk also where to read it
-  ByteView bytes;
-  std::uint64_t offset = 0;
-};
+constexpr std::size_t kShown = 10;  // of a list, in messages
 
 struct Tree {
   std::string path;
-  std::map<std::string, std::vector<TreeFile>> splits;  ///< by first folder
+  Layout layout;
   Bytes classes_txt;
+  std::shared_ptr<const Bytes> archive;
 };
-
-bool is_image_name(std::string_view name) {
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  std::string extension(name.substr(dot + 1));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  constexpr std::array kKnown{"jpg", "jpeg", "png", "pgm", "ppm"};
-  return std::find(kKnown.begin(), kKnown.end(), extension) != kKnown.end();
-}
-
-/// Puts a file under its split and class by its relative path: [anything/]<split>/<class>/[anything/]<image>.
-void sort_in(Tree& tree, const std::string& relative, TreeFile file) {
-  std::vector<std::string> parts;
-  for (const auto& part : std::filesystem::path(relative)) {
-    if (part == ".") continue;
-    // Hidden files are notes of operating systems (._x.jpg), never data.
-    if (part.native().starts_with('.')) return;
-    parts.push_back(part.string());
-  }
-  if (parts.size() < 3 || !is_image_name(parts.back())) return;
-  constexpr std::array kSplits{"train", "test", "val", "valid", "validation"};
-  for (std::size_t i = 0; i + 2 < parts.size(); ++i) {
-    if (std::find(kSplits.begin(), kSplits.end(), parts[i]) == kSplits.end()) continue;
-    file.folder = parts[i + 1];
-    tree.splits[parts[i]].push_back(std::move(file));
-    return;
-  }
-}
 
 struct Classes {
   std::map<std::string, std::int32_t> index;  ///< by folder
   std::vector<std::string> names;
 };
 
-Classes find_classes(const Tree& tree, const std::vector<TreeFile>& train) {
+struct Part {
+  std::vector<TreeFile> files;
+  std::vector<std::int32_t> labels;
+};
+
+[[noreturn]] void refuse(const Tree& tree, const std::string& what) {
+  throw FormatError("[read_tree] " + printable(tree.path, kMaxPathShown) + ": " + what);
+}
+
+/// Nothing would be learnt of such a class, and those behind it would have other numbers without it.
+void refuse_empty_class(const Tree& tree) {
+  std::set<std::string> filled;
+  for (const TreeFile& f : tree.layout.train) filled.insert(f.folder);
+  for (const auto& [folder, kinds] : tree.layout.train_folders) {
+    if (filled.empty() || filled.contains(folder)) continue;
+    refuse(tree, "expected images (jpg, png, bmp, gif, pnm) in the folder of every class; got none in \"" +
+                     printable(folder) + "\"" + (kinds.empty() ? "" : ", but " + printable(kinds_text(kinds))));
+  }
+}
+
+Classes find_classes(Tree& tree) {
+  const std::vector<TreeFile>& files = tree.layout.train.empty() ? tree.layout.test : tree.layout.train;
+  std::set<std::string> folders;
+  for (const TreeFile& f : files) folders.insert(f.folder);
   Classes classes;
   const auto add = [&](const std::string& folder, const std::string& name) {
     if (classes.index.emplace(folder, static_cast<std::int32_t>(classes.names.size())).second) {
       classes.names.push_back(printable(name, 255));  // shown in tables; told apart by their folders
     }
   };
-  std::string line;
-  for (const std::uint8_t b : tree.classes_txt) {
-    if (b != '\n') {
-      if (b >= ' ') line += static_cast<char>(b);
-      continue;
-    }
-    const std::size_t space = std::min(line.find(' '), line.size());
-    if (space > 0) add(line.substr(0, space), space < line.size() ? line.substr(space + 1) : line);
-    line.clear();
+  std::vector<std::string> unused;
+  for (const auto& [folder, name] : class_lines(tree.classes_txt, folders, tree.path + "/classes.txt")) {
+    add(folder, name);
+    if (!folders.contains(folder)) unused.push_back(printable(folder, 255));
   }
-  if (const std::size_t space = std::min(line.find(' '), line.size()); space > 0) {
-    add(line.substr(0, space), space < line.size() ? line.substr(space + 1) : line);
-  }
+  if (!unused.empty()) tree.layout.notes.push_back("classes.txt names classes without images: " + join(unused));
   if (classes.names.empty()) {
-    std::set<std::string> folders;
-    for (const TreeFile& f : train) folders.insert(f.folder);
     for (const std::string& f : folders) add(f, f);
   }
   return classes;
 }
 
-/// Labels and keeps the files wanted.
-std::vector<std::int32_t> label_files(const Tree& tree, const Classes& classes, std::int64_t limit,
-                                      std::vector<TreeFile>& files) {
-  std::vector<std::int32_t> labels;
+Part chosen(Part part, const std::vector<std::int64_t>& indices) {
+  Part out;
+  for (const std::int64_t i : indices) {
+    out.files.push_back(std::move(part.files[static_cast<std::size_t>(i)]));
+    out.labels.push_back(part.labels[static_cast<std::size_t>(i)]);
+  }
+  return out;
+}
+
+Part labelled(const Tree& tree, const Classes& classes, std::vector<TreeFile> files, std::int64_t limit) {
+  Part part;
   for (const TreeFile& f : files) {
     const auto found = classes.index.find(f.folder);
     if (found == classes.index.end()) {
-      bad_format(kOp, tree.path, f.offset, "class",
-                 "expected a folder of classes.txt or of the training images; got \"" + printable(f.folder) + "\" (" +
-                     printable(f.path, 4096) + ")");
+      refuse(tree, "expected the folders of classes.txt or of the training images; got \"" + printable(f.folder) +
+                       "\" (" + printable(f.path, kMaxPathShown) + ")");
     }
-    labels.push_back(found->second);
+    part.labels.push_back(found->second);
   }
-  if (limit > 0 && limit < static_cast<std::int64_t>(files.size())) {
-    std::vector<TreeFile> kept;
-    std::vector<std::int32_t> kept_labels;
-    for (const std::int64_t i : first_of_each_class(labels, limit)) {
-      kept.push_back(std::move(files[static_cast<std::size_t>(i)]));
-      kept_labels.push_back(labels[static_cast<std::size_t>(i)]);
-    }
-    files = std::move(kept);
-    labels = std::move(kept_labels);
-  }
-  return labels;
+  part.files = std::move(files);
+  if (limit == 0 || limit >= static_cast<std::int64_t>(part.files.size())) return part;
+  const std::vector<std::int64_t> first = first_of_each_class(part.labels, limit);
+  return chosen(std::move(part), first);
 }
 
-/// Calls use(file index, bytes) for every file, in parallel.
+/// What became of each file of a part: why it could not be used, or "".
+using Failures = std::vector<std::string>;
+
+/// Calls use(i, file) for the files [begin, end) of a part, in parallel, but for those that have failed already.
 template <class Use>
-void for_each_file(const std::vector<TreeFile>& files, Use&& use) {
-  parallel_ranges(static_cast<std::int64_t>(files.size()), kDecodeGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      if (files[i].offset != 0) {
-        use(i, files[i].bytes);
-      } else {
-        const Bytes bytes = read_file(files[i].path);
-        use(i, ByteView(bytes));
+void for_each_file(const Part& part, std::size_t begin, std::size_t end, Failures& failures, Use&& use) {
+  parallel_ranges(static_cast<std::int64_t>(end - begin), kDecodeGrain, [&](std::int64_t first, std::int64_t last) {
+    for (auto i = begin + static_cast<std::size_t>(first); i < begin + static_cast<std::size_t>(last); ++i) {
+      if (!failures[i].empty()) continue;
+      expect_no_interrupt();
+      try {
+        use(i, part.files[i]);
+      } catch (const Error& e) {
+        failures[i] = e.what();
       }
     }
   });
 }
 
-/// The one shape that the files have, or are brought to.
-ImageShape common_shape(const Tree& tree, const std::vector<TreeFile>& files, const LoadOptions& options) {
-  std::vector<ImageShape> shapes(files.size());
-  if (options.size == 0 || options.channels == 0) {
-    for_each_file(
-        files, [&](std::size_t i, ByteView bytes) { shapes[i] = image_header(bytes, files[i].path, files[i].offset); });
-  }
-  ImageShape to{options.channels, options.size, options.size};
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    if (options.channels == 0) to.channels = std::max(to.channels, shapes[i].channels >= 3 ? 3 : 1);
-    if (options.size != 0) continue;
-    if (i == 0) {
-      to.height = shapes[0].height;
-      to.width = shapes[0].width;
-    } else if (shapes[i].height != to.height || shapes[i].width != to.width) {
-      bad_format(kOp, tree.path, files[i].offset, "size",
-                 "expected images of one size, or a size to bring them to; got " + std::to_string(to.width) + "x" +
-                     std::to_string(to.height) + " in " + printable(files[0].path, 4096) + " and " +
-                     std::to_string(shapes[i].width) + "x" + std::to_string(shapes[i].height) + " in " +
-                     printable(files[i].path, 4096));
+/// The files that did not fail. The others are an error, or with `skip` a note.
+std::vector<std::int64_t> good_files(Tree& tree, const Failures& failures, bool skip) {
+  std::vector<std::int64_t> good;
+  std::vector<std::string> told;
+  for (std::size_t i = 0; i < failures.size(); ++i) {
+    if (failures[i].empty()) {
+      good.push_back(static_cast<std::int64_t>(i));
+    } else if (told.size() < kShown) {
+      told.push_back(failures[i]);
     }
   }
-  if (files.size() > kMaxFileBytes / to.numel()) {
-    bad_format(kOp, tree.path, 0, "size",
-               "expected at most 4 GiB of pixels; got " + std::to_string(files.size()) + " images of " +
-                   std::to_string(to.numel()));
-  }
-  return to;
+  const std::size_t bad = failures.size() - good.size();
+  if (bad == 0) return good;
+  const std::string list = join(told, "; ") + (bad > kShown ? "; and " + std::to_string(bad - kShown) + " more" : "");
+  const std::string count = std::to_string(bad) + " of " + std::to_string(failures.size()) + " images cannot be read";
+  if (!skip) refuse(tree, count + " (with bad=skip they are left out): " + list);
+  tree.layout.notes.push_back("left out, because " + count + ": " + list);
+  return good;
 }
 
-Images decode_files(const std::vector<TreeFile>& files, ImageShape to, std::vector<std::int32_t> labels) {
-  Images images{to.channels, to.height, to.width, {}, std::move(labels)};
-  images.pixels.resize(files.size() * to.numel());
-  for_each_file(files, [&](std::size_t i, ByteView bytes) {
-    const DecodedImage image = decode_image(bytes, to.channels, files[i].path, files[i].offset);
-    const std::span<std::uint8_t> out(images.pixels.data() + i * to.numel(), to.numel());
-    FitScratch scratch;
-    fit_image(image.pixels, image.shape, to, out, scratch);
+/// The shape of all images: what is asked, else what the files have. Photos of several sizes, or of more pixels than
+/// anybody trains on, come to a size of ours.
+class CommonShape {
+ public:
+  explicit CommonShape(ImageShape asked) : asked_(asked) {}
+
+  /// Nothing further can change it.
+  bool is_known() const { return asked_.height != 0 && (asked_.channels != 0 || colour_); }
+
+  void add(ImageShape shape) {
+    colour_ = colour_ || shape.channels >= 3;
+    const auto by_area = [](ImageShape x, ImageShape y) { return x.height * x.width < y.height * y.width; };
+    if (least_.height == 0) least_ = most_ = shape;
+    mixed_ = mixed_ || shape.height != least_.height || shape.width != least_.width;
+    if (by_area(shape, least_)) least_ = shape;
+    if (by_area(most_, shape)) most_ = shape;
+    shorter_side_ = std::min({shorter_side_, shape.height, shape.width});
+    longer_side_ = std::max({longer_side_, shape.height, shape.width});
+  }
+
+  ImageShape shape() const {
+    ImageShape s = asked_;
+    if (s.channels == 0) s.channels = colour_ ? 3 : 1;
+    if (s.height != 0) return s;
+    if (!chosen_here()) return {s.channels, least_.height, least_.width};
+    return {s.channels, std::min(shorter_side_, kOurSide), std::min(shorter_side_, kOurSide)};
+  }
+
+  /// What people should know of it, or "".
+  std::string note() const {
+    if (!chosen_here()) return "";
+    const std::string side = std::to_string(shape().height);
+    return "images of " + (mixed_ ? extents(least_) + " to " : "") + extents(most_) + " pixels are brought to " + side +
+           "x" + side + " (image_size chooses)";
+  }
+
+ private:
+  static constexpr int kOurSide = 64, kLargeSide = 512;
+
+  bool chosen_here() const { return asked_.height == 0 && (mixed_ || longer_side_ > kLargeSide); }
+  static std::string extents(ImageShape s) { return std::to_string(s.width) + "x" + std::to_string(s.height); }
+
+  ImageShape asked_, least_, most_;
+  bool colour_ = false, mixed_ = false;
+  int shorter_side_ = std::numeric_limits<int>::max(), longer_side_ = 0;
+};
+
+void add_headers(Tree& tree, Part& part, bool skip, CommonShape& common) {
+  constexpr std::size_t kBlock = 1024;
+  std::vector<ImageShape> shapes(part.files.size());
+  Failures failures(part.files.size());
+  for (std::size_t begin = 0; begin < shapes.size() && !common.is_known(); begin += kBlock) {
+    const std::size_t end = std::min(begin + kBlock, shapes.size());
+    for_each_file(part, begin, end, failures, [&](std::size_t i, const TreeFile& file) {
+      Bytes storage;
+      shapes[i] = image_header(file_bytes(file, storage), file.path, file.offset);
+    });
+    for (std::size_t i = begin; i < end; ++i) {
+      if (failures[i].empty()) common.add(shapes[i]);
+    }
+  }
+  part = chosen(std::move(part), good_files(tree, failures, skip));
+}
+
+Images decoded_now(Tree& tree, Part part, ImageShape shape, bool skip) {
+  Images images{shape.channels, shape.height, shape.width, {}, part.labels};
+  const std::size_t numel = shape.numel();
+  images.pixels.resize(part.files.size() * numel);
+  Failures failures(part.files.size());
+  for_each_file(part, 0, part.files.size(), failures, [&](std::size_t i, const TreeFile& file) {
+    decode_file(file, shape, {images.pixels.data() + i * numel, numel});
   });
+  const std::vector<std::int64_t> good = good_files(tree, failures, skip);
+  return good.size() == failures.size() ? std::move(images) : select_images(images, good);
+}
+
+/// Which files to leave out shows only in a look at all of them.
+Part without_bad(Tree& tree, Part part, ImageShape shape) {
+  Failures failures(part.files.size());
+  for_each_file(part, 0, part.files.size(), failures, [&](std::size_t, const TreeFile& file) {
+    Bytes unused(shape.numel());
+    decode_file(file, shape, unused);
+  });
+  return chosen(std::move(part), good_files(tree, failures, true));
+}
+
+Images images_of(Tree& tree, Part part, ImageShape shape, const LoadOptions& options,
+                 const std::shared_ptr<Budget>& budget) {
+  const std::uint64_t size = part.files.size() * shape.numel();
+  if (size <= static_cast<std::uint64_t>(budget->load())) {
+    budget->fetch_sub(static_cast<std::int64_t>(size));
+    return decoded_now(tree, std::move(part), shape, options.skip_bad);
+  }
+  if (options.skip_bad) part = without_bad(tree, std::move(part), shape);
+  tree.layout.notes.push_back("decoded while they are used: " + std::to_string(part.files.size()) + " images of " +
+                              std::to_string(size >> 20) + " MiB, over memory=" + std::to_string(options.memory >> 20));
+  Images images{shape.channels, shape.height, shape.width, {}, std::move(part.labels)};
+  images.source = std::make_shared<TreeSource>(std::move(part.files), shape, tree.archive, budget);
   return images;
 }
 
+/// Where there are no test images, a share of each class becomes them.
+void provide_test(Tree& tree, const LoadOptions& options, Dataset& set) {
+  Layout& layout = tree.layout;
+  if (!layout.test.empty() || options.split.share == 0) return;
+  const std::size_t all = layout.train.size();
+  split_off_test(layout, options.split);
+  set.split = options.split;
+  layout.notes.push_back("test images: " + std::to_string(layout.test.size()) + " of " + std::to_string(all) +
+                         ", from every class (" + set.split->text() + ")");
+}
+
 Dataset read_sorted(Tree tree, const LoadOptions& options) {
-  std::vector<TreeFile> train = std::move(tree.splits["train"]), test;
-  for (const char* split : {"test", "val", "valid", "validation"}) {
-    if (test.empty()) test = std::move(tree.splits[split]);
+  if (tree.layout.train.empty() && tree.layout.test.empty()) {
+    refuse(tree, "expected <class>/<image> or train/<class>/<image> (jpg, png, bmp, gif, pnm); got " +
+                     (tree.layout.notes.empty() ? "no image" : "none: " + join(tree.layout.notes, "; ")));
   }
-  if (train.empty()) {
-    bad_format(kOp, tree.path, 0, "train", "expected train/<class>/<image>.jpg (png, ppm, pgm); got none");
-  }
+  refuse_empty_class(tree);
   Dataset set;
-  Classes classes = find_classes(tree, train);
-  std::vector<std::int32_t> train_labels = label_files(tree, classes, options.limit_train, train);
-  std::vector<std::int32_t> test_labels = label_files(tree, classes, options.limit_test, test);
+  provide_test(tree, options, set);
+  Classes classes = find_classes(tree);
+  Part train = labelled(tree, classes, std::move(tree.layout.train), options.limit_train);
+  Part test = labelled(tree, classes, std::move(tree.layout.test), options.limit_test);
   set.class_names = std::move(classes.names);
-  ImageShape to = common_shape(tree, train, options);
-  if (!test.empty()) {
-    const ImageShape other = common_shape(tree, test, options);
-    if (other.height != to.height || other.width != to.width) {
-      bad_format(kOp, tree.path, test[0].offset, "size",
-                 "expected the size of the training images, or a size to bring all to");
-    }
-    to.channels = std::max(to.channels, other.channels);
-  }
-  set.train = decode_files(train, to, std::move(train_labels));
-  set.test = decode_files(test, to, std::move(test_labels));
+  CommonShape common(options.shape);
+  add_headers(tree, train, options.skip_bad, common);
+  add_headers(tree, test, options.skip_bad, common);
+  if (!common.note().empty()) tree.layout.notes.push_back(common.note());
+  const auto budget = std::make_shared<Budget>(static_cast<std::int64_t>(options.memory));
+  set.test = images_of(tree, std::move(test), common.shape(), options, budget);
+  set.train = images_of(tree, std::move(train), common.shape(), options, budget);
+  set.notes = std::move(tree.layout.notes);
   return set;
+}
+
+/// The list of classes that lies nearest to the top; nullptr without one.
+const TreeFile* list_of_classes(const std::vector<TreeFile>& files) {
+  const TreeFile* found = nullptr;
+  for (const TreeFile& f : files) {
+    if (f.name != "classes.txt" && !f.name.ends_with("/classes.txt")) continue;
+    if (!found || f.name.size() < found->name.size()) found = &f;
+  }
+  return found;
+}
+
+Tree tree_of(const std::string& path, std::vector<TreeFile> files, const std::vector<std::string>& folders) {
+  Tree tree{path, {}, {}, nullptr};
+  if (const TreeFile* list = list_of_classes(files)) {
+    Bytes storage;
+    const ByteView text = file_bytes(*list, storage);
+    tree.classes_txt.assign(text.begin(), text.end());
+  }
+  tree.layout = lay_out(std::move(files), folders);
+  return tree;
 }
 
 }  // namespace
 
 Dataset read_tree_folder(const std::string& folder, const LoadOptions& options) {
-  namespace fs = std::filesystem;
-  Tree tree{folder, {}, {}};
-  std::vector<std::string> paths;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (it->is_regular_file(ignored)) paths.push_back(it->path().string());
+  FolderContent content = walk_folder(folder);
+  std::vector<TreeFile> files;
+  for (const std::string& name : content.files) {
+    files.push_back({name, (std::filesystem::path(folder) / name).string()});
   }
-  if (error) throw IoError(std::string("[") + kOp + "] " + folder + ": " + error.message());
-  std::sort(paths.begin(), paths.end());
-  for (const std::string& p : paths) {
-    sort_in(tree, fs::path(p).lexically_relative(folder).string(), {{}, p, {}, 0});
-  }
-  std::error_code ignored;
-  if (fs::exists(folder + "/classes.txt", ignored)) tree.classes_txt = read_file(folder + "/classes.txt");
+  Tree tree = tree_of(folder, std::move(files), content.folders);
+  if (!content.dead_links.empty()) tree.layout.notes.push_back(dead_links_note(content));
   return read_sorted(std::move(tree), options);
 }
 
 Dataset read_tree_tar(const std::string& path, const LoadOptions& options) {
-  const Bytes archive = read_file(path);
-  Tree tree{path, {}, {}};
-  for (const TarMember& m : list_tar(archive, path)) {
-    if (std::filesystem::path(m.name).filename() == "classes.txt")
-      tree.classes_txt.assign(m.bytes.begin(), m.bytes.end());
-    sort_in(tree, m.name, {{}, path + ": " + m.name, m.bytes, m.offset});
+  const auto archive = std::make_shared<const Bytes>(read_regular_file<std::uint8_t>(path));
+  std::vector<TreeFile> files;
+  for (const TarMember& m : list_tar(*archive, path)) {
+    files.push_back({m.name, path + ": " + m.name, m.bytes, m.offset});
   }
+  Tree tree = tree_of(path, std::move(files), {});
+  tree.archive = archive;
   return read_sorted(std::move(tree), options);
 }
 
@@ -244,29 +331,3 @@ Dataset read_tree(const std::string& path, const LoadOptions& options) {
 }
 
 }  // namespace tern::data
-
-namespace tern {
-
-Images read_image_file(const std::string& path, int channels, int height, int width) {
-  if ((channels != 0 && channels != 1 && channels != 3 && channels != 4) || height < 0 || width < 0 ||
-      (height == 0) != (width == 0) || height > 16384 || width > 16384) {
-    throw ValueError("[read_image_file] expected 0, 1, 3 or 4 channels, and a height and width or neither; got " +
-                     std::to_string(channels) + ", " + std::to_string(height) + ", " + std::to_string(width));
-  }
-  const data::Bytes file = data::read_file(path);
-  const ImageShape header = data::image_header(file, path, 0);
-  const int wanted = channels != 0 ? channels : header.channels >= 3 ? 3 : 1;
-  data::DecodedImage image = data::decode_image(file, wanted, path, 0);
-  const ImageShape to{wanted, height != 0 ? height : header.height, width != 0 ? width : header.width};
-  Images out{to.channels, to.height, to.width, {}, {0}};
-  if (to == image.shape) {
-    out.pixels = std::move(image.pixels);
-  } else {
-    out.pixels.resize(to.numel());
-    data::FitScratch scratch;
-    data::fit_image(image.pixels, image.shape, to, out.pixels, scratch);
-  }
-  return out;
-}
-
-}  // namespace tern

@@ -30,6 +30,7 @@ class FitError {
   }
 
   double largest() const { return sorted_.empty() ? 0.0 : sorted_.back(); }
+  double norm() const { return std::sqrt(squares_); }
 
   /// ||w - s Q_s(w)||; infinite for s <= 0.
   double operator()(double s) const {
@@ -57,13 +58,16 @@ struct Vertex {
   double s, error;
 };
 
-// Nelder and Mead, "A simplex method for function minimization", 1965, for one variable.
+// Nelder and Mead, "A simplex method for function minimization", 1965, for one variable. Where it stops scales with w.
 Vertex downhill_simplex(const FitError& error, double start) {
+  constexpr double kTolerance = 1e-4;
   const auto at = [&](double s) { return Vertex{s, error(s)}; };
   Vertex best = at(start), worst = at(1.05 * start);
   if (worst.error < best.error) std::swap(best, worst);
   for (int i = 0; i < 200; ++i) {
-    if (std::abs(worst.s - best.s) <= 1e-4 && std::abs(worst.error - best.error) <= 1e-4) break;
+    if (std::abs(worst.s - best.s) <= kTolerance * best.s &&
+        std::abs(worst.error - best.error) <= kTolerance * error.norm())
+      break;
     const double step = best.s - worst.s;
     const Vertex reflected = at(best.s + step);
     if (reflected.error < best.error) {

@@ -7,17 +7,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tern/freeze.hpp"
+#include "freeze/method.hpp"
 
 namespace tern::freeze {
 namespace {
 
 class MagnitudePartition final : public FreezePolicy {
  public:
-  explicit MagnitudePartition(const Spec& spec) {
-    spec.allow_only({"clear_optimizer_state"});
-    clears_ = spec.flag("clear_optimizer_state", true);
-  }
+  explicit MagnitudePartition(const Spec& spec) : clears_(spec.flag("clear_optimizer_state")) {}
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     if (!r.phase_begins) return false;
@@ -38,11 +35,14 @@ class MagnitudePartition final : public FreezePolicy {
   bool clears_optimizer_state() const override { return clears_; }
 
  private:
-  bool clears_ = true;
+  bool clears_;
 };
 
 }  // namespace
 
-std::unique_ptr<FreezePolicy> make_policy_inq(const Spec& spec) { return std::make_unique<MagnitudePartition>(spec); }
+PolicyMethod policy_inq() {
+  return {{{"clear_optimizer_state", "1", "0|1", "forget a layer's moments when its partition changes"}},
+          make_policy<MagnitudePartition>};
+}
 
 }  // namespace tern::freeze

@@ -1,69 +1,39 @@
 // The list of policies: the rows of policies.def first, then what programs register.
-#include <algorithm>
-#include <mutex>
+#include "freeze/registry.hpp"
 
-#include "tern/error.hpp"
-#include "tern/freeze.hpp"
+#include "freeze/method.hpp"
 
 namespace tern {
 
 namespace freeze {
-#define TERN_FREEZE_POLICY(key, help) std::unique_ptr<FreezePolicy> make_policy_##key(const Spec&);
+#define TERN_FREEZE_POLICY(key, help) PolicyMethod policy_##key();
 #include "freeze/policies.def"
 #undef TERN_FREEZE_POLICY
 }  // namespace freeze
 
-namespace {
-
-struct Registry {
-  std::vector<std::pair<FreezePolicyInfo, FreezePolicyFactory>> rows{
-#define TERN_FREEZE_POLICY(key, help) {{#key, help}, freeze::make_policy_##key},
+FreezePolicyRegistry& freeze_policy_registry() {
+  static FreezePolicyRegistry r{
+      {.what = "freezing policy", .adder = "register_freeze_policy", .finder = "freeze"},
+      {
+#define TERN_FREEZE_POLICY(key, help) method_row(#key, help, freeze::policy_##key()),
 #include "freeze/policies.def"
 #undef TERN_FREEZE_POLICY
+      },
   };
-  std::mutex mutex = {};
-
-  auto row(const std::string& key) {
-    return std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.first.key == key; });
-  }
-};
-
-Registry& registry() {
-  static Registry r;
   return r;
 }
 
-}  // namespace
-
 std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec) {
-  FreezePolicyFactory factory;
-  {
-    Registry& r = registry();
-    const std::lock_guard lock(r.mutex);
-    const auto it = r.row(spec.key);
-    if (it == r.rows.end()) {
-      std::string known;
-      for (const auto& row : r.rows) known += (known.empty() ? "" : ", ") + row.first.key;
-      throw ValueError("[freeze] unknown policy \"" + spec.key + "\"; known: " + known);
-    }
-    factory = it->second;
-  }
-  return factory(spec);
+  const auto row = freeze_policy_registry().find(spec.key);
+  return row.make(row.completed(spec));
 }
-
-std::vector<FreezePolicyInfo> freeze_policies() {
-  Registry& r = registry();
-  const std::lock_guard lock(r.mutex);
-  std::vector<FreezePolicyInfo> out;
-  for (const auto& row : r.rows) out.push_back(row.first);
-  return out;
+std::vector<MethodInfo> freeze_policies() { return freeze_policy_registry().list<MethodInfo>(); }
+void register_freeze_policy(const std::string& key, const std::string& help, OptionTable options,
+                            FreezePolicyFactory factory) {
+  freeze_policy_registry().add({{{key, help}, std::move(options)}, std::move(factory)});
 }
-
 void register_freeze_policy(const std::string& key, const std::string& help, FreezePolicyFactory factory) {
-  Registry& r = registry();
-  const std::lock_guard lock(r.mutex);
-  if (r.row(key) != r.rows.end()) throw ValueError("[register] the freezing policy \"" + key + "\" exists already");
-  r.rows.push_back({{key, help}, std::move(factory)});
+  freeze_policy_registry().add({{{key, help}}, std::move(factory)});
 }
 
 }  // namespace tern

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/tensor_names.hpp"
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
 #include "tern/parallel.hpp"
@@ -79,7 +80,7 @@ RescaleReport::Row rescale_layer(Network& network, std::size_t i, RescaleGroups 
   for (std::size_t c = 0; c < s.size(); ++c) s[c] = fits[how == RescaleGroups::kFilter ? c : 0].scale;
   const std::ptrdiff_t behind = batch_norm_behind(network.graph(), i);
   if (behind < 0) {
-    const auto scale = named(layer.buffers(), "weight_quant.scale").span<float>();
+    const auto scale = named(layer.buffers(), tensor_names::kGridScale).span<float>();
     for (std::size_t c = 0; c < s.size(); ++c) scale[c] = static_cast<float>(s[c]);
     return row;
   }
@@ -92,10 +93,10 @@ RescaleReport::Row rescale_layer(Network& network, std::size_t i, RescaleGroups 
     }
   });
   for (const Parameter& p : layer.parameters()) {
-    if (p.name == "bias") divide(p.value, s);
+    if (p.name == tensor_names::kBias) divide(p.value, s);
   }
-  divide(named(norm.buffers(), "running_mean"), s);
-  divide_variance(named(norm.buffers(), "running_var"), s,
+  divide(named(norm.buffers(), tensor_names::kRunningMean), s);
+  divide_variance(named(norm.buffers(), tensor_names::kRunningVar), s,
                   network.graph().nodes()[static_cast<std::size_t>(behind)].number("eps", 1e-5));
   return row;
 }
@@ -113,7 +114,7 @@ RescaleReport rescale(Network& network, RescaleGroups groups) {
     report.groups += report.rows.back().groups;
     report.beyond += report.rows.back().beyond;
   }
-  network.set_training(network.training());  // codes derived from the old weights are void
+  network.weights_changed();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -1,12 +1,11 @@
 // rpr: every epoch a new partition; of each layer floor(r n + 1e-6) elements, drawn uniformly, are relaxed.
-// partitions=N draws N in each epoch instead of one. Paper: Cavigelli, Benini, 2020, section 3.2.
+// partitions=N draws N in each epoch instead of one. Paper: Cavigelli, Benini, 2020, section III-A.
 //
 // The draw is R. Floyd's: k distinct indices below n in k random numbers, every subset equally likely (Bentley, Floyd,
 // "A sample of brilliance", 1987). The stream of random numbers belongs to (seed, layer, epoch, part of it).
 #include <algorithm>
 
-#include "tern/error.hpp"
-#include "tern/freeze.hpp"
+#include "freeze/method.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::freeze {
@@ -22,13 +21,10 @@ std::uint64_t partition_stream(const std::string& layer, std::int64_t epoch) {
 
 class RandomPartition final : public FreezePolicy {
  public:
-  explicit RandomPartition(const Spec& spec) {
-    spec.allow_only({"clear_optimizer_state", "clip", "partitions"});
-    clears_ = spec.flag("clear_optimizer_state", true);
-    clips_ = spec.flag("clip", false);
-    partitions_ = spec.integer("partitions", 1);
-    if (partitions_ < 1) throw ValueError("[rpr] expected partitions >= 1; got " + std::to_string(partitions_));
-  }
+  explicit RandomPartition(const Spec& spec)
+      : clears_(spec.flag("clear_optimizer_state")),
+        clips_(spec.flag("clip")),
+        partitions_(spec.integer("partitions")) {}
 
   bool partition(const PartitionRequest& r, std::span<float> mask) const override {
     std::fill(mask.begin(), mask.end(), 0.0f);
@@ -45,12 +41,17 @@ class RandomPartition final : public FreezePolicy {
   std::int64_t partitions_per_epoch() const override { return partitions_; }
 
  private:
-  bool clears_ = true, clips_ = false;
-  std::int64_t partitions_ = 1;
+  bool clears_, clips_;
+  std::int64_t partitions_;
 };
 
 }  // namespace
 
-std::unique_ptr<FreezePolicy> make_policy_rpr(const Spec& spec) { return std::make_unique<RandomPartition>(spec); }
+PolicyMethod policy_rpr() {
+  return {{{"clear_optimizer_state", "1", "0|1", "forget a layer's moments when its partition changes"},
+           {"clip", "0", "0|1", "keep relaxed weights within the outermost levels after every step"},
+           {"partitions", "1", "1..2147483647", "an epoch, evenly spaced, at most one a step"}},
+          make_policy<RandomPartition>};
+}
 
 }  // namespace tern::freeze

@@ -1,9 +1,14 @@
 // FreezeSchedule: the text form, and where an epoch lies in it.
+// The phases "paper" are those of Cavigelli, Benini, 2020, section IV-B. Differs: it does not print the rate of the
+// first phase, which falls here as that of the others does; of its two lengths of the last phase, 15 and 30, they
+// have 30.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <utility>
 
+#include "core/names.hpp"
+#include "core/number_text.hpp"
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
 
@@ -50,12 +55,6 @@ bool parse_number(std::string_view text, T& out) {
   return ec == std::errc{} && end == text.data() + text.size();
 }
 
-std::string number(double v) {
-  char buffer[32];
-  const auto r = std::to_chars(buffer, buffer + sizeof buffer, v);
-  return {buffer, r.ptr};
-}
-
 FreezeSchedule::Run parse_run(std::string_view text) {
   FreezeSchedule::Run run;
   std::string_view rest = text;
@@ -91,9 +90,7 @@ FreezeSchedule FreezeSchedule::parse(std::string_view text) {
     if (text == n.name) return parse(n.text);
   }
   if (text.find(':') == std::string_view::npos) {
-    std::string known;
-    for (const Named& n : kNamed) known += std::string(known.empty() ? "" : ", ") + n.name;
-    bad(text, "one of " + known + ", or FRACTION:RUN,RUN..+..");
+    bad(text, "one of " + join(kNamed, ", ", [](const Named& n) { return n.name; }) + ", or FRACTION:RUN,RUN..+..");
   }
   FreezeSchedule s;
   for (const std::string_view part : split(text, '+')) {
@@ -105,8 +102,8 @@ FreezeSchedule FreezeSchedule::parse(std::string_view text) {
   return s;
 }
 
-std::vector<FreezePolicyInfo> FreezeSchedule::names() {
-  std::vector<FreezePolicyInfo> out;
+std::vector<RegistryInfo> FreezeSchedule::names() {
+  std::vector<RegistryInfo> out;
   for (const Named& n : kNamed) out.push_back({n.name, n.help});
   return out;
 }
@@ -114,10 +111,10 @@ std::vector<FreezePolicyInfo> FreezeSchedule::names() {
 std::string FreezeSchedule::str() const {
   std::string out;
   for (const Phase& p : phases_) {
-    out += (out.empty() ? "" : "+") + number(p.fraction) + ":";
+    out += (out.empty() ? "" : "+") + number_text(p.fraction) + ":";
     for (std::size_t i = 0; i < p.runs.size(); ++i) {
       out += (i ? "," : "") + std::string(p.runs[i].until_stable ? "auto" : "") + std::to_string(p.runs[i].epochs) +
-             "x" + number(p.runs[i].lr);
+             "x" + number_text(p.runs[i].lr);
     }
   }
   return out;
@@ -168,16 +165,16 @@ std::vector<std::string> FreezeSchedule::lines(double weight_lr) const {
   std::int64_t begin = 1;
   for (const Phase& p : phases_) {
     std::int64_t length = 0;
-    std::string rates;
+    std::vector<std::string> rates;
     for (const Run& r : p.runs) {
       length += r.epochs;
-      rates += (rates.empty() ? "" : ", ") + number(r.lr) +
-               (weight_lr == 1 ? "" : " (" + number(weight_lr * r.lr) + " for the weights that freeze)") + " for " +
-               (r.until_stable ? "at most " : "") + std::to_string(r.epochs) +
-               (r.until_stable ? " (until validation is stable)" : "");
+      rates.push_back(number_text(r.lr) +
+                      (weight_lr == 1 ? "" : " (" + number_text(weight_lr * r.lr) + " for the weights that freeze)") +
+                      " for " + (r.until_stable ? "at most " : "") + std::to_string(r.epochs) +
+                      (r.until_stable ? " (until validation is stable)" : ""));
     }
     out.push_back("epochs " + std::to_string(begin) + "-" + std::to_string(begin + length - 1) + ": " +
-                  number(100 * p.fraction) + " % of the weights on the grid; learning rate " + rates);
+                  number_text(100 * p.fraction) + " % of the weights on the grid; learning rate " + join(rates));
     begin += length;
   }
   return out;

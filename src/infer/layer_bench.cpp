@@ -7,20 +7,22 @@
 #include <functional>
 #include <memory>
 
-#include "kernels/bitsliced/conv.hpp"
-#include "kernels/codec/conv.hpp"
-#include "kernels/kpacked/conv.hpp"
+#include "kernels/packed/bitsliced/conv.hpp"
+#include "kernels/packed/codec/conv.hpp"
+#include "kernels/packed/kpacked/conv.hpp"
 #include "tern/error.hpp"
 #include "tern/rng.hpp"
 
 namespace tern::infer {
+
+using i64 = std::int64_t;
+
 namespace {
 
 namespace bitsliced = kernels::bitsliced;
 namespace codec = kernels::codec;
 namespace kpacked = kernels::kpacked;
 using kernels::ConvShape;
-using i64 = std::int64_t;
 
 struct Data {
   ConvShape shape;

@@ -1,7 +1,8 @@
 // Shapes of the layer benchmark and their names.
+#include "infer/layer_names.hpp"
+
 #include <charconv>
 
-#include "infer/steps.hpp"
 #include "tern/error.hpp"
 #include "tern/layer_bench.hpp"
 
@@ -84,9 +85,8 @@ std::string name_of(const LayerProblem& p) {
   return s;
 }
 
-std::string layer_shape(const Node& node) {
-  const kernels::ConvShape& d = node.conv;
-  if (node.op != Op::kConv || d.groups != 1 || d.height != d.width || d.kernel_h != d.kernel_w) return {};
+std::string layer_name(const kernels::ConvShape& d) {
+  if (d.groups != 1 || d.height != d.width || d.kernel_h != d.kernel_w) return {};
   LayerProblem p;
   p.channels = d.channels;
   p.outputs = d.outputs;

@@ -1,5 +1,7 @@
 // What a unit of each kind of work takes on this machine: small problems timed, the best of a few runs each, and solved
 // for one unknown after the other.
+#include "infer/measure_rates.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -8,14 +10,13 @@
 #include <mutex>
 
 #include "core/aligned.hpp"
-#include "infer/work.hpp"
-#include "kernels/bitsliced/micro.hpp"
-#include "kernels/float_pool.hpp"
-#include "kernels/kpacked/conv.hpp"
-#include "kernels/planes/channels.hpp"
-#include "kernels/planes/logic.hpp"
-#include "kernels/planes/pool.hpp"
-#include "kernels/planes/turn.hpp"
+#include "kernels/packed/bitsliced/micro.hpp"
+#include "kernels/packed/float_pool.hpp"
+#include "kernels/packed/kpacked/conv.hpp"
+#include "kernels/packed/planes/channels.hpp"
+#include "kernels/packed/planes/logic.hpp"
+#include "kernels/packed/planes/pool.hpp"
+#include "kernels/packed/planes/turn.hpp"
 #include "tern/infer.hpp"
 #include "tern/layer_bench.hpp"
 #include "tern/rng.hpp"

@@ -7,9 +7,12 @@
 #include <limits>
 #include <map>
 
-#include "infer/plan.hpp"
-#include "kernels/bitsliced/layout.hpp"
-#include "kernels/kpacked/layout.hpp"
+#include "core/names.hpp"
+#include "infer/layer_names.hpp"
+#include "infer/measure_rates.hpp"
+#include "infer/plan/plan.hpp"
+#include "kernels/packed/bitsliced/layout.hpp"
+#include "kernels/packed/kpacked/layout.hpp"
 #include "tern/error.hpp"
 #include "tern/infer.hpp"
 #include "tern/parallel.hpp"
@@ -22,12 +25,11 @@ constexpr double kWorthThreads = 15e-6;  // seconds
 
 void check_options(const Options& o) {
   if (o.threads < 0) throw ValueError("[session] expected threads >= 0; got " + std::to_string(o.threads));
+  if (!(o.max_work > 0)) throw ValueError("[session] expected max_work > 0; got " + std::to_string(o.max_work));
   if (o.isa && !is_available(*o.isa)) (void)isa_from_name(name_of(*o.isa));  // throws, listing the available ones
   const std::vector<std::string> known = kernel_families();
   if (!o.kernel.empty() && std::find(known.begin(), known.end(), o.kernel) == known.end()) {
-    std::string list;
-    for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-    throw ValueError("[session] unknown kernel \"" + o.kernel + "\"; known ones: " + list);
+    throw ValueError("[session] " + unknown_name("kernel", o.kernel, known));
   }
 }
 
@@ -100,6 +102,7 @@ struct Session::Impl {
     check_options(o);
     isa = o.isa ? *o.isa : active_isa();
     nodes = check_model(model);
+    expect_work(nodes, o.max_work);
     plan = make_plan(nodes, isa, o.kernel, rates());
   }
   Impl(const Impl&) = delete;
@@ -307,7 +310,7 @@ Session Session::load(const std::string& path, const Options& options) {
   }
 }
 
-const packed::Model& Session::model() const { return impl_->model; }
+const packed::Model& Session::model() const& { return impl_->model; }
 Shape Session::input_shape() const { return impl_->input().shape; }
 std::int64_t Session::classes() const { return impl_->classes(); }
 Isa Session::isa() const { return impl_->isa; }
@@ -319,7 +322,8 @@ std::vector<StepInfo> Session::plan(std::int64_t batch) const {
     const Step& step = *plan.steps[i];
     const Buffer& out = plan.buffers[step.output];
     rows.push_back({step.nodes, step.kernel, std::string(layout_name(out.layout)), step.macs,
-                    static_cast<std::int64_t>(out.bytes) / plan.images, plan.seconds[i], step.shape});
+                    static_cast<std::int64_t>(out.bytes) / plan.images, plan.seconds[i],
+                    step.layer ? layer_name(*step.layer) : ""});
   }
   return rows;
 }

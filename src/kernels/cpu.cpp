@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -11,6 +12,7 @@
 #include <cpuid.h>
 #endif
 
+#include "core/names.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -18,18 +20,17 @@ namespace {
 
 constexpr std::array<Isa, 6> kAll = {Isa::kReference, Isa::kPortable, Isa::kNeon,
                                      Isa::kAvx2,      Isa::kAvx512,   Isa::kAvx512Vpopcnt};
+// Planes and lists are words in memory, and the kernels are proved for one order of their bytes. Elsewhere the
+// reference runs, which has no words.
+constexpr bool kProvedByteOrder = std::endian::native == std::endian::little;
 constexpr int kUnset = -1;
 std::atomic<int> forced{kUnset};
 
-std::string list_available() {
-  std::string out;
-  for (const Isa isa : available_isas()) out += (out.empty() ? "" : ", ") + std::string(name_of(isa));
-  return out;
-}
+std::string list_available() { return join(available_isas(), ", ", name_of); }
 
 bool detect(Isa isa) {
+  if (isa == Isa::kReference || !kProvedByteOrder) return isa == Isa::kReference;
   switch (isa) {
-    case Isa::kReference:
     case Isa::kPortable:
       return true;
 #if defined(__x86_64__)

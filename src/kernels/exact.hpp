@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/single_rounding.hpp"
+
 namespace tern::exact {
 
 /// Input image to network input.

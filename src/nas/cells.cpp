@@ -2,19 +2,15 @@
 
 #include <algorithm>
 
+#include "core/names.hpp"
 #include "tern/error.hpp"
 
 namespace tern::nas {
 namespace {
 
-template <class Names>
-void expect_one_of(const Names& known, const std::string& value, const std::string& what) {
-  std::string list;
-  for (const std::string& k : known) {
-    if (k == value) return;
-    list += (list.empty() ? "" : ", ") + k;
-  }
-  throw ValueError("[nas] unknown " + what + " \"" + value + "\"; known: " + list);
+void expect_one_of(const std::vector<std::string>& known, const std::string& value, const std::string& what) {
+  if (std::find(known.begin(), known.end(), value) == known.end())
+    throw ValueError("[nas] " + unknown_name(what, value, known));
 }
 
 struct Output {
@@ -130,7 +126,7 @@ class CellStack {
   }
 
   const CellOptions& o_;
-  const SearchSpace& space_;
+  const SearchSpace space_;
   bool searching_;
   Graph graph_;
   Output before_last_, last_;
@@ -176,7 +172,7 @@ EdgePlace CellPlace::at(int from, const std::string& input, const std::string& p
 }
 
 CellOptions completed(CellOptions o) {
-  const SearchSpace& s = space(o.space);
+  const SearchSpace s = space(o.space);
   if (o.cell_template.empty()) o.cell_template = s.cell_template;
   if (o.weights.empty()) o.weights = s.weights;
   if (o.acts.empty()) o.acts = s.acts;

@@ -76,7 +76,7 @@ class CellRules {
 
 Genotype discretize(const CellOptions& options, const Mixture& p, const DiscretizeOptions& rules) {
   const CellOptions o = completed(options);
-  const SearchSpace& s = space(o.space);
+  const SearchSpace s = space(o.space);
   const Shape want{kEdges, static_cast<std::int64_t>(s.ops.size())};
   for (const Tensor& t : {p.normal, p.reduce}) {
     if (!(t.shape() == want))

@@ -1,9 +1,9 @@
 // Pictures of a genotype: DOT for those who have Graphviz, SVG for everybody.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <sstream>
 
+#include "draw/svg.hpp"
 #include "tern/nas.hpp"
 
 namespace tern::nas {
@@ -27,84 +27,89 @@ void dot_cell(std::ostringstream& out, const std::string& name, const CellGenoty
   out << "  }\n";
 }
 
-// ---- SVG: one row a cell. Nodes stand in columns, an inner node one column behind the last of its inputs. ----
+// ---- SVG. A column holds nodes of one depth; an operation is a box of its own left of the node that it feeds, so that
+// no name lies on a line or below another box. Lines are drawn first. ----
 
 struct Point {
   double x, y;
 };
 
-constexpr double kColumn = 150, kRow = 78, kBox = 62, kBoxHeight = 28, kMargin = 24;
+constexpr double kBox = 58, kBoxHeight = 28, kOp = 78, kOpHeight = 22, kOpGap = 6, kWire = 52, kMargin = 24;
+constexpr double kColumn = kWire + kOp + 18 + kBox, kRow = 2 * kOpHeight + kOpGap + 22;
+
+std::size_t at(int node) { return static_cast<std::size_t>(node); }
 
 const char* color_of(const std::string& op) {
-  if (op == "skip") return "#7a7a7a";
-  if (op.ends_with("pool") || op.starts_with("max") || op.starts_with("avg")) return "#2b7a3d";
-  return "#1f5fae";
+  if (op == "skip") return "#777777";
+  if (op.ends_with("pool") || op.starts_with("max") || op.starts_with("avg")) return draw::series_color(2);
+  return draw::series_color(0);
 }
 
 class CellDrawing {
  public:
   explicit CellDrawing(const CellGenotype& cell) : cell_(cell) {
-    std::array<int, kNodes> depth{};
+    std::array<int, kNodes + 1> depth{};
     for (int n = kInputs; n < kNodes; ++n) {
-      depth[static_cast<std::size_t>(n)] = 1;
-      for (int i = 0; i < 2; ++i) {
-        const Choice& c = cell[static_cast<std::size_t>(2 * (n - kInputs) + i)];
-        if (c.op != "zero") {
-          depth[static_cast<std::size_t>(n)] =
-              std::max(depth[static_cast<std::size_t>(n)], depth[static_cast<std::size_t>(c.from)] + 1);
-        }
+      depth[at(n)] = 1;
+      for (const int side : {0, 1}) {
+        const Choice& c = choice(n, side);
+        if (c.op != "zero") depth[at(n)] = std::max(depth[at(n)], depth[at(c.from)] + 1);
       }
     }
-    std::array<int, kNodes + 1> used{};
-    const int last = *std::max_element(depth.begin(), depth.end());
-    for (int n = 0; n < kNodes; ++n) {
-      const auto i = static_cast<std::size_t>(n);
-      at_[i] = {kMargin + kColumn * depth[i], kRow * used[static_cast<std::size_t>(depth[i])]++};
-      rows_ = std::max(rows_, used[static_cast<std::size_t>(depth[i])]);
-    }
-    columns_ = last + 2;
-    at_[kNodes] = {kMargin + kColumn * (last + 1), kRow * (rows_ - 1) / 2.0};
-    // columns that are shorter stand in the middle
-    for (int n = 0; n < kNodes; ++n) {
-      const auto i = static_cast<std::size_t>(n);
-      at_[i].y += kRow * (rows_ - used[static_cast<std::size_t>(depth[i])]) / 2.0 + (depth[i] % 2 ? kRow * 0.18 : 0);
-    }
-  }
-  double width() const { return 2 * kMargin + kColumn * (columns_ - 1) + kBox; }
-  double height() const { return kRow * rows_ + 36; }
-
-  void draw(std::ostringstream& out, double top, const std::string& title) const {
-    out << "<text x=\"" << kMargin << "\" y=\"" << top + 14 << "\" font-weight=\"bold\">" << title << "</text>\n";
-    top += 34;
-    for (int n = kInputs; n < kNodes; ++n) arrow(out, n, kNodes, "", top, 0);
-    for (std::size_t i = 0; i < cell_.size(); ++i) {
-      if (cell_[i].op != "zero")
-        arrow(out, cell_[i].from, kInputs + static_cast<int>(i / 2), cell_[i].op, top, i % 2 ? 1 : -1);
-    }
+    depth[kNodes] = *std::max_element(depth.begin(), depth.end()) + 1;
+    std::array<int, kNodes + 2> used{};
+    for (int n = 0; n <= kNodes; ++n) rows_ = std::max(rows_, ++used[at(depth[at(n)])]);
+    std::array<int, kNodes + 2> placed{};
     for (int n = 0; n <= kNodes; ++n) {
-      const Point p = at_[static_cast<std::size_t>(n)];
-      out << "<rect x=\"" << p.x << "\" y=\"" << top + p.y << "\" width=\"" << kBox << "\" height=\"" << kBoxHeight
-          << "\" rx=\"6\" fill=\"" << (n < kInputs || n == kNodes ? "#eef2f7" : "#fff6e0") << "\" stroke=\"#444\"/>\n"
-          << "<text x=\"" << p.x + kBox / 2 << "\" y=\"" << top + p.y + kBoxHeight / 2 + 4
-          << "\" text-anchor=\"middle\">" << kLabels[static_cast<std::size_t>(n)] << "</text>\n";
+      const std::size_t d = at(depth[at(n)]);
+      // Columns that are shorter stand in the middle, and neighbours not at one height, where a line hides behind a
+      // box.
+      const double top = kRow * (rows_ - used[d]) / 2.0 + (d > 0 && n < kNodes ? (d % 2 ? -1 : 1) * kRow / 5 : 0);
+      at_[at(n)] = {kMargin + kColumn * depth[at(n)], top + kRow * (placed[d]++ + 0.5)};
+    }
+    columns_ = depth[kNodes];
+  }
+  double width() const { return 2 * kMargin + kColumn * columns_ + kBox; }
+  double height() const { return kRow * rows_ + 44; }
+
+  void draw(draw::Svg& svg, double top, const std::string& title) const {
+    svg.text(kMargin, top + 16, title, {13, draw::Anchor::kStart, true});
+    top += 28;
+    for (int n = kInputs; n < kNodes; ++n) {
+      const Point a = at_[at(n)], b = at_[kNodes];
+      svg.bend(a.x + kBox, top + a.y, b.x, top + b.y, {"", "#bbbbbb", 1, "3 4"});
+    }
+    each_op([&](int n, int side, const Choice& c) {
+      const Point from = at_[at(c.from)], op = op_at(n, side), to = at_[at(n)];
+      svg.bend(from.x + kBox, top + from.y, op.x, top + op.y, {"", color_of(c.op), 1.4, ""});
+      svg.bend(op.x + kOp, top + op.y, to.x, top + to.y, {"", color_of(c.op), 1.4, ""}, true);
+    });
+    each_op([&](int n, int side, const Choice& c) {
+      const Point op = op_at(n, side);
+      svg.rect(op.x, top + op.y - kOpHeight / 2, kOp, kOpHeight, {"white", color_of(c.op), 1.4, ""}, 11);
+      svg.text(op.x + kOp / 2, top + op.y + 4, c.op, {11, draw::Anchor::kMiddle, false, color_of(c.op)});
+    });
+    for (int n = 0; n <= kNodes; ++n) {
+      const Point p = at_[at(n)];
+      const bool inner = n >= kInputs && n < kNodes;
+      svg.rect(p.x, top + p.y - kBoxHeight / 2, kBox, kBoxHeight, {inner ? "#fff6e0" : "#eef2f7", "#444444", 1, ""}, 6);
+      svg.text(p.x + kBox / 2, top + p.y + 4, kLabels[at(n)], {12, draw::Anchor::kMiddle});
     }
   }
 
  private:
-  void arrow(std::ostringstream& out, int from, int to, const std::string& op, double top, int side) const {
-    const Point a = at_[static_cast<std::size_t>(from)], b = at_[static_cast<std::size_t>(to)];
-    const double x1 = a.x + kBox, y1 = top + a.y + kBoxHeight / 2, x2 = b.x, y2 = top + b.y + kBoxHeight / 2 + 6 * side;
-    const double bend = (x2 - x1) / 2;
-    out << "<path d=\"M" << x1 << ' ' << y1 << " C" << x1 + bend << ' ' << y1 << ' ' << x2 - bend << ' ' << y2 << ' '
-        << x2 << ' ' << y2 << "\" fill=\"none\" stroke=\"" << (op.empty() ? "#bbbbbb" : color_of(op)) << "\""
-        << (op.empty() ? " stroke-dasharray=\"3 4\"" : " marker-end=\"url(#tip)\"") << "/>\n";
-    if (op.empty()) return;
-    // a third of the way before the head, where edges into one node have not met yet
-    const double t = 0.62, u = 1 - t;
-    const double x = u * u * u * x1 + 3 * u * u * t * (x1 + bend) + 3 * u * t * t * (x2 - bend) + t * t * t * x2;
-    const double y = u * u * u * y1 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t * t * t * y2;
-    out << "<text x=\"" << x << "\" y=\"" << y + (side < 0 ? -5 : 13) << "\" text-anchor=\"middle\" fill=\""
-        << color_of(op) << "\">" << op << "</text>\n";
+  const Choice& choice(int node, int side) const { return cell_[at(2 * (node - kInputs) + side)]; }
+  Point op_at(int node, int side) const {
+    const Point p = at_[at(node)];
+    return {p.x - 18 - kOp, p.y + (side == 0 ? -1 : 1) * (kOpHeight + kOpGap) / 2};
+  }
+  template <class F>
+  void each_op(const F& f) const {
+    for (int n = kInputs; n < kNodes; ++n) {
+      for (const int side : {0, 1}) {
+        if (choice(n, side).op != "zero") f(n, side, choice(n, side));
+      }
+    }
   }
 
   const CellGenotype& cell_;
@@ -125,20 +130,11 @@ std::string genotype_dot(const Genotype& g) {
 
 std::string genotype_svg(const Genotype& g) {
   const CellDrawing normal(g.normal), reduce(g.reduce);
-  const double width = std::max(normal.width(), reduce.width()),
-               height = normal.height() + reduce.height() + 2 * kMargin;
-  std::ostringstream out;
-  out << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << width << "\" height=\"" << height
-      << "\" viewBox=\"0 0 " << width << ' ' << height << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
-      << "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" "
-         "orient=\"auto\">"
-      << "<path d=\"M0 0 L8 4 L0 8 z\" fill=\"#444\"/></marker></defs>\n"
-      << "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-  normal.draw(out, kMargin / 2, "normal cell");
-  reduce.draw(out, kMargin / 2 + normal.height(),
+  draw::Svg svg(std::max(normal.width(), reduce.width()), normal.height() + reduce.height() + 2 * kMargin);
+  normal.draw(svg, kMargin / 2, "normal cell");
+  reduce.draw(svg, kMargin + normal.height(),
               "reduction cell (space " + g.space + ", template " + g.cell_template + ")");
-  out << "</svg>\n";
-  return out.str();
+  return svg.str();
 }
 
 }  // namespace tern::nas

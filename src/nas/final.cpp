@@ -73,7 +73,7 @@ std::int64_t width_for_budget(const Genotype& genotype, CellOptions options, std
 
 Genotype random_genotype(const CellOptions& options, Rng& rng) {
   const CellOptions o = completed(options);
-  const SearchSpace& s = space(o.space);
+  const SearchSpace s = space(o.space);
   std::vector<std::string> ops;
   for (const std::string& op : s.ops) {
     if (op != "zero" || s.allow_zero) ops.push_back(op);

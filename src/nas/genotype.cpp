@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/file.hpp"
+#include "core/names.hpp"
 #include "core/printable.hpp"
+#include "files/read.hpp"
 #include "tern/error.hpp"
 #include "tern/nas.hpp"
 
@@ -39,16 +40,15 @@ class Reader {
                                                 "normal_concat", "reduce",   "reduce_concat"};
     for (const auto& [key, value] : root_.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        fail("unknown key \"" + printable(key, 40) +
-             "\"; known: space, template, normal, normal_concat, reduce, reduce_concat");
+        fail(unknown_name("key", key, known));
       }
     }
     Genotype g;
     g.space = text("space", "tas");
-    const SearchSpace& s = checked([&]() -> const SearchSpace& { return space(g.space); });
+    const SearchSpace s = checked([&] { return space(g.space); });
     g.cell_template = text("template", s.cell_template);
     if (std::find(cell_templates().begin(), cell_templates().end(), g.cell_template) == cell_templates().end()) {
-      fail("unknown template \"" + printable(g.cell_template, 40) + "\"");
+      fail(unknown_name("template", g.cell_template, cell_templates()));
     }
     g.normal = cell("normal", s);
     g.reduce = cell("reduce", s);
@@ -88,7 +88,7 @@ class Reader {
       }
       out[i].op = pair[0].get<std::string>();
       if (std::find(s.ops.begin(), s.ops.end(), out[i].op) == s.ops.end()) {
-        fail(at + "unknown operation \"" + printable(out[i].op, 40) + "\" in the space " + s.key);
+        fail(at + unknown_name("operation of the space " + s.key, out[i].op, s.ops));
       }
       const auto node = kInputs + i / 2;
       const json& from = pair[1];

@@ -74,7 +74,7 @@ Tensor mean_entropy(const Mixture& p) {
 
 CostTable cost_table(const CellOptions& final_options, Cost cost) {
   const CellOptions o = completed(final_options);
-  const SearchSpace& s = space(o.space);
+  const SearchSpace s = space(o.space);
   const Shape shape{kEdges, static_cast<std::int64_t>(s.ops.size())};
   CostTable table{Tensor::zeros(shape), Tensor::zeros(shape), 0};
   std::map<std::tuple<std::int64_t, std::int64_t, std::size_t>, double> known;  // channels, stride, op

@@ -18,6 +18,11 @@ std::string EdgePlace::add(const std::string& local, const std::string& op, cons
   return graph.add(op, {input_name}, std::move(attrs), prefix + local);
 }
 
+ConvSpec same_conv(const EdgePlace& at, std::int64_t kernel, std::int64_t dilation) {
+  return {
+      .out = at.channels, .kernel = kernel, .stride = at.stride, .pad = dilation * (kernel / 2), .dilation = dilation};
+}
+
 std::string add_conv(const EdgePlace& at, const std::string& name, const std::string& x, const ConvSpec& c) {
   Attrs attrs{{"out", std::to_string(c.out)}, {"kernel", std::to_string(c.kernel)}};
   set_unless(attrs, "stride", c.stride, 1);

@@ -11,6 +11,8 @@ struct ConvSpec {
   std::int64_t out = 1, kernel = 1, stride = 1, pad = 0, dilation = 1, groups = 1;
   bool bias = false;
 };
+/// One that keeps the place's channels, and the image but for its stride. `kernel` is odd.
+ConvSpec same_conv(const EdgePlace& at, std::int64_t kernel, std::int64_t dilation);
 /// A convolution with the weights of the place.
 std::string add_conv(const EdgePlace& at, const std::string& name, const std::string& x, const ConvSpec& conv);
 /// ReLU if the activations of the place are fp32, else the quantizer.

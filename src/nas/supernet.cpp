@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/names.hpp"
 #include "nas/cells.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
@@ -9,11 +10,20 @@
 
 namespace tern::nas {
 
+namespace {
+
+// Nodes [begin, end) belong to one candidate alone.
+struct OwnedNodes {
+  bool reduction = false;
+  std::int64_t edge = 0, op = 0;
+  std::size_t begin = 0, end = 0;
+};
+
 // The graph, and which nodes belong to one candidate alone.
 struct SupernetBuilder {
   const CellOptions& options;
-  const SearchSpace& space;
-  std::vector<Supernet::OwnedNodes> owned;
+  SearchSpace space;
+  std::vector<OwnedNodes> owned;
 
   Graph build() {
     const std::string shape = Shape{kEdges, static_cast<std::int64_t>(space.ops.size())}.str();
@@ -43,11 +53,11 @@ struct SupernetBuilder {
     const int from = cell_edges()[static_cast<std::size_t>(e)].from;
     const std::string name = cell.edge.prefix + "_e" + std::to_string(e);
     std::vector<std::string> inputs{cell.reduction ? "reduce" : "normal"};
-    std::string columns, normed;
+    std::vector<std::string> columns, normed;
     for (std::size_t o = 0; o < space.ops.size(); ++o) {
       const std::size_t begin = g.nodes().size();
       std::string y = candidate(space.ops[o]).build(cell.at(from, input, name + "_" + space.ops[o]));
-      if (g.nodes().size() > begin && take_norm(g, y)) normed += (normed.empty() ? "" : ",") + std::to_string(o);
+      if (g.nodes().size() > begin && take_norm(g, y)) normed.push_back(std::to_string(o));
       owned.push_back({.reduction = cell.reduction,
                        .edge = e,
                        .op = static_cast<std::int64_t>(o),
@@ -55,10 +65,10 @@ struct SupernetBuilder {
                        .end = g.nodes().size()});
       if (y.empty()) continue;
       inputs.push_back(y);
-      columns += (columns.empty() ? "" : ",") + std::to_string(o);
+      columns.push_back(std::to_string(o));
     }
-    std::vector<std::pair<std::string, std::string>> attrs{{"row", std::to_string(e)}, {"columns", columns}};
-    if (!normed.empty()) attrs.emplace_back("normed", normed);
+    std::vector<std::pair<std::string, std::string>> attrs{{"row", std::to_string(e)}, {"columns", join(columns, ",")}};
+    if (!normed.empty()) attrs.emplace_back("normed", join(normed, ","));
     return g.add("mix", std::move(inputs), std::move(attrs), name);
   }
 
@@ -74,13 +84,6 @@ struct SupernetBuilder {
     return true;
   }
 };
-
-Graph supernet_graph(const CellOptions& options) {
-  const CellOptions o = completed(options);
-  return SupernetBuilder{o, space(o.space), {}}.build();
-}
-
-namespace {
 
 // Its initialisation must not collide with the streams of the layers, which have the top bit set, or of the training
 // loop.
@@ -120,52 +123,86 @@ Tensor noisy_probabilities(const Tensor& alpha, const Tensor& noise, double temp
 
 }  // namespace
 
-Supernet::Supernet(const CellOptions& options, std::uint64_t seed)
-    : options_(completed(options)), space_(nas::space(options_.space)) {
-  SupernetBuilder builder{options_, space_, {}};
-  network_ = std::make_unique<Network>(builder.build(), seed);
-  network_->set_fake_evaluation(true);
-  owned_ = std::move(builder.owned);
-  Rng rng(seed, kAlphaStream);
-  normal_ = initial_alpha(space_.ops.size(), rng);
-  reduce_ = initial_alpha(space_.ops.size(), rng);
-  const Mixture p = probabilities();
-  network_->give("normal", p.normal.detach());
-  network_->give("reduce", p.reduce.detach());
+Graph supernet_graph(const CellOptions& options) {
+  const CellOptions o = completed(options);
+  return SupernetBuilder{o, space(o.space), {}}.build();
 }
 
-std::vector<NamedTensor> Supernet::alphas() const { return {{"arch.normal", normal_}, {"arch.reduce", reduce_}}; }
+struct Supernet::Impl {
+  Impl(const CellOptions& given, std::uint64_t seed)
+      : options(completed(given)), space(nas::space(options.space)), network(build(), seed) {
+    network.set_fake_evaluation(true);
+    Rng rng(seed, kAlphaStream);
+    normal = initial_alpha(space.ops.size(), rng);
+    reduce = initial_alpha(space.ops.size(), rng);
+  }
+  Graph build() {
+    SupernetBuilder builder{options, space, {}};
+    Graph graph = builder.build();
+    owned = std::move(builder.owned);
+    return graph;
+  }
 
-Mixture Supernet::probabilities() const { return {softmax(normal_), softmax(reduce_)}; }
+  CellOptions options;
+  SearchSpace space;
+  std::vector<OwnedNodes> owned;
+  Network network;
+  Tensor normal, reduce;  // alpha
+  Mixture noise;          // undefined: all operations
+  double temperature = 1;
+};
+
+Supernet::Supernet(const CellOptions& options, std::uint64_t seed) : impl_(std::make_unique<Impl>(options, seed)) {
+  const Mixture p = probabilities();
+  network().give("normal", p.normal.detach());
+  network().give("reduce", p.reduce.detach());
+}
+
+Supernet::Supernet(Supernet&&) noexcept = default;
+Supernet& Supernet::operator=(Supernet&&) noexcept = default;
+Supernet::~Supernet() = default;
+
+const CellOptions& Supernet::options() const { return impl_->options; }
+const SearchSpace& Supernet::space() const { return impl_->space; }
+Network& Supernet::network() { return impl_->network; }
+std::vector<Parameter> Supernet::weights() const { return impl_->network.parameters(); }
+
+std::vector<NamedTensor> Supernet::alphas() const {
+  return {{"arch.normal", impl_->normal}, {"arch.reduce", impl_->reduce}};
+}
+
+Mixture Supernet::probabilities() const { return {softmax(impl_->normal), softmax(impl_->reduce)}; }
 
 Tensor Supernet::forward(const Tensor& images) {
-  const bool sampled = noise_.normal.defined();
+  Impl& m = *impl_;
+  const bool sampled = m.noise.normal.defined();
   const auto mixing = [&](const Tensor& alpha, const Tensor& noise) {
-    return sampled ? hard_choice(noisy_probabilities(alpha, noise, temperature_)) : softmax(alpha);
+    return sampled ? hard_choice(noisy_probabilities(alpha, noise, m.temperature)) : softmax(alpha);
   };
-  network_->give("normal", mixing(normal_, noise_.normal));
-  network_->give("reduce", mixing(reduce_, noise_.reduce));
-  return network_->forward(images);
+  m.network.give("normal", mixing(m.normal, m.noise.normal));
+  m.network.give("reduce", mixing(m.reduce, m.noise.reduce));
+  return m.network.forward(images);
 }
 
 void Supernet::sample(Rng& rng, double temperature) {
   if (!(temperature > 0)) throw ValueError("[nas] expected a temperature > 0; got " + std::to_string(temperature));
-  temperature_ = temperature;
-  noise_ = {gumbel_noise(normal_.shape(), rng), gumbel_noise(reduce_.shape(), rng)};
+  Impl& m = *impl_;
+  m.temperature = temperature;
+  m.noise = {gumbel_noise(m.normal.shape(), rng), gumbel_noise(m.reduce.shape(), rng)};
   const NoGrad no_grad;
-  const Mixture p{noisy_probabilities(normal_, noise_.normal, temperature),
-                  noisy_probabilities(reduce_, noise_.reduce, temperature)};
-  std::vector<bool> left_out(network_->graph().nodes().size(), false);
-  for (const OwnedNodes& o : owned_) {
+  const Mixture p{noisy_probabilities(m.normal, m.noise.normal, temperature),
+                  noisy_probabilities(m.reduce, m.noise.reduce, temperature)};
+  std::vector<bool> left_out(m.network.graph().nodes().size(), false);
+  for (const OwnedNodes& o : m.owned) {
     if (largest_in_row(o.reduction ? p.reduce : p.normal, o.edge) == o.op) continue;
     for (std::size_t i = o.begin; i < o.end; ++i) left_out[i] = true;
   }
-  network_->set_left_out(std::move(left_out));
+  m.network.set_left_out(std::move(left_out));
 }
 
 void Supernet::use_all() {
-  noise_ = {};
-  network_->set_left_out({});
+  impl_->noise = {};
+  impl_->network.set_left_out({});
 }
 
 }  // namespace tern::nas

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "kernels/exact.hpp"
-#include "kernels/ordered.hpp"
+#include "kernels/packed/ordered.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
 
@@ -30,13 +30,14 @@ Tensor average_windows(const Value& x, std::int64_t out_h, std::int64_t out_w, F
       for (std::int64_t p = 0; p < out_h; ++p) {
         for (std::int64_t q = 0; q < out_w; ++q) {
           const Window w = window_of(p, q);
-          float sum = 0;  // codes are small integers, so their float sum is exact
-          for (std::int64_t h = w.h0; h < w.h1; ++h) {
-            for (std::int64_t c = w.w0; c < w.w1; ++c) sum += plane[h * width + c];
-          }
-          to[(i * out_h + p) * out_w + q] = x.is_codes()
-                                                ? exact::average_codes(static_cast<std::int64_t>(sum), x.step, w.count)
-                                                : exact::average(sum, w.count);
+          const auto sum = [&](auto total) {
+            for (std::int64_t h = w.h0; h < w.h1; ++h) {
+              for (std::int64_t c = w.w0; c < w.w1; ++c) total += static_cast<decltype(total)>(plane[h * width + c]);
+            }
+            return total;
+          };
+          to[(i * out_h + p) * out_w + q] = x.is_codes() ? exact::average_codes(sum(std::int64_t{0}), x.step, w.count)
+                                                         : exact::average(sum(0.0f), w.count);
         }
       }
     }
@@ -47,7 +48,7 @@ Tensor average_windows(const Value& x, std::int64_t out_h, std::int64_t out_w, F
 }  // namespace
 
 Tensor conv2d_in_order(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& o) {
-  kernels::OrderedConv c;
+  kernels::ConvShape c;
   c.batch = x.size(0);
   c.channels = x.size(1);
   c.height = x.size(2);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "core/names.hpp"
 #include "tern/error.hpp"
 #include "tern/nn.hpp"
 
@@ -53,9 +54,7 @@ void initialize(const Tensor& w, std::string_view initializer, Rng& rng) {
     }
     return;
   }
-  std::string known;
-  for (const std::string& n : initializers()) known += (known.empty() ? "" : ", ") + n;
-  throw ValueError("[initialize] unknown initializer \"" + std::string(initializer) + "\"; known: " + known);
+  throw ValueError("[initialize] " + unknown_name("initializer", initializer, initializers()));
 }
 
 }  // namespace tern

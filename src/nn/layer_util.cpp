@@ -1,7 +1,9 @@
 #include "nn/layer_util.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "core/names.hpp"
 #include "ops/op_util.hpp"
 #include "tern/parallel.hpp"
 
@@ -12,9 +14,7 @@ std::string at_node(const GraphNode& node) { return "[" + node.op + "] node \"" 
 void allow_keys(const GraphNode& node, std::initializer_list<std::string_view> known) {
   for (const auto& [key, value] : node.attrs) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    std::string list;
-    for (const std::string_view k : known) list += (list.empty() ? "" : ", ") + std::string(k);
-    throw ValueError(at_node(node) + "unknown key \"" + key + "\"; known: " + (list.empty() ? "none" : list));
+    throw ValueError(at_node(node) + unknown_name("key", key, {known.begin(), known.end()}));
   }
 }
 
@@ -26,10 +26,13 @@ void expect_inputs(const LayerPlace& place, std::size_t count) {
 }
 
 const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank) {
-  const Shape& s = place.inputs.at(i);
+  if (i >= place.inputs.size()) expect_inputs(place, i + 1);
+  const Shape& s = place.inputs[i];
   if (s.rank() != rank) {
+    const std::string& from = place.node.inputs[i];
+    const std::string cure = rank == 1 ? "; put \"flat = flatten(" + from + ")\" before it and read flat" : "";
     throw ShapeError(at_node(place.node) + "expected an input of " + std::to_string(rank) +
-                     " dimensions without the batch; got " + s.str());
+                     (rank == 1 ? " dimension" : " dimensions") + " without the batch; got " + s.str() + cure);
   }
   return s;
 }
@@ -44,35 +47,42 @@ std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t l
   return node.has(key) ? bounded(node, key, lowest) : fallback;
 }
 
+Shape bounded_result(const GraphNode& node, const Shape& shape) {
+  if (shape.numel() > kMaxNumbers) {
+    throw ShapeError(at_node(node) + "expected results of at most " + std::to_string(kMaxNumbers) +
+                     " numbers an image; got " + shape.str());
+  }
+  return shape;
+}
+
 Tensor new_tensor(const LayerPlace& place, const std::string& local_name, const Shape& shape, double value) {
   place.announce(local_name, shape);
   return Tensor::full(shape, value);
 }
 
 LayerWeight::LayerWeight(const LayerPlace& place, const Shape& shape, Rng rng) {
-  place.announce("weight", shape);
+  place.announce(tensor_names::kWeight, shape);
+  const std::string spec = place.node.text("weights", "none");
+  if (spec != "none") quantizer_ = make_weight_quantizer(QuantSpec::parse(spec), shape);
   latent_ = Tensor::empty(shape);
   initialize(latent_, place.node.text("init", "he_fan_in"), rng);
   latent_.set_requires_grad(true);
-  const std::string spec = place.node.text("weights", "none");
-  if (spec != "none") {
-    quantizer_ = make_weight_quantizer(QuantSpec::parse(spec), shape);
-    quantizer_->init(latent_);
-  }
+  init_quantizer();
 }
 
 void LayerWeight::add_parameters(std::vector<Parameter>& out) const {
-  out.push_back({"weight", latent_, ParamKind::kWeight});
+  out.push_back({tensor_names::kWeight, latent_, ParamKind::kWeight});
   if (!quantizer_) return;
   for (const NamedTensor& t : quantizer_->learnables()) {
-    out.push_back({"weight_quant." + t.name, t.value, ParamKind::kQuantizer});
+    out.push_back({tensor_names::full(tensor_names::kWeightQuant, t.name), t.value, ParamKind::kQuantizer});
   }
 }
 
 std::vector<NamedTensor> LayerWeight::buffers() const {
   std::vector<NamedTensor> out;
   if (quantizer_) {
-    for (const NamedTensor& t : quantizer_->states()) out.push_back({"weight_quant." + t.name, t.value});
+    for (const NamedTensor& t : quantizer_->states())
+      out.push_back({tensor_names::full(tensor_names::kWeightQuant, t.name), t.value});
   }
   return out;
 }
@@ -81,8 +91,12 @@ void LayerWeight::init_quantizer() {
   if (quantizer_) quantizer_->init(latent_);
 }
 
-void LayerWeight::on_epoch_begin(std::int64_t epoch) {
-  if (quantizer_) quantizer_->on_epoch_begin(latent_, epoch);
+void LayerWeight::on_epoch_begin(const Position& at) {
+  if (quantizer_) quantizer_->on_epoch_begin(latent_, at);
+}
+
+void LayerWeight::before_step(const Position& at) {
+  if (quantizer_) quantizer_->before_step(at);
 }
 
 void LayerWeight::after_step() {
@@ -114,7 +128,7 @@ void LayerWeight::set_relaxed(const Tensor& mask) {
 
 const LayerWeight::Codes& LayerWeight::codes() const {
   if (codes_) return *codes_;
-  const WeightCodes d = quantizer_->deploy(latent_);
+  const WeightCodes d = deployed(*quantizer_, latent_);
   auto c = std::make_unique<Codes>();
   const bool two = !d.single_scale();
   c->all = Tensor::empty(d.shape);
@@ -131,6 +145,24 @@ const LayerWeight::Codes& LayerWeight::codes() const {
   c->max_code = d.max_code;
   codes_ = std::move(c);
   return *codes_;
+}
+
+WeightCodes deployed(const WeightQuantizer& quantizer, const Tensor& w) {
+  WeightCodes c = quantizer.deploy(w);
+  const auto outputs = static_cast<std::size_t>(w.size(0));
+  if (c.shape != w.shape() || c.codes.size() != static_cast<std::size_t>(w.numel()) || c.scale_pos.size() != outputs ||
+      c.scale_neg.size() != outputs) {
+    throw ValueError("[deploy] expected a code for each weight of " + w.shape().str() +
+                     " and two scales for each filter; got " + std::to_string(c.codes.size()) + " codes of shape " +
+                     c.shape.str() + ", " + std::to_string(c.scale_pos.size()) + " and " +
+                     std::to_string(c.scale_neg.size()) + " scales");
+  }
+  for (const std::int8_t code : c.codes) {
+    if (std::abs(code) <= c.max_code) continue;
+    throw ValueError("[deploy] expected codes of size max_code = " + std::to_string(c.max_code) + " or less; got " +
+                     std::to_string(code));
+  }
+  return c;
 }
 
 Tensor scale_sums(const Tensor& acc, const Tensor& acc_neg, const LayerWeight::Codes& codes, float step,

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/tensor_names.hpp"
 #include "tern/error.hpp"
 #include "tern/nn.hpp"
 #include "tern/ops.hpp"
@@ -27,6 +28,12 @@ const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank);
 std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest);
 std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest, std::int64_t fallback);
 
+/// Numbers that a node may emit for one image, and that a network's parameters may be: some eighty times the largest
+/// result that a known topology has at 224 x 224, twice the weights of the largest.
+inline constexpr std::int64_t kMaxNumbers = std::int64_t{1} << 28;
+/// `shape`. Errors: ShapeError if it has more numbers; before parameters are made for it, where they would be many.
+Shape bounded_result(const GraphNode& node, const Shape& shape);
+
 /// A parameter or buffer "<node>.<local_name>", announced and then filled with `value`.
 Tensor new_tensor(const LayerPlace& place, const std::string& local_name, const Shape& shape, double value);
 
@@ -40,7 +47,8 @@ class LayerWeight {
   void add_parameters(std::vector<Parameter>& out) const;
   std::vector<NamedTensor> buffers() const;
   void init_quantizer();
-  void on_epoch_begin(std::int64_t epoch);
+  void on_epoch_begin(const Position& at);
+  void before_step(const Position& at);
   void after_step();
   void refresh() { codes_.reset(); }
 
@@ -66,6 +74,10 @@ class LayerWeight {
   std::unique_ptr<WeightQuantizer> quantizer_;
   mutable std::unique_ptr<Codes> codes_;
 };
+
+/// deploy() of a quantizer that may be anybody's: the codes of `w`.
+/// Errors: ValueError if it gives another number of codes or scales, or a code beyond its max_code.
+WeightCodes deployed(const WeightQuantizer& quantizer, const Tensor& w);
 
 /// Scales integer sums back to real values, in the float expressions that the packed runtime uses:
 ///   one scale:   y = fl(fl(s[o] * step) * acc)

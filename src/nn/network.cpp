@@ -42,8 +42,11 @@ std::uint64_t stream_of(const std::string& name) {
   return h | (std::uint64_t{1} << 63);
 }
 
-// What a node may emit for one image: some eighty times the largest that a known topology has at 224 x 224.
-constexpr std::int64_t kMaxNumbers = std::int64_t{1} << 28;
+// What went wrong with a node, with its name.
+std::string named(const GraphNode& node, const std::exception& e) {
+  const std::string what = e.what();
+  return what.find("\"" + node.name + "\"") == std::string::npos ? at_node(node) + what : what;
+}
 
 }  // namespace
 
@@ -56,10 +59,16 @@ struct Network::Impl {
   Rng rng;
   ForwardContext context;
   bool quantized = false, fake_evaluation = false;
+  LeastBatch least_batch;
+  // What was called of the order that tern/nn.hpp gives.
+  bool set_up = false, in_step = false;
+  std::int64_t epoch = -1;  // that was begun last
   std::vector<bool> left_out;
   Tap tap;
 
   Value run(const Tensor& images);
+  void refresh();
+  void check_training_pass(std::int64_t images) const;
 };
 
 Network::Network(Graph graph, std::uint64_t seed, const ShapeCheck& check) : impl_(std::make_unique<Impl>()) {
@@ -70,6 +79,15 @@ Network::Network(Graph graph, std::uint64_t seed, const ShapeCheck& check) : imp
   if (nodes.empty() || nodes.front().op != "input") {
     throw ValueError("[network] expected the graph to begin with an input node");
   }
+  std::int64_t parameters = 0;
+  const ShapeCheck counting = [&](const std::string& name, const Shape& shape) {
+    if (check) check(name, shape);
+    if (shape.numel() > kMaxNumbers - parameters) {
+      throw ShapeError("expected at most " + std::to_string(kMaxNumbers) + " parameters in all; \"" + name +
+                       "\" of shape " + shape.str() + " goes beyond them");
+    }
+    parameters += shape.numel();
+  };
   std::unordered_map<std::string, std::size_t> index;
   m.last_reader.resize(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -85,15 +103,17 @@ Network::Network(Graph graph, std::uint64_t seed, const ShapeCheck& check) : imp
     }
     m.inputs.push_back(std::move(from));
     try {
-      m.layers.push_back(make_layer({node, std::move(shapes), Rng(seed, stream_of(node.name)), check}));
+      m.layers.push_back(make_layer({node, std::move(shapes), Rng(seed, stream_of(node.name)), counting}));
     } catch (const std::bad_alloc&) {
       throw Error(at_node(node) + "not enough memory for its parameters");
+    } catch (const ShapeError& e) {
+      throw ShapeError(named(node, e));
+    } catch (const ValueError& e) {
+      throw ValueError(named(node, e));
     }
     const Layer& layer = *m.layers.back();
-    if (layer.output_shape().numel() > kMaxNumbers) {
-      throw ShapeError(at_node(node) + "expected results of at most " + std::to_string(kMaxNumbers) +
-                       " numbers an image; got " + layer.output_shape().str());
-    }
+    (void)bounded_result(node, layer.output_shape());
+    if (layer.least_batch() > m.least_batch.images) m.least_batch = {layer.least_batch(), node.name};
     m.quantized = m.quantized || layer.weight_quantizer() || layer.act_quantizer();
   }
   m.last_reader.back() = nodes.size();
@@ -114,16 +134,25 @@ Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
 Network::~Network() = default;
 
-const Graph& Network::graph() const { return impl_->graph; }
+const Graph& Network::graph() const& { return impl_->graph; }
 Layer& Network::layer(std::size_t node_index) const { return *impl_->layers.at(node_index); }
 Shape Network::input_shape() const { return impl_->layers.front()->output_shape(); }
 Shape Network::output_shape() const { return impl_->layers.back()->output_shape(); }
 bool Network::quantized() const { return impl_->quantized; }
+const Network::LeastBatch& Network::least_batch() const { return impl_->least_batch; }
 
 void Network::set_training(bool on) {
   impl_->context.training = on;
-  impl_->context.exact = impl_->quantized && !on && !impl_->context.relaxed && !impl_->fake_evaluation;
-  for (auto& layer : impl_->layers) layer->refresh();
+  impl_->context.exact = !on && !impl_->context.relaxed && !impl_->fake_evaluation;
+  if (!on) impl_->in_step = false;
+  impl_->refresh();
+}
+void Network::weights_changed() {
+  impl_->set_up = true;
+  impl_->refresh();
+}
+void Network::Impl::refresh() {
+  for (auto& layer : layers) layer->refresh();
 }
 bool Network::training() const { return impl_->context.training; }
 void Network::set_relaxed_evaluation(bool on) {
@@ -182,13 +211,35 @@ Value Network::Impl::run(const Tensor& images) {
   return values.back();
 }
 
+void Network::Impl::check_training_pass(std::int64_t images) const {
+  if (images < least_batch.images) {
+    throw ValueError("[network] node \"" + least_batch.node +
+                     "\" takes statistics over the images: expected at least " + std::to_string(least_batch.images) +
+                     " in a training batch; got " + std::to_string(images));
+  }
+  if (!quantized) return;
+  if (!set_up) {
+    throw ValueError(
+        "[network] its quantizers are not set up: expected init_quantizers(images), or weights_changed() once their "
+        "state is restored, before it trains");
+  }
+  if (!in_step) {
+    throw ValueError(
+        "[network] expected before_step(at) before the forward pass of a training step, or set_training(false) before "
+        "that of an evaluation");
+  }
+}
+
 Tensor Network::forward(const Tensor& images) {
   const Shape want = input_shape();
   const Shape& got = images.shape();
   if (got.rank() != 4 || got[1] != want[0] || got[2] != want[1] || got[3] != want[2]) {
     throw ShapeError("[network] expected images of shape N x " + want.str() + "; got " + got.str());
   }
-  if (impl_->context.training) return impl_->run(images).real();
+  if (impl_->context.training) {
+    impl_->check_training_pass(images.size(0));
+    return impl_->run(images).real();
+  }
   const NoGrad no_grad;
   return impl_->run(images).real();
 }
@@ -223,6 +274,7 @@ std::vector<NamedTensor> Network::state() const {
 }
 
 void Network::init_quantizers(const Tensor& calibration_images) {
+  impl_->set_up = true;
   for (auto& layer : impl_->layers) layer->init_quantizers();
   const NoGrad no_grad;
   const ForwardContext before = impl_->context;
@@ -236,11 +288,25 @@ void Network::init_quantizers(const Tensor& calibration_images) {
   impl_->context = before;
 }
 
-void Network::on_epoch_begin(std::int64_t epoch) {
-  for (auto& layer : impl_->layers) layer->on_epoch_begin(epoch);
+void Network::on_epoch_begin(const Position& at) {
+  impl_->epoch = at.epoch;
+  for (auto& layer : impl_->layers) layer->on_epoch_begin(at);
+}
+
+void Network::before_step(const Position& at) {
+  if (!training()) throw ValueError("[network] expected set_training(true) before before_step(at)");
+  if (impl_->in_step) throw ValueError("[network] expected after_step() behind the step before");
+  if (at.step == 0 && impl_->epoch != at.epoch) {
+    throw ValueError("[network] expected on_epoch_begin(at) before the first step of epoch " +
+                     std::to_string(at.epoch));
+  }
+  impl_->in_step = true;
+  for (auto& layer : impl_->layers) layer->before_step(at);
 }
 
 void Network::after_step() {
+  if (!impl_->in_step) throw ValueError("[network] expected before_step(at) before the step");
+  impl_->in_step = false;
   for (auto& layer : impl_->layers) layer->after_step();
 }
 

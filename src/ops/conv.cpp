@@ -1,8 +1,8 @@
 // conv2d: y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride + r*dilation - pad, ...]
 //   dx = dy correlated back through w,  dw[o,c,r,s] = sum_{n,p,q} dy[n,o,p,q] x[n, c, ...],  dbias[o] = sum_{n,p,q} dy
-// This file checks and records; the arithmetic is in kernels/conv (fast float shapes) and kernels/conv_im2col (the
-// rest).
-#include "kernels/conv/conv.hpp"
+// This file checks and records; the arithmetic is in kernels/float/conv (fast float shapes) and
+// kernels/float/conv_im2col (the rest).
+#include "kernels/float/conv/conv.hpp"
 
 #include <algorithm>
 #include <string>
@@ -16,7 +16,7 @@
 namespace tern {
 namespace {
 
-using kernels::conv::ConvShape;
+using kernels::ConvShape;
 
 ConvShape checked_geometry(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& o) {
   ops::check_same_dtype("conv2d", x, w);
@@ -40,15 +40,15 @@ ConvShape checked_geometry(const Tensor& x, const Tensor& w, const Tensor& bias,
     ops::check_same_dtype("conv2d", x, bias);
     ops::check_shape("conv2d", "bias", bias, Shape{w.size(0)});
   }
-  return {.n = x.size(0),
-          .c = x.size(1),
-          .h = x.size(2),
-          .w = x.size(3),
-          .o = w.size(0),
-          .r = w.size(2),
-          .s = w.size(3),
-          .p = conv_out_extent(x.size(2), w.size(2), o.stride_h, o.pad_h, o.dilation_h),
-          .q = conv_out_extent(x.size(3), w.size(3), o.stride_w, o.pad_w, o.dilation_w),
+  (void)conv_out_extent(x.size(2), w.size(2), o.stride_h, o.pad_h, o.dilation_h);  // throws where w does not fit
+  (void)conv_out_extent(x.size(3), w.size(3), o.stride_w, o.pad_w, o.dilation_w);
+  return {.batch = x.size(0),
+          .channels = x.size(1),
+          .height = x.size(2),
+          .width = x.size(3),
+          .outputs = w.size(0),
+          .kernel_h = w.size(2),
+          .kernel_w = w.size(3),
           .stride_h = o.stride_h,
           .stride_w = o.stride_w,
           .pad_h = o.pad_h,
@@ -69,22 +69,18 @@ std::int64_t conv_out_extent(std::int64_t in, std::int64_t kernel, std::int64_t 
                      "stride " + std::to_string(stride) + ", dilation " + std::to_string(dilation) + ", pad " +
                          std::to_string(pad) + ", kernel " + std::to_string(kernel));
   }
-  const std::int64_t reach = dilation * (kernel - 1) + 1;
-  const std::int64_t room = in + 2 * pad - reach;
-  if (kernel < 1 || room < 0) {
+  if (kernel < 1 || in + 2 * pad <= dilation * (kernel - 1)) {
     ops::throw_shape("conv_out_extent", "a kernel that fits into the padded extent " + std::to_string(in + 2 * pad),
                      "kernel " + std::to_string(kernel) + " with dilation " + std::to_string(dilation));
   }
-  std::int64_t out = (ceil ? (room + stride - 1) / stride : room / stride) + 1;
-  if (ceil && (out - 1) * stride >= in + pad) --out;  // a window must not start in the padding behind the input
-  return out;
+  return kernels::out_extent(in, kernel, stride, pad, dilation, ceil);
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& options) {
   const ConvShape shape = checked_geometry(x, w, bias, options);
   const Tensor input = x.contiguous(), filters = w.contiguous();
   const Tensor offset = bias.defined() ? bias.contiguous() : Tensor();
-  Tensor y = Tensor::empty(Shape{shape.n, shape.o, shape.p, shape.q}, x.dtype());
+  Tensor y = Tensor::empty(Shape{shape.batch, shape.outputs, shape.out_height(), shape.out_width()}, x.dtype());
   dispatch(x.dtype(), "conv2d", [&](auto zero) {
     using T = decltype(zero);
     kernels::conv::forward(shape, input.data<T>(), filters.data<T>(), offset.defined() ? offset.data<T>() : nullptr,
@@ -102,11 +98,12 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
     dispatch(dy.dtype(), "conv2d", [&](auto zero) {
       using T = decltype(zero);
       if (kept_w.defined()) {
-        out[0] = Tensor::empty(Shape{shape.n, shape.c, shape.h, shape.w}, dy.dtype());
+        out[0] = Tensor::empty(Shape{shape.batch, shape.channels, shape.height, shape.width}, dy.dtype());
         kernels::conv::backward_data(shape, g.data<T>(), kept_w.data<T>(), out[0].template data<T>());
       }
       if (kept_x.defined()) {
-        out[1] = Tensor::empty(Shape{shape.o, shape.c / shape.groups, shape.r, shape.s}, dy.dtype());
+        out[1] = Tensor::empty(Shape{shape.outputs, shape.channels / shape.groups, shape.kernel_h, shape.kernel_w},
+                               dy.dtype());
         kernels::conv::backward_filters(shape, kept_x.data<T>(), g.data<T>(), out[1].template data<T>());
       }
     });

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/blas.hpp"
-#include "kernels/conv/product.hpp"
+#include "kernels/float/blas.hpp"
+#include "kernels/float/conv/product.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"

@@ -11,8 +11,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/channel/channel.hpp"
 #include "kernels/exact.hpp"
+#include "kernels/float/channel/channel.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -106,7 +106,7 @@ Channel<T> batch_statistics(const Extents& e, const T* x, const T* gamma, const 
                             const BatchNormOptions& o) {
   Channel<T> ch(e.c);
   // E x^2 - (E x)^2 in double loses (mu / sigma)^2 1e-16 of the variance, far less than float32 inputs carry.
-  const auto& run = kernels::channel::kernels(T());
+  const auto& run = kernels::channel::kernels<T>();
   const auto sums = channel_sums(e, [&](i64 base, i64, double& u, double& v) { run.sums(x + base, e.pixels, u, v); });
   const double count = static_cast<double>(e.count());
   for (std::size_t c = 0; c < ch.mean.size(); ++c) {
@@ -152,7 +152,7 @@ Channel<T> running_statistics(const Extents& e, const T* gamma, const T* beta, c
 
 template <class T>
 void apply(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, T* y) {
-  const auto& run = kernels::channel::kernels(T());
+  const auto& run = kernels::channel::kernels<T>();
   for_each_run(e, [&](i64 base, i64 channel) {
     const auto c = static_cast<std::size_t>(channel);
     run.forward(x + base, e.pixels, ch.k1[c], ch.k0[c], fuse_relu, y + base);
@@ -162,7 +162,7 @@ void apply(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, T
 // Per channel sum dz and sum dz (x - mu).
 template <class T>
 std::vector<double> gradient_sums(const Extents& e, const Channel<T>& ch, bool fuse_relu, const T* x, const T* dy) {
-  const auto& run = kernels::channel::kernels(T());
+  const auto& run = kernels::channel::kernels<T>();
   std::vector<double> sums = channel_sums(e, [&](i64 base, i64 channel, double& u, double& v) {
     const auto c = static_cast<std::size_t>(channel);
     run.gradient_sums(x + base, dy + base, e.pixels, ch.k1[c], ch.k0[c], fuse_relu, u, v);
@@ -174,7 +174,7 @@ std::vector<double> gradient_sums(const Extents& e, const Channel<T>& ch, bool f
 template <class T>
 void input_gradient(const Extents& e, const Channel<T>& ch, const BatchNormOptions& o, const std::vector<double>& sums,
                     const T* x, const T* dy, T* dx) {
-  const auto& run = kernels::channel::kernels(T());
+  const auto& run = kernels::channel::kernels<T>();
   const double count = static_cast<double>(e.count());
   for_each_run(e, [&](i64 base, i64 channel) {
     const auto c = static_cast<std::size_t>(channel);

@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/conv/depthwise.hpp"
-#include "kernels/conv/window_max.hpp"
+#include "kernels/float/conv/depthwise.hpp"
+#include "kernels/float/conv/window_max.hpp"
 #include "ops/op_util.hpp"
 #include "tern/autograd.hpp"
 #include "tern/ops.hpp"
@@ -195,11 +195,12 @@ void max_row(const Geometry& g, const T* image, i64 i, T* y, bool recording, Vie
 
 // Windows as filters of a depthwise convolution, for the fast float kernels. The code here is the definition, and runs
 // everything else.
-kernels::conv::ConvShape as_convolution(const Geometry& g) {
-  kernels::conv::ConvShape s{g.input[0], g.input[1], g.h, g.w, g.input[1], g.o.kernel, g.o.kernel, g.p, g.q};
+kernels::ConvShape as_convolution(const Geometry& g) {
+  kernels::ConvShape s{g.input[0], g.input[1], g.h, g.w, g.input[1], g.o.kernel, g.o.kernel};
   s.stride_h = s.stride_w = g.o.stride;
   s.pad_h = s.pad_w = g.o.pad;
-  s.groups = s.c;
+  s.groups = s.channels;
+  s.ceil = g.o.ceil;
   return s;
 }
 bool is_fast(const Geometry& g, DType dtype) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "optim/registry.hpp"
 #include "optim/update_loop.hpp"
 #include "tern/error.hpp"
 #include "tern/optim.hpp"
@@ -15,15 +16,12 @@ namespace {
 
 class Adam final : public Optimizer {
  public:
-  Adam(const OptimizerOptions& o, std::vector<ParamGroup> groups, bool decoupled)
-      : Optimizer(std::move(groups)), options_(o), decoupled_(decoupled) {
-    const auto check = [](bool good, const char* expected, double got) {
-      if (!good) throw ValueError("[adam] expected " + std::string(expected) + "; got " + std::to_string(got));
-    };
-    check(o.beta1 >= 0 && o.beta1 < 1, "beta1 in [0, 1)", o.beta1);
-    check(o.beta2 >= 0 && o.beta2 < 1, "beta2 in [0, 1)", o.beta2);
-    check(o.eps > 0 && std::isfinite(o.eps), "eps > 0", o.eps);
-  }
+  Adam(const Spec& spec, std::vector<ParamGroup> groups, bool decoupled)
+      : Optimizer(std::move(groups)),
+        beta1_(spec.number("beta1")),
+        beta2_(spec.number("beta2")),
+        eps_(spec.number("eps")),
+        decoupled_(decoupled) {}
 
  protected:
   std::vector<NamedTensor> make_state(const Tensor& value) const override {
@@ -38,8 +36,7 @@ class Adam final : public Optimizer {
       using T = decltype(zero);
       // The betas are rounded to T once and then used everywhere: the rounding of 0.999 to float moves 1 - b2 by 1e-5,
       // and weights that do not add up to what the bias correction assumes would scale every step by half of that.
-      const T b1 = static_cast<T>(options_.beta1), b2 = static_cast<T>(options_.beta2),
-              eps = static_cast<T>(options_.eps);
+      const T b1 = static_cast<T>(beta1_), b2 = static_cast<T>(beta2_), eps = static_cast<T>(eps_);
       const T a1 = T(1) - b1, a2 = T(1) - b2;  // exact for betas >= 0.5
       const T rate = static_cast<T>(lr / (1 - std::pow(static_cast<double>(b1), t)));
       const T correction = static_cast<T>(1 / (1 - std::pow(static_cast<double>(b2), t)));
@@ -57,17 +54,20 @@ class Adam final : public Optimizer {
   }
 
  private:
-  OptimizerOptions options_;
+  double beta1_, beta2_, eps_;
   bool decoupled_;
 };
 
+OptimizerMethod method(bool decoupled) {
+  return {{{"beta1", "0.9", "[0, 1)", "decay of the mean gradient"},
+           {"beta2", "0.999", "[0, 1)", "decay of the mean squared gradient"},
+           {"eps", "1e-8", "(0, inf)", "added to the root, in units of the gradient"}},
+          [=](const Spec& spec, auto groups) { return std::make_unique<Adam>(spec, std::move(groups), decoupled); }};
+}
+
 }  // namespace
 
-std::unique_ptr<Optimizer> make_optimizer_adam(const OptimizerOptions& o, std::vector<ParamGroup> groups) {
-  return std::make_unique<Adam>(o, std::move(groups), false);
-}
-std::unique_ptr<Optimizer> make_optimizer_adamw(const OptimizerOptions& o, std::vector<ParamGroup> groups) {
-  return std::make_unique<Adam>(o, std::move(groups), true);
-}
+OptimizerMethod optimizer_adam() { return method(false); }
+OptimizerMethod optimizer_adamw() { return method(true); }
 
 }  // namespace tern

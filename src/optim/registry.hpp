@@ -1,13 +1,15 @@
-// The list of schedules, as the rest of the room sees it.
+// The lists of optimizers and schedules.
 #pragma once
 
-#include <string>
-
+#include "core/registry.hpp"
 #include "tern/optim.hpp"
 
 namespace tern {
 
-/// Errors: ValueError that lists the known names.
-ScheduleFactory schedule_factory(const std::string& name);
+using OptimizerMethod = Method<OptimizerFactory>;
+using OptimizerRegistry = Registry<FactoryRow<MethodInfo, OptimizerFactory>>;
+OptimizerRegistry& optimizer_registry();
+using ScheduleRegistry = Registry<FactoryRow<MethodInfo, ScheduleFactory>>;
+ScheduleRegistry& schedule_registry();
 
 }  // namespace tern

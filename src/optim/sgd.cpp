@@ -4,6 +4,7 @@
 // Paper: Sutskever et al., 2013, in the form where lr multiplies the whole buffer, so that a change of lr acts at once.
 #include <string>
 
+#include "optim/registry.hpp"
 #include "optim/update_loop.hpp"
 #include "tern/error.hpp"
 #include "tern/optim.hpp"
@@ -13,11 +14,11 @@ namespace {
 
 class Sgd final : public Optimizer {
  public:
-  Sgd(const OptimizerOptions& o, std::vector<ParamGroup> groups)
+  Sgd(const Spec& spec, std::vector<ParamGroup> groups)
       : Optimizer(std::move(groups)),
-        own_momentum_(checked(o.momentum)),
-        momentum_(o.momentum),
-        nesterov_(o.nesterov) {}
+        own_momentum_(spec.number("momentum")),
+        momentum_(own_momentum_),
+        nesterov_(spec.flag("nesterov")) {}
   void set_momentum(std::optional<double> momentum) override { momentum_ = checked(momentum.value_or(own_momentum_)); }
 
  protected:
@@ -57,8 +58,10 @@ class Sgd final : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_optimizer_sgd(const OptimizerOptions& o, std::vector<ParamGroup> groups) {
-  return std::make_unique<Sgd>(o, std::move(groups));
+OptimizerMethod optimizer_sgd() {
+  return {{{"momentum", "0.9", "[0, 1)", "share of the last step that goes into the next one"},
+           {"nesterov", "0", "0|1", "looks ahead along the momentum"}},
+          [](const Spec& spec, auto groups) { return std::make_unique<Sgd>(spec, std::move(groups)); }};
 }
 
 }  // namespace tern

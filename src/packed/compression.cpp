@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/tensor_names.hpp"
 #include "tern/packed.hpp"
 
 namespace tern::packed {
@@ -18,10 +19,6 @@ int levels(const std::vector<std::int8_t>& codes) {
   return (even ? span / 2 : span) + 1;
 }
 
-bool ends_with(const std::string& s, std::string_view end) {
-  return s.size() > end.size() && std::string_view(s).substr(s.size() - end.size()) == end;
-}
-
 }  // namespace
 
 Compression compression(const Model& model, std::uint64_t file_bytes) {
@@ -29,11 +26,11 @@ Compression compression(const Model& model, std::uint64_t file_bytes) {
   int widest = 0;
   double strict = 0, packed5 = 0;
   for (const auto& [name, blob] : model.blobs) {
-    if (ends_with(name, ".scale_pos") || ends_with(name, ".scale_neg")) {
+    if (tensor_names::is_a(name, "scale_pos") || tensor_names::is_a(name, "scale_neg")) {
       strict += 32.0 * static_cast<double>(blob.f32.size());
       packed5 += 32.0 * static_cast<double>(blob.f32.size());
     }
-    if (!ends_with(name, ".weight")) continue;
+    if (!tensor_names::is_a(name, tensor_names::kWeight)) continue;
     const auto n = static_cast<double>(blob.shape.numel());
     c.weights += blob.shape.numel();
     int bits = 32;

@@ -3,7 +3,9 @@
 #include <array>
 #include <bit>
 
-#include "packed/crc32.hpp"
+#include "files/bytes.hpp"
+#include "files/crc32.hpp"
+#include "files/read.hpp"
 #include "packed/encoding.hpp"
 #include "packed/file_layout.hpp"
 #include "tern/error.hpp"
@@ -12,53 +14,11 @@
 namespace tern::packed {
 namespace {
 
-using Bytes = std::span<const std::byte>;
+using View = ByteReader::View;
 
-std::uint64_t little(Bytes b) {
-  std::uint64_t v = 0;
-  for (std::size_t i = b.size(); i-- > 0;) v = v << 8 | static_cast<std::uint64_t>(b[i]);
-  return v;
-}
+constexpr const char* kOp = "packed";
 
-// A cursor over part of the file that knows where it is.
-class Reader {
- public:
-  Reader(std::string_view file, Bytes bytes, std::size_t base) : file_(file), bytes_(bytes), base_(base) {}
-
-  [[noreturn]] void fail(std::size_t at, const std::string& field, const std::string& why) const {
-    throw FormatError("[packed] \"" + std::string(file_) + "\", byte " + std::to_string(base_ + at) + ", " + field +
-                      ": " + why);
-  }
-  [[noreturn]] void fail_here(const std::string& field, const std::string& why) const { fail(last_, field, why); }
-
-  Bytes take(std::size_t n, const char* field) {
-    if (n > bytes_.size() - at_) {
-      fail(at_, field,
-           "expected " + std::to_string(n) + " bytes; got " + std::to_string(bytes_.size() - at_) + " (truncated?)");
-    }
-    last_ = at_;
-    at_ += n;
-    return bytes_.subspan(last_, n);
-  }
-  std::uint64_t u64(const char* field) { return little(take(8, field)); }
-  std::uint32_t u32(const char* field) { return static_cast<std::uint32_t>(little(take(4, field))); }
-  std::uint16_t u16(const char* field) { return static_cast<std::uint16_t>(little(take(2, field))); }
-  std::uint8_t u8(const char* field) { return static_cast<std::uint8_t>(little(take(1, field))); }
-  std::string text(std::size_t n, const char* field) {
-    const Bytes b = take(n, field);
-    return {reinterpret_cast<const char*>(b.data()), b.size()};
-  }
-  std::size_t left() const { return bytes_.size() - at_; }
-  std::size_t position() const { return base_ + at_; }
-
- private:
-  std::string_view file_;
-  Bytes bytes_;
-  std::size_t base_;
-  std::size_t at_ = 0, last_ = 0;
-};
-
-void check_zeros(const Reader& file, Bytes bytes, std::size_t begin, std::size_t end) {
+void check_zeros(const ByteReader& file, View bytes, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i) {
     if (bytes[i] != std::byte{0})
       file.fail(i, "padding", "expected 0; got " + std::to_string(static_cast<int>(bytes[i])));
@@ -70,7 +30,7 @@ struct Header {
   std::size_t table_size;
 };
 
-Header read_header(Reader& in, Bytes bytes) {
+Header read_header(ByteReader& in, View bytes) {
   for (const unsigned char c : kMagic) {
     if (in.u8("magic") != c) in.fail_here("magic", "this is not a packed model file");
   }
@@ -110,7 +70,7 @@ struct Entry {
   std::string name;
 };
 
-Entry read_entry(Reader& in) {
+Entry read_entry(ByteReader& in) {
   Entry e;
   const unsigned kind = in.u8("section kind");
   if (kind < 1 || kind > 3) in.fail_here("section kind", "expected 1, 2 or 3; got " + std::to_string(kind));
@@ -125,7 +85,7 @@ Entry read_entry(Reader& in) {
   return e;
 }
 
-void read_blob_entry(Reader& in, Entry& e) {
+void read_blob_entry(ByteReader& in, Entry& e) {
   const unsigned kind = in.u8("blob kind");
   if (kind < 1 || kind > 3) in.fail_here("blob kind", "expected 1, 2 or 3; got " + std::to_string(kind));
   e.blob_kind = static_cast<Blob::Kind>(kind);
@@ -159,7 +119,7 @@ void read_blob_entry(Reader& in, Entry& e) {
   e.name = in.text(length, "name");
 }
 
-Blob read_blob(const Reader& in, const Entry& e, Bytes data) {
+Blob read_blob(const ByteReader& in, const Entry& e, View data) {
   Blob b;
   b.kind = e.blob_kind;
   b.shape = e.shape;
@@ -177,7 +137,7 @@ Blob read_blob(const Reader& in, const Entry& e, Bytes data) {
             "expected 4 bytes for each of " + std::to_string(n) + " numbers; got " + std::to_string(data.size()));
   }
   for (std::size_t i = 0; i < n; ++i) {
-    const auto word = static_cast<std::uint32_t>(little(data.subspan(4 * i, 4)));
+    const auto word = static_cast<std::uint32_t>(little_endian(data.subspan(4 * i, 4)));
     if (b.kind == Blob::Kind::kF32)
       b.f32.push_back(std::bit_cast<float>(word));
     else
@@ -186,7 +146,7 @@ Blob read_blob(const Reader& in, const Entry& e, Bytes data) {
   return b;
 }
 
-std::map<std::string, std::string> read_meta(Reader in) {
+std::map<std::string, std::string> read_meta(ByteReader in) {
   std::map<std::string, std::string> meta;
   const std::uint32_t count = in.u32("meta count");
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -203,7 +163,7 @@ std::map<std::string, std::string> read_meta(Reader in) {
   return meta;
 }
 
-Graph read_graph(const Reader& in, const Entry& e, Bytes data) {
+Graph read_graph(const ByteReader& in, const Entry& e, View data) {
   try {
     return Graph::parse({reinterpret_cast<const char*>(data.data()), data.size()});
   } catch (const Error& error) {
@@ -211,8 +171,8 @@ Graph read_graph(const Reader& in, const Entry& e, Bytes data) {
   }
 }
 
-Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
-  Reader file(name, bytes, 0);
+Model read_file_bytes(View bytes, std::string_view name, FileInfo& info) {
+  ByteReader file(kOp, name, bytes);
   if (bytes.size() < kHeaderBytes + kTrailerBytes) {
     file.fail(0, "file",
               "expected at least " + std::to_string(kHeaderBytes + kTrailerBytes) + " bytes; got " +
@@ -220,7 +180,7 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
   }
   const Header header = read_header(file, bytes);
   const std::size_t end = bytes.size() - kTrailerBytes;
-  Reader trailer(name, bytes.subspan(end), end);
+  ByteReader trailer(kOp, name, bytes.subspan(end), end);
   if (trailer.u32("file checksum") != crc32(bytes.first(end))) {
     trailer.fail_here("file checksum", "it does not fit: the file is damaged");
   }
@@ -228,13 +188,13 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
   info.table_bytes = kHeaderBytes + header.table_size + kTrailerBytes;
 
   Model model;
-  Reader table(name, bytes.subspan(kHeaderBytes, header.table_size), kHeaderBytes);
+  ByteReader table(kOp, name, bytes.subspan(kHeaderBytes, header.table_size), kHeaderBytes);
   std::size_t at = kHeaderBytes + header.table_size;
   std::string last_name;
   for (std::uint32_t i = 0; i < header.sections; ++i) {
     const std::size_t begin = table.position();
     Entry e = read_entry(table);
-    const std::uint32_t crc = static_cast<std::uint32_t>(little(bytes.subspan(table.position() - 4, 4)));
+    const std::uint32_t crc = static_cast<std::uint32_t>(little_endian(bytes.subspan(table.position() - 4, 4)));
     const SectionKind expected = i == 0 ? SectionKind::kGraph : i == 1 ? SectionKind::kMeta : SectionKind::kBlob;
     if (e.kind != expected) file.fail(begin, "section kind", "expected graph, meta, then blobs");
     if (e.kind == SectionKind::kBlob) read_blob_entry(table, e);
@@ -245,7 +205,7 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
     }
     if (e.size > end - e.offset) file.fail(begin + 9, "section size", "the section reaches past the end of the file");
     check_zeros(file, bytes, at, e.offset);
-    const Bytes data = bytes.subspan(e.offset, e.size);
+    const View data = bytes.subspan(e.offset, e.size);
     if (crc32(data) != crc) file.fail(e.offset, "section", "its checksum does not fit: the section is damaged");
     at = e.offset + e.size;
     switch (e.kind) {
@@ -254,7 +214,7 @@ Model read_file_bytes(Bytes bytes, std::string_view name, FileInfo& info) {
         info.graph_bytes = e.size;
         break;
       case SectionKind::kMeta:
-        model.meta = read_meta(Reader(name, data, e.offset));
+        model.meta = read_meta(ByteReader(kOp, name, data, e.offset));
         info.meta_bytes = e.size;
         break;
       case SectionKind::kBlob: {

@@ -1,11 +1,11 @@
 // Reading and writing the packed model file. The bytes are described in docs/file-format.md, in this order: header,
 // section table, sections, checksum of everything.
-#include "core/file.hpp"
-
 #include <algorithm>
 #include <bit>
 
-#include "packed/crc32.hpp"
+#include "files/crc32.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "packed/encoding.hpp"
 #include "packed/file_layout.hpp"
 #include "tern/error.hpp"
@@ -169,7 +169,7 @@ void write(const Model& model, const std::string& path) {
 
 std::vector<std::byte> read_bytes(const std::string& path) {
   const std::string_view magic(reinterpret_cast<const char*>(kMagic.data()), kMagic.size());
-  return read_file_with_magic(path, magic, kMaxFileBytes);
+  return read_file_with_magic(path, magic);
 }
 
 Model read(const std::string& path) { return decode(read_bytes(path), path); }

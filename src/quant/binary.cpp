@@ -1,8 +1,10 @@
 // Binary activations.
-//   heaviside: q = 1{v > 0} in {0, 1},    dv = dq 1{|v| <= 1}      (HEQ)
-//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}       (Courbariaux et al., "Binarized neural networks",
-//   2016)
+//   heaviside: q = 1{v > 0} in {0, 1},    dv = dq 1{|v| <= 1}
+//   sign:      q = +1 if v >= 0 else -1,  dv = dq 1{|v| < 1}
 // The sign has no code 0, so both of its thresholds are 0, and a padded zero counts as +1.
+// Papers: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization", 2022, section IV-A (heaviside, without a word
+// on its gradient); Courbariaux, Hubara, Soudry, El-Yaniv, Bengio, "Binarized neural networks", 2016 (sign).
+// Differs: the window of the latter has its ends, |v| <= 1.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -10,7 +12,7 @@ namespace {
 
 class Heaviside final : public ActQuantizer {
  public:
-  explicit Heaviside(const QuantSpec& spec) { spec.allow_only({}); }
+  explicit Heaviside(const QuantSpec&) {}
 
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "heaviside", [&](auto zero) {
@@ -28,7 +30,7 @@ class Heaviside final : public ActQuantizer {
 
 class Sign final : public ActQuantizer {
  public:
-  explicit Sign(const QuantSpec& spec) { spec.allow_only({}); }
+  explicit Sign(const QuantSpec&) {}
 
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "sign", [&](auto zero) {
@@ -46,7 +48,7 @@ class Sign final : public ActQuantizer {
 
 }  // namespace
 
-std::unique_ptr<ActQuantizer> make_act_heaviside(const QuantSpec& spec) { return std::make_unique<Heaviside>(spec); }
-std::unique_ptr<ActQuantizer> make_act_sign(const QuantSpec& spec) { return std::make_unique<Sign>(spec); }
+ActMethod act_heaviside() { return {{}, make_acts<Heaviside>}; }
+ActMethod act_sign() { return {{}, make_acts<Sign>}; }
 
 }  // namespace tern::quant

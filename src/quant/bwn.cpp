@@ -3,10 +3,12 @@
 //   dw_i = a dq_i 1{|w_i| <= 1} + sgn(w_i) (1/n) sum_j sgn(w_j) dq_j       (the scale is differentiated)
 // Pre-processing of the XNOR code, off by default, all three with xnor=1: center=1 subtracts the mean over the input
 // channels at each (r, s), clamp=1 clips to [-1, 1], scale_grad=1 multiplies dw by n (1 - 1/C). The window then looks
-// at the centred weight before the clip; the mean is a constant of the gradient. Paper: Rastegari, Ordonez, Redmon,
-// Farhadi, "XNOR-Net", 2016, equations 6 and 7, section 3.1. Differs: the paper's gradient keeps only the j = i term of
-// the sum; its code, and this, take the whole derivative. With one input channel centering would leave nothing: such
-// filters are not centred, and their gradient factor is n.
+// at the centred weight before the clip; the mean is a constant of the gradient.
+// Paper: Rastegari, Ordonez, Redmon, Farhadi, "XNOR-Net", 2016, section 3.1: equations 4 and 6, and the gradient below
+// them, which has no number.
+// Differs: paper and published code keep only the j = i term of the sum, 1/n; this takes the whole derivative of the
+// scale. The code's window is open, |w| < 1. With one input channel centering would leave nothing: such filters are not
+// centred, and their gradient factor is n.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -14,13 +16,8 @@ namespace {
 
 class Bwn final : public WeightQuantizer {
  public:
-  explicit Bwn(const QuantSpec& spec) {
-    spec.allow_only({"xnor", "center", "clamp", "scale_grad"});
-    const bool all = spec.flag("xnor", false);
-    center_ = spec.flag("center", all);
-    clamp_ = spec.flag("clamp", all);
-    scale_grad_ = spec.flag("scale_grad", all);
-  }
+  explicit Bwn(const QuantSpec& spec)
+      : center_(spec.flag("center")), clamp_(spec.flag("clamp")), scale_grad_(spec.flag("scale_grad")) {}
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "bwn", [&](auto zero) {
@@ -92,16 +89,18 @@ class Bwn final : public WeightQuantizer {
     return shape[1] > 1 ? n * (1.0 - 1.0 / channels) : n;
   }
 
-  bool center_ = false, clamp_ = false, scale_grad_ = false;
+  bool center_, clamp_, scale_grad_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_bwn(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<Bwn>(spec);
+WeightMethod weight_bwn() {
+  return {{{"xnor", "0", "0|1", "the pre-processing of the XNOR and BNAS code: default of the three below"},
+           {"center", "=xnor", "0|1", "subtract the mean over the input channels at each kernel position"},
+           {"clamp", "=xnor", "0|1", "clip to [-1, 1] before the scale; weights outside pass no direct gradient"},
+           {"scale_grad", "=xnor", "0|1", "multiply the gradient by n (1 - 1/C)"}},
+          make_weights<Bwn>};
 }
-std::unique_ptr<WeightQuantizer> make_weight_tbn(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<Bwn>(spec);
-}
+WeightMethod weight_tbn() { return weight_bwn(); }
 
 }  // namespace tern::quant

@@ -1,7 +1,7 @@
 // DoReFa: k-bit weights and activations on fixed grids; L = 2^k - 1.
 //
-// Weights, bits=k >= 2:  h = tanh(w),  X = max|h|,  z = h / (2X) + 1/2,  q = 2 rne(z L) / L - 1     (odd codes / L: no
-// zero)
+// Weights, bits=k >= 2:  h = tanh(w),  X = max|h|,  z = h / (2X) + 1/2,  q = 2 rne(z L) / L - 1
+//   odd codes / L: no zero
 //   dw = dq (1 - h^2) / X,  X a constant
 // Weights, bits=1:  q = E|w| sgn(w), one scale a layer;  dw = dq
 // All weights zero: q = 0, dw = dq.
@@ -16,11 +16,7 @@ namespace {
 
 class DorefaWeights final : public WeightQuantizer {
  public:
-  explicit DorefaWeights(const QuantSpec& spec) {
-    spec.allow_only({"bits"});
-    bits_ = integer_within(spec, "bits", 2, 1, 7);
-    max_code_ = (1 << bits_) - 1;
-  }
+  explicit DorefaWeights(const QuantSpec& spec) : bits_(spec.integer("bits")), max_code_((1 << bits_) - 1) {}
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "dorefa", [&](auto zero) {
@@ -67,15 +63,12 @@ class DorefaWeights final : public WeightQuantizer {
     return l;
   }
 
-  int bits_ = 2, max_code_ = 3;
+  int bits_, max_code_;
 };
 
 class DorefaActs final : public ActQuantizer {
  public:
-  explicit DorefaActs(const QuantSpec& spec) {
-    spec.allow_only({"bits"});
-    top_ = (1 << integer_within(spec, "bits", 2, 1, 7)) - 1;
-  }
+  explicit DorefaActs(const QuantSpec& spec) : top_((1 << spec.integer("bits")) - 1) {}
 
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "dorefa", [&](auto zero) {
@@ -98,14 +91,15 @@ class DorefaActs final : public ActQuantizer {
     return rne(clip(x * top, T(0), top));  // equal to clip(x, 0, 1) * top, and compiled without branches
   }
 
-  int top_ = 3;
+  int top_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_dorefa(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<DorefaWeights>(spec);
+WeightMethod weight_dorefa() {
+  return {{{"bits", "2", "1..7", "k: codes are the odd numbers up to 2^k - 1 of both signs"}},
+          make_weights<DorefaWeights>};
 }
-std::unique_ptr<ActQuantizer> make_act_dorefa(const QuantSpec& spec) { return std::make_unique<DorefaActs>(spec); }
+ActMethod act_dorefa() { return {{{"bits", "2", "1..7", "k: codes are 0 .. 2^k - 1"}}, make_acts<DorefaActs>}; }
 
 }  // namespace tern::quant

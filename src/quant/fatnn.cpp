@@ -14,14 +14,15 @@
 //
 // rne(clip(u, 0, 1)) is 1 if u > 1/2, else 0 (a tie goes to the even 0). Both steps start at 1; no gradient scaling.
 // Paper: Chen, Zhuang, Shen, "FATNN: fast and accurate ternary neural networks", 2021, equations 8 to 10.
-// Differs: the steps enter by magnitude (a negative a1 would make its branch zero everywhere); the printed unsigned
-// formula has an unbalanced bracket, read here as its figure and its code have it.
+// Differs: equation 10 has an unbalanced bracket, read here as its figure and its code have it. The magnitude of a step
+// is at least 1e-4. The paper takes weight normalisation from IR-Net (Qin et al., 2020) without an equation: there mean
+// and deviation are those of a filter and differentiated, here those of the layer and constants.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
 namespace {
 
-constexpr float kFloor = 1e-4f;
+constexpr float kMagnitudeFloor = 1e-4f;
 
 /// a1 and a2 as leaves.
 struct Steps {
@@ -33,8 +34,8 @@ struct Steps {
     a2.fill(1.0);
   }
   void project() const {
-    project_magnitude(a1, kFloor);
-    project_magnitude(a2, kFloor);
+    project_magnitude(a1, kMagnitudeFloor);
+    project_magnitude(a2, kMagnitudeFloor);
   }
 };
 
@@ -42,8 +43,8 @@ struct Steps {
 template <class T>
 struct Effective {
   explicit Effective(const Steps& s)
-      : a1(std::max(std::abs(at(s.a1)), kFloor)),
-        a2(std::max(std::abs(at(s.a2)), kFloor)),
+      : a1(std::max(std::abs(at(s.a1)), kMagnitudeFloor)),
+        a2(std::max(std::abs(at(s.a2)), kMagnitudeFloor)),
         sign1(sign_of(at(s.a1))),
         sign2(sign_of(at(s.a2))) {}
 
@@ -82,10 +83,7 @@ std::vector<Tensor> unsigned_gradients(const Tensor& x, const Tensor& dq, const 
 
 class FatnnWeights final : public WeightQuantizer {
  public:
-  explicit FatnnWeights(const QuantSpec& spec) {
-    spec.allow_only({"norm"});
-    normalize_ = spec.flag("norm", true);
-  }
+  explicit FatnnWeights(const QuantSpec& spec) : normalize_(spec.flag("norm")) {}
 
   std::vector<NamedTensor> learnables() override { return steps_.named(); }
   void init(const Tensor&) override { steps_.reset(); }
@@ -118,16 +116,13 @@ class FatnnWeights final : public WeightQuantizer {
     return l;
   }
 
-  bool normalize_ = true;
+  bool normalize_;
   Steps steps_;
 };
 
 class FatnnActs final : public ActQuantizer {
  public:
-  explicit FatnnActs(const QuantSpec& spec) {
-    spec.allow_only({"mode"});
-    unsigned_ = choice(spec, "mode", {"signed", "unsigned"}) == "unsigned";
-  }
+  explicit FatnnActs(const QuantSpec& spec) : unsigned_(spec.text("mode") == "unsigned") {}
 
   std::vector<NamedTensor> learnables() override { return steps_.named(); }
   void init(const Tensor&) override { steps_.reset(); }
@@ -156,15 +151,18 @@ class FatnnActs final : public ActQuantizer {
   }
 
  private:
-  bool unsigned_ = false;
+  bool unsigned_;
   Steps steps_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_fatnn(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<FatnnWeights>(spec);
+WeightMethod weight_fatnn() {
+  return {{{"norm", "1", "0|1", "normalise the layer's weights first"}}, make_weights<FatnnWeights>};
 }
-std::unique_ptr<ActQuantizer> make_act_fatnn(const QuantSpec& spec) { return std::make_unique<FatnnActs>(spec); }
+ActMethod act_fatnn() {
+  return {{{"mode", "signed", "signed|unsigned", "{-1, 0, 1}, or {0, 1, 2} after or in place of a ReLU"}},
+          make_acts<FatnnActs>};
+}
 
 }  // namespace tern::quant

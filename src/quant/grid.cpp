@@ -3,8 +3,9 @@
 // levels=ternary (default), binary, five or pow2 (with count=3 magnitudes 1, 2, 4). s is state and 1 unless rescaling
 // finds no batch norm to fold it into (tern/freeze.hpp), so a packed network stores codes alone. The straight-through
 // rule counts only while no freezing policy splits the weights: under a policy relaxed weights have their exact
-// gradient, the others none (Layer::set_relaxed). Paper: Cavigelli, Benini, "RPR: Random partition relaxation for
-// training binary and ternary weight neural networks", 2020, section 3: the sets L of levels.
+// gradient, the others none (Layer::set_relaxed).
+// Paper: Cavigelli, Benini, "RPR: Random partition relaxation for training binary and ternary weight neural networks",
+// 2020, section III: the sets L of levels.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -13,11 +14,8 @@ namespace {
 class Grid final : public WeightQuantizer {
  public:
   Grid(const QuantSpec& spec, const Shape& shape)
-      : levels_(LevelSet::named(choice(spec, "levels", {"ternary", "binary", "five", "pow2"}),
-                                integer_within(spec, "count", 3, 1, 7))),
-        scale_(Tensor::full(Shape{shape[0]}, 1.0)) {
-    spec.allow_only({"levels", "count"});
-  }
+      : levels_(LevelSet::named(spec.text("levels"), spec.integer("count"))),
+        scale_(Tensor::full(Shape{shape[0]}, 1.0)) {}
 
   const LevelSet* fixed_levels() const override { return &levels_; }
   std::vector<NamedTensor> states() override { return {{"scale", scale_}}; }
@@ -69,8 +67,11 @@ class Grid final : public WeightQuantizer {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_grid(const QuantSpec& spec, const Shape& shape) {
-  return std::make_unique<Grid>(spec, shape);
+WeightMethod weight_grid() {
+  return {{{"levels", "ternary", "ternary|binary|five|pow2",
+            "{-1, 0, 1}, {-1, 1}, {-2 .. 2}, or 0 and powers of two of both signs"},
+           {"count", "3", "1..7", "how many powers of two: 1, 2, .., 2^(count-1)", "levels=pow2"}},
+          make_weights<Grid>};
 }
 
 }  // namespace tern::quant

@@ -4,9 +4,11 @@
 //   s = sum_{i = 1..M} (|quantile((M + 1 - i) / n)| + |quantile((M + i) / n)|) / M^2,   at least 1e-8
 // with quantile(p) interpolated linearly between the order statistics around position p (N - 1).
 // ste=w_over_s_le_M reads the window as |w / s| <= M. center_median=1 subtracts the layer's median, taken with s,
-// first. Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks",
-// 2022, equations 1 to 3. Differs: the paper's indicator does not say of what variable; it is the latent weight here,
-// as in its authors' toolkit.
+// first.
+// Paper: Nguyen, Guicquero, Sicard, "Histogram-equalized quantization for logic-gated residual neural networks", 2022,
+// equations 1 to 3 and algorithm 1.
+// Differs: the paper's indicator does not say of what variable; it is the latent weight here, as in its authors'
+// toolkit. Positive quantiles enter by magnitude, too, which equation 3 leaves out.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -25,14 +27,10 @@ double quantile(std::vector<double>& values, std::int64_t numerator, std::int64_
 
 class Heq final : public WeightQuantizer {
  public:
-  explicit Heq(const QuantSpec& spec) {
-    spec.allow_only({"n", "ste", "center_median"});
-    const int n = spec.integer("n", 3);
-    if (n != 3 && n != 5 && n != 7) bad_option(spec, "n", "= 3, 5 or 7");
-    m_ = (n - 1) / 2;
-    window_is_m_ = choice(spec, "ste", {"w_le_1", "w_over_s_le_M"}) == "w_over_s_le_M";
-    center_median_ = spec.flag("center_median", false);
-  }
+  explicit Heq(const QuantSpec& spec)
+      : m_((spec.integer("n") - 1) / 2),
+        window_is_m_(spec.text("ste") == "w_over_s_le_M"),
+        center_median_(spec.flag("center_median")) {}
 
   std::vector<NamedTensor> states() override {
     if (!center_median_) return {{"step", step_}};
@@ -40,7 +38,7 @@ class Heq final : public WeightQuantizer {
   }
 
   void init(const Tensor& w) override { set_step(w); }
-  void on_epoch_begin(const Tensor& w, std::int64_t) override { set_step(w); }
+  void on_epoch_begin(const Tensor& w, const Position&) override { set_step(w); }
 
   Tensor forward(const Tensor& w) override {
     return dispatch(w.dtype(), "heq", [&](auto zero) {
@@ -84,15 +82,19 @@ class Heq final : public WeightQuantizer {
     at(step_) = std::max(narrow<float>(sum / (m_ * m_)), 1e-8f);
   }
 
-  int m_ = 1;
-  bool window_is_m_ = false, center_median_ = false;
+  int m_;
+  bool window_is_m_, center_median_;
   Tensor step_ = Tensor::full(Shape{1}, 1.0), center_ = Tensor::zeros(Shape{1});
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_heq(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<Heq>(spec);
+WeightMethod weight_heq() {
+  return {{{"n", "3", "3|5|7", "how many levels"},
+           {"ste", "w_le_1", "w_le_1|w_over_s_le_M",
+            "the window of the gradient; |w / s| <= M stops 39 to 69 % of Gaussian weights"},
+           {"center_median", "0", "0|1", "subtract the layer's median, taken when s is"}},
+          make_weights<Heq>};
 }
 
 }  // namespace tern::quant

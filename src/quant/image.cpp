@@ -8,10 +8,7 @@ namespace {
 
 class ImageActs final : public ActQuantizer {
  public:
-  explicit ImageActs(const QuantSpec& spec) {
-    spec.allow_only({"step"});
-    step_ = static_cast<float>(positive(spec, "step", 0.03125));
-  }
+  explicit ImageActs(const QuantSpec& spec) : step_(static_cast<float>(spec.number("step"))) {}
 
   Tensor forward(const Tensor& v, bool) override {
     return dispatch(v.dtype(), "image", [&](auto zero) {
@@ -36,11 +33,14 @@ class ImageActs final : public ActQuantizer {
   static T level(T v, T s) {
     return rne(clip(v / s, T(kLow), T(kHigh)));
   }
-  float step_ = 0;
+  float step_;
 };
 
 }  // namespace
 
-std::unique_ptr<ActQuantizer> make_act_image(const QuantSpec& spec) { return std::make_unique<ImageActs>(spec); }
+ActMethod act_image() {
+  return {{{"step", "0.03125", "(0, 1e30]", "of the codes; a power of two makes code times step exact"}},
+          make_acts<ImageActs>};
+}
 
 }  // namespace tern::quant

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/names.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -23,9 +24,7 @@ LevelSet LevelSet::named(std::string_view name, int count) {
     if (count < 1 || count > 7) throw ValueError("[levels] expected count within 1 .. 7; got " + std::to_string(count));
     for (int k = 0; k < count; ++k) l.magnitudes_.push_back(1 << k);
   } else {
-    std::string known;
-    for (const std::string& n : names()) known += (known.empty() ? "" : ", ") + n;
-    throw ValueError("[levels] unknown level set \"" + std::string(name) + "\"; known: " + known);
+    throw ValueError("[levels] " + unknown_name("level set", name, names()));
   }
   int below = l.base();
   for (const int m : l.magnitudes_) {

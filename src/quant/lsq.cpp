@@ -1,45 +1,43 @@
-// LSQ: uniform levels s * {-Qn .. Qp} with a learned step s, for weights and activations. The step enters as max(|s|,
-// 1e-6).
+// LSQ: uniform levels s * {-Qn .. Qp} with a learned step s, for weights and activations.
 //   u = x / s,  t = clip(rne(u), -Qn, Qp),  q = s t
 //   dx = dq 1{-Qn < u < Qp}
 //   ds = sgn(s) c sum dq {-Qn if u <= -Qn;  Qp if u >= Qp;  rne(u) - u otherwise}
 //   (Qn, Qp): bits=ternary (default) (1, 1); bits=k weights (2^(k-1), 2^(k-1) - 1), activations (0, 2^k - 1);
 //   bits=uternary activations (0, 2)
 // preset=original (default): c = 1 / sqrt(N Qp), N = elements of the weights, or of one sample's activations; s starts
-// at 2 E|x| / sqrt(Qp). preset=fatnn: c = 1, s starts at 1, weights are normalised first (x = (w - mean) / std, dw = dx
-// / std). Activations are not normalised by preset=fatnn. Paper: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned
-// step size quantization", 2020, equations 1 to 5, section 2.2.
+// at 2 E|x| / sqrt(Qp). preset=fatnn: c = 1, s starts at 1, weights (not activations) are normalised first:
+// x = (w - mean) / std, dw = dx / std.
+// Paper: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned step size quantization", 2020, equations 1 to 5, section
+// 2.2. Differs: the step enters as max(|s|, 1e-6); ternary codes are ours, the paper has 2 to 8 bits.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
 namespace {
 
-constexpr float kFloor = 1e-6f;
+constexpr float kStepFloor = 1e-6f;
 
-/// bits=least..7: codes up to 127. `words`: what else bits may say.
-int bits_of(const QuantSpec& spec, int least, const std::string& words) {
-  const std::string text = spec.text("bits", "");
-  if (text.size() == 1 && text[0] >= '0' + least && text[0] <= '7') return text[0] - '0';
-  bad_option(spec, "bits", "= " + words + " or " + std::to_string(least) + " .. 7");
-}
+/// Codes are -qn .. qp.
+struct CodeRange {
+  int qn, qp;
+};
 
 /// The range of codes, the step and the preset: all that weights and activations have in common.
 class Lsq {
  public:
-  Lsq(const QuantSpec& spec, int qn, int qp)
-      : qn_(qn), qp_(qp), original_(choice(spec, "preset", {"original", "fatnn"}) == "original") {}
+  Lsq(const QuantSpec& spec, CodeRange range)
+      : qn_(range.qn), qp_(range.qp), original_(spec.text("preset") == "original") {}
 
   int qn() const { return qn_; }
   int qp() const { return qp_; }
   bool original() const { return original_; }
   const Tensor& leaf() const { return step_; }
-  float step() const { return std::max(std::abs(at(step_)), kFloor); }
-  void project() const { project_magnitude(step_, kFloor); }
+  float step() const { return std::max(std::abs(at(step_)), kStepFloor); }
+  void project() const { project_magnitude(step_, kStepFloor); }
   void init(const Tensor& x) const {
     if (!original_) return step_.fill(1.0);
     const Tensor dense = dense_float(x);
     const double s = 2 * mean_abs(dense.data<float>(), dense.numel()) / std::sqrt(static_cast<double>(qp_));
-    at(step_) = std::clamp(narrow<float>(s), kFloor, kLargestScale);
+    at(step_) = std::clamp(narrow<float>(s), kStepFloor, kLargestScale);
   }
 
   /// t as a function of x.
@@ -73,7 +71,7 @@ class Lsq {
 
 class LsqWeights final : public WeightQuantizer {
  public:
-  LsqWeights(const QuantSpec& spec, int qn, int qp) : lsq_(spec, qn, qp) {}
+  explicit LsqWeights(const QuantSpec& spec) : lsq_(spec, range(spec)) {}
 
   std::vector<NamedTensor> learnables() override { return {{"step", lsq_.leaf()}}; }
   void init(const Tensor& w) override { lsq_.init(w); }
@@ -92,6 +90,11 @@ class LsqWeights final : public WeightQuantizer {
   }
 
  private:
+  static CodeRange range(const QuantSpec& spec) {
+    if (spec.text("bits") == "ternary") return {1, 1};
+    const int half = 1 << (spec.integer("bits") - 1);
+    return {half, half - 1};
+  }
   template <class T>
   Normalized<T> input(const Tensor& w) const {
     return lsq_.original() ? Normalized<T>{w} : normalized<T>(w);
@@ -109,7 +112,7 @@ class LsqWeights final : public WeightQuantizer {
 
 class LsqActs final : public ActQuantizer {
  public:
-  LsqActs(const QuantSpec& spec, int qn, int qp) : lsq_(spec, qn, qp) {}
+  explicit LsqActs(const QuantSpec& spec) : lsq_(spec, range(spec)) {}
 
   std::vector<NamedTensor> learnables() override { return {{"step", lsq_.leaf()}}; }
   void init(const Tensor& v) override { lsq_.init(v); }
@@ -131,24 +134,28 @@ class LsqActs final : public ActQuantizer {
   int code(float v) const override { return static_cast<int>(lsq_.level<float>()(v)); }
 
  private:
+  static CodeRange range(const QuantSpec& spec) {
+    const std::string bits = spec.text("bits");
+    if (bits == "ternary") return {1, 1};
+    if (bits == "uternary") return {0, 2};
+    return {0, (1 << spec.integer("bits")) - 1};
+  }
+
   Lsq lsq_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_lsq(const QuantSpec& spec, const Shape&) {
-  spec.allow_only({"bits", "preset"});
-  if (spec.text("bits", "ternary") == "ternary") return std::make_unique<LsqWeights>(spec, 1, 1);
-  const int half = 1 << (bits_of(spec, 2, "ternary") - 1);
-  return std::make_unique<LsqWeights>(spec, half, half - 1);
+WeightMethod weight_lsq() {
+  return {{{"bits", "ternary", "ternary|2..7", "codes -1, 0, 1, or those of k bits, -2^(k-1) .. 2^(k-1) - 1"},
+           {"preset", "original", "original|fatnn",
+            "c = 1/sqrt(N Qp) and s from 2 E|w|/sqrt(Qp), or c = s = 1 and normalised weights"}},
+          make_weights<LsqWeights>};
 }
-
-std::unique_ptr<ActQuantizer> make_act_lsq(const QuantSpec& spec) {
-  spec.allow_only({"bits", "preset"});
-  const std::string bits = spec.text("bits", "ternary");
-  if (bits == "ternary") return std::make_unique<LsqActs>(spec, 1, 1);
-  if (bits == "uternary") return std::make_unique<LsqActs>(spec, 0, 2);
-  return std::make_unique<LsqActs>(spec, 0, (1 << bits_of(spec, 1, "ternary, uternary")) - 1);
+ActMethod act_lsq() {
+  return {{{"bits", "ternary", "ternary|uternary|1..7", "codes -1, 0, 1, or 0, 1, 2, or those of k bits, 0 .. 2^k - 1"},
+           {"preset", "original", "original|fatnn", "c = 1/sqrt(N Qp) and s from 2 E|v|/sqrt(Qp), or c = s = 1"}},
+          make_acts<LsqActs>};
 }
 
 }  // namespace tern::quant

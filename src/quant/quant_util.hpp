@@ -1,4 +1,4 @@
-// Shared by the methods: options, sums, elementwise loops, codes with their scales. Sums are taken in double, in fixed
+// Shared by the methods: sums, elementwise loops, codes with their scales. Sums are taken in double, in fixed
 // chunks and a fixed order; elementwise work runs in fixed chunks; so results do not depend on the number of threads.
 #pragma once
 
@@ -7,7 +7,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <string>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "ops/op_util.hpp"
+#include "quant/method.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
@@ -24,36 +24,7 @@
 
 namespace tern::quant {
 
-// ---- options
-// -------------------------------------------------------------------------------------------------------------
-
-[[noreturn]] inline void bad_option(const QuantSpec& spec, std::string_view option, const std::string& expected) {
-  throw ValueError("[" + spec.key + "] expected " + std::string(option) + " " + expected + "; got \"" +
-                   spec.text(option, "") + "\"");
-}
-/// The option's text, one of `known`; the first of them if it is not given.
-inline std::string choice(const QuantSpec& spec, std::string_view option,
-                          std::initializer_list<std::string_view> known) {
-  const std::string text = spec.text(option, *known.begin());
-  if (std::find(known.begin(), known.end(), text) != known.end()) return text;
-  std::string list;
-  for (const std::string_view k : known)
-    list += (list.empty() ? "" : k == *(known.end() - 1) ? " or " : ", ") + std::string(k);
-  bad_option(spec, option, "= " + list);
-}
-inline double positive(const QuantSpec& spec, std::string_view option, double fallback) {
-  const double v = spec.number(option, fallback);
-  if (!(v > 0) || v > 1e30) bad_option(spec, option, "> 0");
-  return v;
-}
-inline int integer_within(const QuantSpec& spec, std::string_view option, int fallback, int lo, int hi) {
-  const int v = spec.integer(option, fallback);
-  if (v < lo || v > hi) bad_option(spec, option, "within " + std::to_string(lo) + " .. " + std::to_string(hi));
-  return v;
-}
-
-// ---- arithmetic, each branch-free so that loops over it vectorise
-// --------------------------------------------------------
+// ---- arithmetic, each branch-free so that loops over it vectorise ----
 
 /// +1 above t, -1 below -t, else 0: strict outward. NaN is -1, the lowest level, as in the packed runtime.
 template <class T>
@@ -97,8 +68,7 @@ T narrow(double x) {
   return static_cast<T>(clip(x, -kMax, kMax));
 }
 
-// ---- sums and loops
-// ------------------------------------------------------------------------------------------------------
+// ---- sums and loops ----
 
 inline constexpr std::int64_t kChunk = std::int64_t{1} << 14;
 
@@ -182,8 +152,7 @@ Tensor straight_through(std::string_view op, const Tensor& input, const Level& l
   });
 }
 
-// ---- groups, codes, scales
-// -----------------------------------------------------------------------------------------------
+// ---- groups, codes, scales ----
 
 /// Weights in groups that share statistics: one group a tensor, or one a filter (output channel).
 struct Groups {
@@ -287,8 +256,7 @@ Normalized<T> normalized(const Tensor& w) {
   return {map<T>(w, [m = static_cast<T>(mean), std](T x) { return (x - m) / std; }), std};
 }
 
-// ---- learnables
-// ----------------------------------------------------------------------------------------------------------
+// ---- learnables ----
 
 /// A leaf that requires a gradient.
 inline Tensor learnable(const Shape& shape, double value) { return Tensor::full(shape, value).set_requires_grad(true); }

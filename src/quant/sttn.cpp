@@ -4,7 +4,7 @@
 //   dWj_i = a dq_i 1{|Wj_i| <= 1} + sgn(Wj_i) / (2n) sum_k dq_k (sgn(W1_k) + sgn(W2_k)),   j = 1, 2
 // Start: W2 = W1 where |W1| > 0.7 E|W1| of the filter and -W1 elsewhere, so that training begins with TWN's codes.
 // Paper: Xu et al., "Soft threshold ternary networks", 2020, equations for the forward and backward of the two
-// branches.
+// branches. Differs: the start is ours.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -12,7 +12,7 @@ namespace {
 
 class Sttn final : public WeightQuantizer {
  public:
-  Sttn(const QuantSpec& spec, const Shape& shape) : w2_(learnable(shape, 0.0)) { spec.allow_only({}); }
+  Sttn(const QuantSpec&, const Shape& shape) : w2_(learnable(shape, 0.0)) {}
 
   std::vector<NamedTensor> learnables() override { return {{"w2", w2_}}; }
   void init(const Tensor& w) override {
@@ -77,8 +77,6 @@ class Sttn final : public WeightQuantizer {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_sttn(const QuantSpec& spec, const Shape& shape) {
-  return std::make_unique<Sttn>(spec, shape);
-}
+WeightMethod weight_sttn() { return {{}, make_weights<Sttn>}; }
 
 }  // namespace tern::quant

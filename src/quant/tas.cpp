@@ -10,30 +10,26 @@
 //   If nothing survives the threshold, the element of largest magnitude does (the first of equals).
 //   ap, an >= 1e-4, delta in [0.05, 2].
 //
-// Activations:   D = delta E|v|,  q = +1, 0, -1 by strict comparison with +-D;   dv = dq 1{|v| <= 1}   (ste=v_le_2d:
-// |v| <= 2D)
+// Activations:   D = delta E|v|,  q = +1, 0, -1 by strict comparison with +-D
+//   dv = dq 1{|v| <= 1}   (ste=v_le_2d: |v| <= 2D)
 //   ddelta: the window estimator with ap = an = 1, divided by sqrt(C H W)
 //   E|v| is the batch's in training and a running average at inference.
 //   mode=signed (default) replaces the ReLU; mode=relu01 is ReLU, then the same ({0,1}); mode=relu012 is ReLU, then
 //   FATNN's unsigned levels {0,1,2}.
 //
 // Paper: Loni, Mousavi, Riazati, Daneshtalab, Sjodin, "TAS: ternarized neural architecture search for
-// resource-constrained edge devices", equations 4, 5 and the unnumbered one after it. Differs: the printed gradient of
-// delta has a wrong scale, equal signs for both sides and no correlation with the slope of the loss: kept as
-// delta_grad=paper with the factor dD/ddelta = E|w|. The 1/sqrt(n) of the window estimator (off with
-// delta_grad_scale=0) balances it as LSQ does. delta is one number a filter, not one a 2-D kernel slice.
+// resource-constrained edge devices", 2022, equations 4, 5 and the unnumbered one after it.
+// Differs: equation 5 prints dan without the minus that the level -an gives it. The printed gradient of delta has a
+// wrong scale, equal signs for both sides and no correlation with the slope of the loss: kept as delta_grad=paper with
+// the factor dD/ddelta = E|w|. The 1/sqrt(n) of the window estimator (off with delta_grad_scale=0) balances it as LSQ
+// does. "Kernel" is read as filter: delta is one number a filter, not one a 2-D slice. The paper has no words on how
+// its activations are ternarised: what stands above is ours.
 #include "quant/two_scales.hpp"
 
 namespace tern::quant {
 namespace {
 
 constexpr float kLeastDelta = 0.05f, kLargestDelta = 2.0f;
-
-double initial_delta(const QuantSpec& spec) {
-  const double delta = spec.number("delta", 0.7);
-  if (!(delta >= kLeastDelta && delta <= kLargestDelta)) bad_option(spec, "delta", "within 0.05 .. 2");
-  return delta;
-}
 
 /// One element's part of the window estimator, without the factor 1/(2 h delta).
 template <class T>
@@ -44,30 +40,28 @@ T window_term(T x, T g, T threshold, T half_width, T pos, T neg) {
 
 /// How delta learns.
 struct DeltaRule {
-  explicit DeltaRule(const QuantSpec& spec)
-      : learn(spec.flag("learn_delta", true)),
-        scaled(spec.flag("delta_grad_scale", true)),
-        h(positive(spec, "h", 0.25)) {}
+  DeltaRule(const QuantSpec& spec, std::string gradient)
+      : learn(spec.flag("learn_delta")),
+        scaled(spec.flag("delta_grad_scale")),
+        h(spec.number("h")),
+        mode(std::move(gradient)) {}
   /// What the sum of window terms over one sample or filter of n elements is multiplied with.
   double factor(double delta, std::int64_t n) const {
     return 1 / (2 * h * delta) / (scaled ? std::sqrt(static_cast<double>(n)) : 1.0);
   }
   bool learn, scaled;
   double h;
-  std::string mode = "window";
+  std::string mode;
 };
 
 class TasWeights final : public WeightQuantizer {
  public:
-  TasWeights(const QuantSpec& spec, const Shape& shape) : rule_(spec) {
-    spec.allow_only({"delta", "learn_delta", "delta_grad", "delta_grad_scale", "h"});
-    initial_delta_ = initial_delta(spec);
-    rule_.mode = choice(spec, "delta_grad", {"window", "consistent", "paper"});
-    const Shape filters{shape[0]};
-    ap_ = learnable(filters, 1.0);
-    an_ = learnable(filters, 1.0);
-    delta_ = Tensor::full(filters, initial_delta_).set_requires_grad(rule_.learn);
-  }
+  TasWeights(const QuantSpec& spec, const Shape& shape)
+      : rule_(spec, spec.text("delta_grad")),
+        initial_delta_(spec.number("delta")),
+        ap_(learnable(Shape{shape[0]}, 1.0)),
+        an_(learnable(Shape{shape[0]}, 1.0)),
+        delta_(Tensor::full(Shape{shape[0]}, initial_delta_).set_requires_grad(rule_.learn)) {}
 
   std::vector<NamedTensor> learnables() override {
     std::vector<NamedTensor> out{{"ap", ap_}, {"an", an_}};
@@ -165,19 +159,18 @@ class TasWeights final : public WeightQuantizer {
   }
 
   DeltaRule rule_;
-  double initial_delta_ = 0.7;
+  double initial_delta_;
   Tensor ap_, an_, delta_;
 };
 
 class TasActs final : public ActQuantizer {
  public:
-  explicit TasActs(const QuantSpec& spec) : rule_(spec) {
-    spec.allow_only({"mode", "delta", "learn_delta", "delta_grad_scale", "h", "ste"});
-    relu_ = choice(spec, "mode", {"signed", "relu01", "relu012"}) == "relu01";
-    initial_delta_ = initial_delta(spec);
-    window_is_2d_ = choice(spec, "ste", {"v_le_1", "v_le_2d"}) == "v_le_2d";
-    delta_ = Tensor::full(Shape{1}, initial_delta_).set_requires_grad(rule_.learn);
-  }
+  explicit TasActs(const QuantSpec& spec)
+      : rule_(spec, "window"),
+        initial_delta_(spec.number("delta")),
+        relu_(spec.text("mode") == "relu01"),
+        window_is_2d_(spec.text("ste") == "v_le_2d"),
+        delta_(Tensor::full(Shape{1}, initial_delta_).set_requires_grad(rule_.learn)) {}
 
   std::vector<NamedTensor> learnables() override {
     if (!rule_.learn) return {};
@@ -237,21 +230,35 @@ class TasActs final : public ActQuantizer {
   }
 
   DeltaRule rule_;
-  double initial_delta_ = 0.7;
-  bool relu_ = false, window_is_2d_ = false;
+  double initial_delta_;
+  bool relu_, window_is_2d_;
   Tensor delta_;
   RunningMeanAbs mean_;
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_tas(const QuantSpec& spec, const Shape& shape) {
-  return std::make_unique<TasWeights>(spec, shape);
+WeightMethod weight_tas() {
+  return {{{"delta", "0.7", "[0.05, 2]", "the threshold in units of E|w|, where it starts"},
+           {"learn_delta", "1", "0|1", "0 keeps delta where it starts, for comparisons"},
+           {"delta_grad", "window", "window|consistent|paper", "the gradient of delta", "learn_delta=1"},
+           {"delta_grad_scale", "1", "0|1", "divide the window's sum by sqrt(n)", "learn_delta=1,delta_grad=window"},
+           {"h", "0.25", "(0, 1e30]", "half-width of the window in units of D", "learn_delta=1,delta_grad=window"}},
+          make_weights<TasWeights>};
 }
-std::unique_ptr<ActQuantizer> make_act_tas(const QuantSpec& spec) {
-  if (spec.text("mode", "") != "relu012") return std::make_unique<TasActs>(spec);
-  spec.allow_only({"mode"});
-  return make_act_quantizer({"fatnn", {{"mode", "unsigned"}}});
+ActMethod act_tas() {
+  const std::string own = "mode=signed|relu01";
+  return {{{"mode", "signed", "signed|relu01|relu012",
+            "{-1, 0, 1}; a ReLU in front, {0, 1}; a ReLU in front, fatnn's {0, 1, 2}"},
+           {"delta", "0.7", "[0.05, 2]", "the threshold in units of E|v|, where it starts", own},
+           {"learn_delta", "1", "0|1", "0 keeps delta where it starts, for comparisons", own},
+           {"delta_grad_scale", "1", "0|1", "divide the window's sum by sqrt(C H W)", own + ",learn_delta=1"},
+           {"h", "0.25", "(0, 1e30]", "half-width of the window in units of D", own + ",learn_delta=1"},
+           {"ste", "v_le_1", "v_le_1|v_le_2d", "the window of dv: |v| <= 1 or |v| <= 2D", own}},
+          [](const QuantSpec& spec) {
+            return spec.text("mode") == "relu012" ? make_act_quantizer({"fatnn", {{"mode", "unsigned"}}})
+                                                  : make_acts<TasActs>(spec);
+          }};
 }
 
 }  // namespace tern::quant

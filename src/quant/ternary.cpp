@@ -1,10 +1,12 @@
 // Ternary activations {-1, 0, 1} with a threshold that is not learned.
 //   q = +1 if v > D, -1 if v < -D, else 0;   dv = dq 1{|v| <= 1}   (ste=v_le_2d: |v| <= 2D)
-//   threshold=fixed: D = t, 0.5 unless given
+//   threshold=fixed: D = t
 //   threshold=mean: D = factor * E|v|, of the batch in training, of a running average over training batches at
 //   inference
-// Keys: ternary (fixed), sttn (fixed 0.5), tbn (mean, factor 0.4), totnet (mean, factor 0.7).
-// Papers: Wan et al., "TBN", 2018; Xu et al., "Soft threshold ternary networks", 2020; TOT-Net, 2019.
+// Keys: ternary, sttn (fixed 0.5), tbn (mean, factor 0.4), totnet (mean, factor 0.7).
+// Papers: Wan et al., "TBN", 2018; Xu et al., "Soft threshold ternary networks", 2020; Nazari et al., "TOT-Net", 2019.
+// Differs: E|v| of TBN is that of the input at hand, at inference too; the running average in its place gives what is
+// deployed constant thresholds. TOT-Net's searched activation function in front is not here.
 #include "quant/quant_util.hpp"
 
 namespace tern::quant {
@@ -12,15 +14,11 @@ namespace {
 
 class TernaryActs final : public ActQuantizer {
  public:
-  TernaryActs(const QuantSpec& spec, bool mean_by_default, double factor) {
-    spec.allow_only({"threshold", "t", "factor", "ste"});
-    const std::string kind =
-        mean_by_default ? choice(spec, "threshold", {"mean", "fixed"}) : choice(spec, "threshold", {"fixed", "mean"});
-    from_mean_ = kind == "mean";
-    fixed_ = static_cast<float>(positive(spec, "t", 0.5));
-    factor_ = static_cast<float>(positive(spec, "factor", factor));
-    window_is_2d_ = choice(spec, "ste", {"v_le_1", "v_le_2d"}) == "v_le_2d";
-  }
+  explicit TernaryActs(const QuantSpec& spec)
+      : from_mean_(spec.text("threshold") == "mean"),
+        window_is_2d_(spec.text("ste") == "v_le_2d"),
+        factor_(static_cast<float>(spec.number("factor"))),
+        fixed_(static_cast<float>(spec.number("t"))) {}
 
   std::vector<NamedTensor> states() override {
     if (!from_mean_) return {};
@@ -55,24 +53,24 @@ class TernaryActs final : public ActQuantizer {
   }
 
  private:
-  bool from_mean_ = false, window_is_2d_ = false;
-  float factor_ = 0.7f, fixed_ = 0.5f;
+  bool from_mean_, window_is_2d_;
+  float factor_, fixed_;
   RunningMeanAbs mean_;
 };
 
+ActMethod method(const std::string& threshold, const std::string& factor) {
+  return {{{"threshold", threshold, "fixed|mean", "D = t, or D = factor E|v|"},
+           {"t", "0.5", "(0, 1e30]", "the threshold", "threshold=fixed"},
+           {"factor", factor, "(0, 1e30]", "of E|v|", "threshold=mean"},
+           {"ste", "v_le_1", "v_le_1|v_le_2d", "the window of the gradient: |v| <= 1 or |v| <= 2D"}},
+          make_acts<TernaryActs>};
+}
+
 }  // namespace
 
-std::unique_ptr<ActQuantizer> make_act_ternary(const QuantSpec& spec) {
-  return std::make_unique<TernaryActs>(spec, false, 0.7);
-}
-std::unique_ptr<ActQuantizer> make_act_sttn(const QuantSpec& spec) {
-  return std::make_unique<TernaryActs>(spec, false, 0.7);
-}
-std::unique_ptr<ActQuantizer> make_act_tbn(const QuantSpec& spec) {
-  return std::make_unique<TernaryActs>(spec, true, 0.4);
-}
-std::unique_ptr<ActQuantizer> make_act_totnet(const QuantSpec& spec) {
-  return std::make_unique<TernaryActs>(spec, true, 0.7);
-}
+ActMethod act_ternary() { return method("fixed", "0.7"); }
+ActMethod act_sttn() { return method("fixed", "0.7"); }
+ActMethod act_tbn() { return method("mean", "0.4"); }
+ActMethod act_totnet() { return method("mean", "0.7"); }
 
 }  // namespace tern::quant

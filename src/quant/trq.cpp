@@ -11,7 +11,7 @@ namespace {
 
 class Trq final : public WeightQuantizer {
  public:
-  Trq(const QuantSpec& spec, const Shape& shape) : a_(learnable(Shape{shape[0]}, 1.0)) { spec.allow_only({}); }
+  Trq(const QuantSpec&, const Shape& shape) : a_(learnable(Shape{shape[0]}, 1.0)) {}
 
   std::vector<NamedTensor> learnables() override { return {{"a", a_}}; }
   void init(const Tensor& w) override {
@@ -65,8 +65,6 @@ class Trq final : public WeightQuantizer {
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_trq(const QuantSpec& spec, const Shape& shape) {
-  return std::make_unique<Trq>(spec, shape);
-}
+WeightMethod weight_trq() { return {{}, make_weights<Trq>}; }
 
 }  // namespace tern::quant

@@ -12,12 +12,7 @@ namespace {
 
 class Ttq final : public WeightQuantizer {
  public:
-  explicit Ttq(const QuantSpec& spec) {
-    spec.allow_only({"t", "init"});
-    t_ = spec.number("t", 0.05);
-    if (!(t_ >= 0 && t_ < 1)) bad_option(spec, "t", "within [0, 1)");
-    from_weights_ = choice(spec, "init", {"twn", "one"}) == "twn";
-  }
+  explicit Ttq(const QuantSpec& spec) : t_(spec.number("t")), from_weights_(spec.text("init") == "twn") {}
 
   std::vector<NamedTensor> learnables() override { return {{"wp", wp_}, {"wn", wn_}}; }
 
@@ -62,15 +57,17 @@ class Ttq final : public WeightQuantizer {
     return l;
   }
 
-  double t_ = 0.05;
-  bool from_weights_ = true;
+  double t_;
+  bool from_weights_;
   Tensor wp_ = learnable(Shape{1}, 1.0), wn_ = learnable(Shape{1}, 1.0);
 };
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_ttq(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<Ttq>(spec);
+WeightMethod weight_ttq() {
+  return {{{"t", "0.05", "[0, 1)", "the threshold as a share of max|w|"},
+           {"init", "twn", "twn|one", "each scale starts at the mean of |w| beyond 0.7 E|w| on its side, or at 1"}},
+          make_weights<Ttq>};
 }
 
 }  // namespace tern::quant

@@ -2,8 +2,11 @@
 //   D = 0.7 E|w|,  t = +1 if w > D, -1 if w < -D, else 0,  a = mean of |w| over {|w| > D},  q = a t
 //   dw = dq (identity, no clip); D and a are constants of the gradient
 // threshold=exact finds the optimum instead: sort |w| descending, k that maximises (sum of the k largest)^2 / k, a =
-// mean of those k. TOT-Net uses the same with one group a filter. Paper: Li, Zhang, Liu, "Ternary weight networks",
-// 2016, equations 3 to 6.
+// mean of those k.
+// Paper: Li, Zhang, Liu, "Ternary weight networks", 2016, equations 3 to 6.
+// totnet: the same with one group a filter. Paper: Nazari, Loni, Salehi, Daneshtalab, Sjodin, "TOT-Net: an endeavor
+// toward optimizing ternary neural networks", 2019. Differs: TOT-Net searches an activation function of its own and its
+// learning rate, neither of which is here; options relu=prelu of a topology stands in for the function.
 #include <functional>
 
 #include "quant/quant_util.hpp"
@@ -45,12 +48,8 @@ Fit fit_exact(const T* w, std::int64_t n) {
 
 class Twn final : public WeightQuantizer {
  public:
-  Twn(const QuantSpec& spec, bool filters_by_default) {
-    spec.allow_only({"threshold", "group"});
-    exact_ = choice(spec, "threshold", {"mean", "exact"}) == "exact";
-    filters_ = filters_by_default ? choice(spec, "group", {"filter", "layer"}) == "filter"
-                                  : choice(spec, "group", {"layer", "filter"}) == "filter";
-  }
+  explicit Twn(const QuantSpec& spec)
+      : exact_(spec.text("threshold") == "exact"), filters_(spec.text("group") == "filter") {}
 
   Tensor forward(const Tensor& w) override {
     const Tensor q = dispatch(w.dtype(), "twn",
@@ -74,16 +73,18 @@ class Twn final : public WeightQuantizer {
     return l;
   }
 
-  bool exact_ = false, filters_ = false;
+  bool exact_, filters_;
 };
+
+WeightMethod method(const std::string& group) {
+  return {{{"threshold", "mean", "mean|exact", "0.7 E|w|, or the least-squares optimum in O(n log n)"},
+           {"group", group, "layer|filter", "what shares a threshold and a scale"}},
+          make_weights<Twn>};
+}
 
 }  // namespace
 
-std::unique_ptr<WeightQuantizer> make_weight_twn(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<Twn>(spec, false);
-}
-std::unique_ptr<WeightQuantizer> make_weight_totnet(const QuantSpec& spec, const Shape&) {
-  return std::make_unique<Twn>(spec, true);
-}
+WeightMethod weight_twn() { return method("layer"); }
+WeightMethod weight_totnet() { return method("filter"); }
 
 }  // namespace tern::quant

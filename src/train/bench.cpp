@@ -47,15 +47,17 @@ Images random_images(const Shape& shape, std::int64_t count) {
   return images;
 }
 
-Network fresh_network(const std::string& model, const ModelOptions& options) {
-  Network network(make_model(model, options), 1);
-  const Shape& in = options.input;
+Network fresh_network(Graph graph) {
+  Network network(std::move(graph), 1);
+  const Shape in = network.input_shape();
   const Tensor x = Tensor::empty(Shape{2, in[0], in[1], in[2]});
   Rng rng(2);
   for (float& v : x.span<float>()) v = rng.normal();
   const NoGrad off;
   network.set_training(true);
   network.init_quantizers(x);
+  network.on_epoch_begin({});
+  network.before_step({});
   network.forward(x);
   network.set_training(false);
   return network;
@@ -84,6 +86,7 @@ ModelSpeed measure_speed(Network* network, infer::Session& session, const Images
   std::optional<Normalizer> normalizer;
   if (network) {
     network->set_training(false);
+    network->set_fake_evaluation(!network->quantized());  // float layers at their fastest
     normalizer.emplace(normalizer_of(network->graph()));
     input = Tensor::empty(Shape{batch, shape[0], shape[1], shape[2]});
     candidates.push_back([&] {
@@ -97,6 +100,7 @@ ModelSpeed measure_speed(Network* network, infer::Session& session, const Images
     });
   }
   const std::vector<Timing> t = time_alternately(candidates, seconds, 3);
+  if (network) network->set_fake_evaluation(false);
   const auto rate = [&](double seconds_a_batch) { return static_cast<double>(batch) / seconds_a_batch; };
   return {batch,
           num_threads(),
@@ -106,16 +110,14 @@ ModelSpeed measure_speed(Network* network, infer::Session& session, const Images
           rate(t[0].best_seconds)};
 }
 
-TrainSpeed measure_training(const std::string& model, const ModelOptions& options, std::int64_t batch, int steps,
-                            const std::string& augment) {
+TrainSpeed measure_training(Graph graph, std::int64_t batch, int steps, const std::string& augment) {
   using Clock = std::chrono::steady_clock;
   if (batch < 1 || steps < 1) throw ValueError("[measure_training] expected batch and steps >= 1");
-  Images images = random_images(options.input, batch * 4);
+  Network network(std::move(graph), 1);
+  Images images = random_images(network.input_shape(), batch * 4);
   Rng rng(1);
   for (std::int32_t& label : images.labels)
-    label = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.classes)));
-
-  Network network(make_model(model, options), 1);
+    label = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(network.output_shape().numel())));
   LoaderOptions loading;
   loading.batch_size = static_cast<int>(batch);
   loading.shuffle = true;
@@ -123,8 +125,10 @@ TrainSpeed measure_training(const std::string& model, const ModelOptions& option
   BatchLoader loader(images, normalizer_of(network.graph()), loading);
   ParamGroup group{.name = "all", .params = {}, .lr_scale = 1, .weight_decay = 1e-4};
   for (const Parameter& p : network.parameters()) group.params.push_back({p.name, p.value});
-  const auto optimizer = make_optimizer("sgd", {}, {group});
+  const auto optimizer = make_optimizer("sgd", {group});
   network.set_training(true);
+  network.init_quantizers(calibration_images(network, images, batch));
+  network.on_epoch_begin({});
 
   std::vector<double> phases[5];  // data, forward, backward, update, whole
   reset_peak_memory();
@@ -139,6 +143,7 @@ TrainSpeed measure_training(const std::string& model, const ModelOptions& option
       loader.next(b);
     }
     const Tensor x = batch_tensor(b);
+    network.before_step({});
     marks[1] = Clock::now();
     const Tensor loss = cross_entropy(network.forward(x), Tensor::from(b.labels, Shape{b.size()}));
     marks[2] = Clock::now();

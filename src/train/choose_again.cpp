@@ -1,9 +1,11 @@
 // Genotypes of a finished or interrupted search by other rules, from the mixtures that it has recorded.
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "core/file.hpp"
+#include "files/json.hpp"
+#include "files/lock.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "tern/error.hpp"
 #include "train/internal.hpp"
 
@@ -46,17 +48,15 @@ void write_genotype_files(const std::string& run_dir, const std::string& name, c
 
 SearchResult choose_again(const SearchConfig& config, const std::string& run_dir) {
   config.check();
+  const FolderLock lock(run_dir);
   const std::string path = (std::filesystem::path(run_dir) / "metrics.jsonl").string();
   nas::CellOptions options;
   options.space = config.space;
   options.cell_template = config.cell_template;
   const std::size_t ops = nas::space(config.space).ops.size();
   SearchResult result;
-  std::istringstream lines(read_text_file(path));
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
+  for_each_json_line<nlohmann::json>(read_text_file(path), [&](const nlohmann::json& j, int number) {
     try {
-      const nlohmann::json j = nlohmann::json::parse(line);
       const nlohmann::json& mixture = j.at("mixture");
       SearchEpoch e;
       e.epoch = j.at("epoch").get<std::int64_t>();
@@ -78,7 +78,7 @@ SearchResult choose_again(const SearchConfig& config, const std::string& run_dir
     } catch (const ValueError& error) {
       throw FormatError("[search] " + path + ", line " + std::to_string(number) + ": " + error.what());
     }
-  }
+  });
   if (result.last.epochs == 0) throw IoError("[search] " + path + " holds no epoch yet");
   result.finished = result.last.epoch + 1 == config.epochs;
   write_genotype_files(run_dir, "genotype-best", result.best);

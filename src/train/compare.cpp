@@ -8,11 +8,19 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
+#include <set>
+#include <span>
 
-#include "core/file.hpp"
+#include "files/json.hpp"
+#include "files/lock.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "tern/convert.hpp"
 #include "tern/error.hpp"
+#include "tern/interrupt.hpp"
+#include "train/diverged.hpp"
+#include "train/internal.hpp"
+#include "train/run.hpp"
 
 namespace tern {
 namespace {
@@ -35,18 +43,15 @@ struct RunResult {
   double accuracy = 0, loss = 0, seconds = 0;
   std::vector<double> zero_shares;
   std::int64_t packed_bytes = 0;
+  std::string diverged;  // what says so; "" if nothing does
 };
 
 // One line of a file of results. Anybody may have edited it: `where` begins the errors.
 class ResultLine {
  public:
-  ResultLine(const std::string& text, const std::string& path, int line)
-      : where_("[compare] " + path + ", line " + std::to_string(line) + ": ") {
-    try {
-      root_ = ordered_json::parse(text);
-    } catch (const ordered_json::exception&) {
-      fail("not JSON");
-    }
+  ResultLine(ordered_json root, const std::string& path, int line)
+      : where_("[compare] " + path + ", line " + std::to_string(line) + ": "), root_(std::move(root)) {
+    if (root_.is_discarded()) fail("not JSON");
   }
 
   const ordered_json& at(const ordered_json& object, const char* key) const {
@@ -68,6 +73,12 @@ class ResultLine {
     if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
     return number(value, "loss", static_cast<double>(std::numeric_limits<float>::max()));
   }
+  std::string diverged() const {
+    const auto it = root_.find("diverged");  // which older results do not have
+    if (it == root_.end()) return "";
+    if (!it->is_string()) fail("expected a text for \"diverged\"");
+    return it->get<std::string>();
+  }
   const ordered_json& root() const { return root_; }
   [[noreturn]] void fail(const std::string& why) const { throw FormatError(where_ + why); }
 
@@ -76,15 +87,20 @@ class ResultLine {
   ordered_json root_;
 };
 
-RunResult measure(const std::string& dir, const TrainConfig& config) {
+// `epoch`: the last one.
+RunResult measure(const std::string& dir, const TrainConfig& config, std::int64_t epoch) {
   RunResult r;
   const std::string path = dir + "/metrics.jsonl";
-  std::istringstream lines(read_text_file(path));
   std::optional<ResultLine> last;
-  std::string text;
-  for (int number = 1; std::getline(lines, text); ++number) r.seconds += last.emplace(text, path, number).seconds();
+  for_each_json_line<ordered_json>(read_text_file(path), [&](ordered_json line, int number) {
+    r.seconds += last.emplace(std::move(line), path, number).seconds();
+  });
   if (!last) throw FormatError("[compare] " + path + ": expected a line an epoch; it is empty");
   const ordered_json& test = last->at("test");
+  if (last->at("epoch") != epoch) {
+    last->fail("expected the line of epoch " + std::to_string(epoch) +
+               " last; it could not be written. Remove the folder to run it again");
+  }
   r.accuracy = last->accuracy(test);
   r.loss = last->loss(test);
   TrainedRun run = load_run(dir, "last");
@@ -92,11 +108,10 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
     if (!h.shares.empty()) r.zero_shares.push_back(h.shares[h.shares.size() / 2]);
   }
   r.packed_bytes = static_cast<std::int64_t>(packed::encode(pack(run.network, {{"model", config.model}})).size());
-  const ordered_json j{{"accuracy", r.accuracy},
-                       {"loss", r.loss},
-                       {"seconds", r.seconds},
-                       {"zero_shares", r.zero_shares},
-                       {"packed_bytes", r.packed_bytes}};
+  r.diverged = hopeless(r.loss, run.network.output_shape().numel());
+  const ordered_json j{{"accuracy", r.accuracy},         {"loss", r.loss},
+                       {"seconds", r.seconds},           {"zero_shares", r.zero_shares},
+                       {"packed_bytes", r.packed_bytes}, {"diverged", r.diverged}};
   write_file_atomically(dir + "/result.json", j.dump() + "\n");
   return r;
 }
@@ -104,8 +119,8 @@ RunResult measure(const std::string& dir, const TrainConfig& config) {
 RunResult read_result(const std::string& dir) {
   const std::string path = dir + "/result.json";
   try {
-    const ResultLine line(read_text_file(path, 1 << 20), path, 1);
-    RunResult r{line.accuracy(line.root()), line.loss(line.root()), line.seconds(), {}, 0};
+    const ResultLine line(parse_json<ordered_json>(read_text_file(path, 1 << 20)), path, 1);
+    RunResult r{line.accuracy(line.root()), line.loss(line.root()), line.seconds(), {}, 0, line.diverged()};
     const ordered_json& shares = line.at("zero_shares");
     if (!shares.is_array()) line.fail("expected a list for \"zero_shares\"");
     for (const ordered_json& share : shares) r.zero_shares.push_back(line.number(share, "zero_shares", 1));
@@ -116,39 +131,100 @@ RunResult read_result(const std::string& dir) {
   }
 }
 
-// Runs one cell of the table, or picks up its result. False if it was stopped.
-bool run_cell(const ComparePlan& plan, TrainConfig config, const std::string& dir, const CompareCallbacks& callbacks,
-              RunResult& result) {
-  const std::string path = dir + "/config.toml";
-  std::error_code ec;
-  const bool started = fs::exists(path, ec);
-  if (started) {
-    const std::string text = read_text_file(path);
-    const TrainConfig saved = TrainConfig::parse(text, path);
-    if (!config.from.empty()) {  // a warm start takes the normalisation over
-      if (config.mean.empty()) config.mean = saved.mean;
-      if (config.std.empty()) config.std = saved.std;
-    }
-    if (text != config.toml()) {
-      throw ValueError("[compare] " + dir + " holds a run with other settings; choose another directory than " +
-                       plan.directory);
+// A run of the table.
+struct Cell {
+  MethodPair pair;
+  std::int64_t seed = 0;
+  TrainConfig config;
+  std::string dir;
+  bool started = false;
+  bool finished() const { return fs::exists(fs::path(dir) / "result.json"); }
+  std::string name() const { return pair.str() + ", seed " + std::to_string(seed); }
+};
+
+// A cell that was started keeps what it found out then. Errors: ValueError if it has other settings.
+void take_up(Cell& cell, const ComparePlan& plan) {
+  const std::string path = cell.dir + "/config.toml";
+  cell.started = fs::exists(path);
+  if (!cell.started) return;
+  TrainConfig& config = cell.config;
+  const std::string text = read_text_file(path);
+  const TrainConfig saved = TrainConfig::parse(text, path);
+  config = with_whole_paths(std::move(config));
+  if (saved.data.starts_with(config.data + ",split=")) config.data = saved.data;  // as it was said to be split
+  if (!config.from.empty()) {  // a warm start takes the normalisation over
+    if (config.mean.empty()) config.mean = saved.mean;
+    if (config.std.empty()) config.std = saved.std;
+  }
+  if (text == config.toml()) return;
+  throw ValueError("[compare] " + cell.dir + " holds a run with other settings; choose another directory than " +
+                   plan.directory);
+}
+
+// By pair, then by seed.
+std::vector<Cell> cells_of(const ComparePlan& plan) {
+  const fs::path directory = plan.directory;
+  std::vector<Cell> cells;
+  for (const MethodPair& pair : plan.pairs) {
+    for (const std::int64_t seed : plan.seeds) {
+      Cell cell{pair, seed, plan.recipe, (directory / file_name_of(pair, seed)).string()};
+      cell.config.weights = pair.weights;
+      cell.config.acts = pair.acts;
+      cell.config.seed = seed;
+      if (plan.warm_start && !pair.is_fp32())
+        cell.config.from = (directory / file_name_of(plan.pairs[0], seed)).string();
+      take_up(cell, plan);
+      cells.push_back(std::move(cell));
     }
   }
-  if (fs::exists(dir + "/result.json", ec)) {
-    result = read_result(dir);
+  return cells;
+}
+
+// One table, one data set, one way to sum. Errors: those of expect_unchanged().
+void expect_one_table(const std::vector<Cell>& cells, const ComparePlan& plan, const CompareCallbacks& callbacks) {
+  std::optional<DataRecord> data;
+  for (const Cell& cell : cells) {
+    const RunDirectory directory(cell.dir, "compare");
+    if (!directory.has_checkpoint()) {
+      if (!cell.finished() || plan.recipe.resume_anyway) continue;
+      throw IoError("[compare] \"" + cell.dir + "\" is finished, but without its last.safetensors nothing tells on " +
+                    "which data; remove the folder to run it again, or go on with --resume-anyway");
+    }
+    if (!data) data = DataRecord::of(load_data(plan.recipe), {});
+    const Checkpoint saved = load_checkpoint(directory.checkpoint());
+    const RunSettings now{.config_toml = saved.config_toml, .data = *data, .resume_anyway = plan.recipe.resume_anyway};
+    RunCallbacks inner;
+    inner.note = [&](const std::string& text) {
+      if (callbacks.note) callbacks.note(cell.name() + ": " + text);
+    };
+    expect_unchanged(saved, saved.config_toml, directory, now, inner,
+                     cell.finished() ? "is finished, and would not end with the same bits now" : kOtherBits);
+  }
+}
+
+// Runs one cell of the table, or picks up its result. False if it was stopped. Errors: Interrupted.
+bool run_cell(const Cell& cell, const CompareCallbacks& callbacks, RunResult& result) {
+  if (cell.finished()) {
+    result = read_result(cell.dir);
     return true;
   }
   TrainCallbacks inner;
   inner.step = callbacks.step;
   inner.stop = callbacks.stop;
-  if (!train(config, dir, started, inner).finished) return false;
-  result = measure(dir, config);
+  inner.begin = callbacks.begin;
+  inner.interrupted = callbacks.interrupted;
+  const Interruptible interruptible(callbacks.interrupted);
+  const TrainResult trained = train(cell.config, cell.dir, cell.started, inner);
+  if (!trained.finished) return false;
+  result = measure(cell.dir, cell.config, trained.last.epoch);
   return true;
 }
 
-CompareRow row_of(const MethodPair& pair, const std::vector<RunResult>& results) {
+CompareRow row_of(const MethodPair& pair, std::vector<RunResult> results) {
   CompareRow row;
   row.pair = pair;
+  row.diverged = std::erase_if(results, [](const RunResult& r) { return !r.diverged.empty(); });
+  if (results.empty()) row.mean = row.loss = std::numeric_limits<double>::quiet_NaN();
   const auto n = static_cast<double>(results.size());
   std::vector<double> zeros;
   for (const RunResult& r : results) {
@@ -171,130 +247,71 @@ CompareRow row_of(const MethodPair& pair, const std::vector<RunResult>& results)
   return row;
 }
 
-bool is_fp32(const MethodPair& p) { return p.weights == "none" && p.acts == "none"; }
+// Until all are done, or one is stopped: `table` then has a row of those that are done of its pair, if any.
+void run_cells(const std::vector<Cell>& cells, std::size_t seeds, const CompareCallbacks& callbacks,
+               CompareTable& table) {
+  bool stopped = false;
+  std::set<std::string> diverged;  // folders
+  for (std::size_t begin = 0; begin < cells.size() && !stopped; begin += seeds) {
+    std::vector<RunResult> results;
+    for (const Cell& cell : std::span(cells).subspan(begin, seeds)) {
+      if (callbacks.start) callbacks.start(table.done, table.runs, cell.name());
+      RunResult result;
+      try {
+        if (diverged.contains(cell.config.from)) throw LostRun("not run: the run that it would begin with diverged");
+        stopped = !run_cell(cell, callbacks, result);
+      } catch (const Interrupted&) {
+        stopped = true;
+      } catch (const LostRun& e) {
+        result.diverged = e.what();
+      }
+      if (stopped) break;
+      if (!result.diverged.empty()) {
+        diverged.insert(cell.dir);
+        if (callbacks.note) callbacks.note("diverged: " + cell.name() + ": " + result.diverged);
+      }
+      results.push_back(std::move(result));
+      ++table.done;
+    }
+    if (!results.empty()) table.rows.push_back(row_of(cells[begin].pair, std::move(results)));
+  }
+}
 
 }  // namespace
 
-std::vector<CompareRow> compare(const ComparePlan& plan, const CompareCallbacks& callbacks) {
+CompareTable compare(const ComparePlan& plan, const CompareCallbacks& callbacks) {
   if (plan.pairs.empty() || plan.seeds.empty()) throw ValueError("[compare] expected at least one pair and one seed");
-  if (plan.warm_start && !is_fp32(plan.pairs[0])) {
+  if (plan.warm_start && !plan.pairs[0].is_fp32()) {
     throw ValueError("[compare] a warm start needs none/none as the first pair; got " + plan.pairs[0].str());
   }
-  std::vector<CompareRow> rows;
-  const std::size_t runs = plan.pairs.size() * plan.seeds.size();
-  std::size_t run = 0;
-  bool stopped = false;
-  for (const MethodPair& pair : plan.pairs) {
-    std::vector<RunResult> results;
-    for (const std::int64_t seed : plan.seeds) {
-      if (stopped) break;
-      TrainConfig config = plan.recipe;
-      config.weights = pair.weights;
-      config.acts = pair.acts;
-      config.seed = seed;
-      if (plan.warm_start && !is_fp32(pair))
-        config.from = (fs::path(plan.directory) / file_name_of(plan.pairs[0], seed)).string();
-      const std::string dir = (fs::path(plan.directory) / file_name_of(pair, seed)).string();
-      if (callbacks.start) callbacks.start(run++, runs, pair.str() + ", seed " + std::to_string(seed));
-      RunResult result;
-      stopped = !run_cell(plan, config, dir, callbacks, result);
-      if (!stopped) results.push_back(std::move(result));
-    }
-    if (!results.empty()) rows.push_back(row_of(pair, results));
+  const fs::path directory = plan.directory;
+  std::optional<FolderLock> lock;
+  std::error_code ec;
+  if (fs::is_directory(directory, ec)) lock.emplace(plan.directory);
+  CompareCallbacks locking = callbacks;
+  locking.begin = [&] {  // of the first run, which makes the directory once nothing is left to refuse
+    if (!lock) lock.emplace(plan.directory);
+    if (callbacks.begin) callbacks.begin();
+  };
+  CompareTable table;
+  table.runs = plan.pairs.size() * plan.seeds.size();
+  try {
+    const Interruptible interruptible(callbacks.interrupted);
+    const std::vector<Cell> cells = cells_of(plan);
+    expect_one_table(cells, plan, callbacks);
+    run_cells(cells, plan.seeds.size(), locking, table);
+  } catch (const Interrupted&) {  // nothing is done yet
   }
-  const auto fp32 = std::find_if(rows.begin(), rows.end(), [](const CompareRow& r) { return is_fp32(r.pair); });
-  if (fp32 != rows.end()) {
-    const double reference = fp32->mean;
-    for (CompareRow& r : rows) r.gap = reference - r.mean;
+  if (const CompareRow* reference = table.reference()) {
+    const double mean = reference->mean;
+    for (CompareRow& r : table.rows) r.gap = mean - r.mean;
   }
-  if (!rows.empty()) {
-    write_file_atomically((fs::path(plan.directory) / "table.json").string(), compare_json(rows));
-    write_file_atomically((fs::path(plan.directory) / "table.md").string(), compare_markdown(rows));
-    write_file_atomically((fs::path(plan.directory) / "table.svg").string(), compare_svg(rows));
+  if (!table.rows.empty()) {
+    write_file_atomically((directory / "table.json").string(), compare_json(table));
+    write_file_atomically((directory / "table.md").string(), compare_markdown(table));
+    write_file_atomically((directory / "table.svg").string(), compare_svg(table));
   }
-  return rows;
-}
-
-std::string compare_json(const std::vector<CompareRow>& rows) {
-  ordered_json j = ordered_json::array();
-  for (const CompareRow& r : rows) {
-    j.push_back({{"weights", r.pair.weights},
-                 {"acts", r.pair.acts},
-                 {"accuracies", r.accuracies},
-                 {"mean", r.mean},
-                 {"spread", r.spread},
-                 {"gap", r.gap},
-                 {"losses", r.losses},
-                 {"loss", r.loss},
-                 {"zero_share", r.zero_share},
-                 {"lowest_zero_share", r.lowest_zero_share},
-                 {"highest_zero_share", r.highest_zero_share},
-                 {"packed_bytes", r.packed_bytes},
-                 {"seconds", r.seconds}});
-  }
-  return j.dump(1) + "\n";
-}
-
-std::string compare_markdown(const std::vector<CompareRow>& rows) {
-  std::string out =
-      "| weights | activations | accuracy % | spread | gap to fp32 | loss | zero weights (lowest..highest layer) | "
-      "packed bytes | s a run | seeds |\n"
-      "|---|---|---|---|---|---|---|---|---|---|\n";
-  const bool has_fp32 = std::any_of(rows.begin(), rows.end(), [](const CompareRow& r) { return is_fp32(r.pair); });
-  for (const CompareRow& r : rows) {
-    const bool quantized = r.pair.weights != "none";
-    out += fmt::format(
-        "| {} | {} | {:.2f} | {:.2f} | {} | {:.4f} | {} | {} | {:.0f} | {} |\n", r.pair.weights, r.pair.acts,
-        100 * r.mean, 100 * r.spread, has_fp32 ? fmt::format("{:.2f}", 100 * r.gap) : "", r.loss,
-        quantized ? fmt::format("{:.3f} ({:.3f}..{:.3f})", r.zero_share, r.lowest_zero_share, r.highest_zero_share)
-                  : "",
-        r.packed_bytes, r.seconds, r.accuracies.size());
-  }
-  return out;
-}
-
-std::string compare_svg(const std::vector<CompareRow>& rows) {
-  double low = 1, high = 0, reference = -1;
-  for (const CompareRow& r : rows) {
-    low = std::min(low, r.mean - r.spread);
-    high = std::max(high, r.mean + r.spread);
-    if (is_fp32(r.pair)) reference = r.mean;
-  }
-  low = std::floor(low * 100 - 0.5) / 100;
-  high = std::ceil(high * 100 + 0.2) / 100;
-  constexpr double kLeft = 230, kWidth = 520, kRow = 24, kTop = 40;
-  const double height = kTop + kRow * static_cast<double>(rows.size()) + 30;
-  const auto x = [&](double accuracy) { return kLeft + kWidth * (accuracy - low) / (high - low); };
-  std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"820\" height=\"{0:.0f}\" viewBox=\"0 0 820 {0:.0f}\" "
-      "font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"820\" height=\"{0:.0f}\" fill=\"white\"/>\n"
-      "<text x=\"{1:.0f}\" y=\"20\" font-size=\"14\">test accuracy in %, weights / activations (bar: mean, line: +- 1 "
-      "standard deviation)</text>\n",
-      height, 12.0);
-  double y = kTop;
-  for (const CompareRow& r : rows) {
-    out +=
-        fmt::format("<text x=\"{:.0f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 14, r.pair.str());
-    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"16\" fill=\"{}\"/>\n", kLeft, y + 2,
-                       x(r.mean) - kLeft, is_fp32(r.pair) ? "#999999" : "#4477aa");
-    out += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"black\"/>\n",
-                       x(r.mean - r.spread), x(r.mean + r.spread), y + 10, y + 10);
-    out +=
-        fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{:.2f}</text>\n", x(r.mean + r.spread) + 5, y + 14, 100 * r.mean);
-    y += kRow;
-  }
-  if (reference >= 0) {
-    out += fmt::format(
-        "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#999999\" stroke-dasharray=\"4 "
-        "3\"/>\n",
-        x(reference), kTop, y);
-  }
-  out += fmt::format(
-      "<text x=\"{:.1f}\" y=\"{:.1f}\">{:.0f}</text>\n<text x=\"{:.1f}\" y=\"{:.1f}\" "
-      "text-anchor=\"end\">{:.0f}</text>\n</svg>\n",
-      kLeft, y + 18, 100 * low, kLeft + kWidth, y + 18, 100 * high);
-  return out;
+  return table;
 }
 
 }  // namespace tern

@@ -1,14 +1,15 @@
 // TrainConfig: fields from train_config.def, to and from TOML and text.
-#include "core/file.hpp"
+#include "files/read.hpp"
 #include "tern/error.hpp"
 #include "tern/train.hpp"
 #include "train/config_fields.hpp"
 #include "train/freezing.hpp"
+#include "train/internal.hpp"
 
 namespace tern {
 namespace {
 
-constexpr auto kVisit = [](auto& config, auto&& f) {
+constexpr auto kVisitTrain = [](auto& config, auto&& f) {
 #define TERN_CONFIG(type, section, name, fallback, help) f(#section, #name, help, config.name);
 #include "tern/train_config.def"
 #undef TERN_CONFIG
@@ -17,7 +18,7 @@ constexpr auto kVisit = [](auto& config, auto&& f) {
 }  // namespace
 
 const std::vector<TrainConfig::Field>& TrainConfig::fields() {
-  static const std::vector<Field> all = config::fields<TrainConfig>(kVisit);
+  static const std::vector<Field> all = config::fields<TrainConfig>(kVisitTrain);
   return all;
 }
 
@@ -28,16 +29,20 @@ TrainConfig TrainConfig::load(const std::string& path, const TrainConfig& base) 
 
 TrainConfig TrainConfig::parse(const std::string& text, const std::string& path) { return parse(text, path, {}); }
 TrainConfig TrainConfig::parse(const std::string& text, const std::string& path, const TrainConfig& base) {
-  return config::parse<TrainConfig>(text, path, kVisit, base);
+  return config::parse<TrainConfig>(text, path, kVisitTrain, base);
 }
 
-std::string TrainConfig::toml() const { return config::toml_of(*this, kVisit); }
+std::string TrainConfig::toml() const { return config::toml_of(*this, kVisitTrain); }
 
-void TrainConfig::set(std::string_view wanted, const std::string& text) { config::set(*this, wanted, text, kVisit); }
+void TrainConfig::set(std::string_view wanted, const std::string& text) {
+  const std::string before = optimizer;
+  config::set(*this, wanted, text, kVisitTrain);
+  if (optimizer != before) forget_other_optimizers(*this);
+}
 
 void TrainConfig::check() const {
   using config::require;
-  config::check_texts(*this, kVisit);
+  config::check_texts(*this, kVisitTrain);
   require(width >= 0, "width", ">= 0");
   require(validation >= 0 && validation < 1, "validation", "in [0, 1)");
   require(limit_train >= 0 && limit_test >= 0, "limit_train and limit_test", ">= 0");

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "core/names.hpp"
+#include "core/number_text.hpp"
 #include "core/printable.hpp"
 #include "core/utf8.hpp"
 #include "tern/error.hpp"
@@ -25,11 +27,7 @@ inline std::string type_name(bool) { return "true or false"; }
 
 inline std::string to_text(const std::string& v) { return v; }
 inline std::string to_text(std::int64_t v) { return std::to_string(v); }
-inline std::string to_text(double v) {
-  char buffer[32];
-  const auto r = std::to_chars(buffer, buffer + sizeof buffer, v);
-  return {buffer, r.ptr};
-}
+inline std::string to_text(double v) { return number_text(v); }
 inline std::string to_text(bool v) { return v ? "true" : "false"; }
 
 inline bool from_text(const std::string& text, std::string& out) {
@@ -74,10 +72,9 @@ bool from_node(const toml::node& node, T& out) {
   throw FormatError("[config] " + path + ", line " + std::to_string(at.line) + ": " + why);
 }
 
-inline void append(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
-
-// The parser makes a table of each part of a dotted key, and takes and frees them by recursion: deep keys are refused
-// before it sees them. Dots are counted wherever a key can stand, which is outside of strings and comments.
+// Two things that the parser must not see where a key can stand, which is outside of strings and comments. It makes a
+// table of each part of a dotted key, and takes and frees them by recursion: dots are counted. And toml++ 3.3 looks
+// other letters than ASCII's up in tables beyond their ends; a bare key has none.
 inline void check_keys(const std::string& text, const std::string& path) {
   constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
   constexpr int kMaxDots = 8;
@@ -85,8 +82,14 @@ inline void check_keys(const std::string& text, const std::string& path) {
     throw FormatError("[config] " + path + ": expected at most " + std::to_string(kMaxBytes) + " bytes; got " +
                       std::to_string(text.size()));
   }
+  const auto fail_at = [&](std::size_t i, const std::string& why) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
+    bad(path, {static_cast<toml::source_index>(line), 1}, why);
+  };
+  if (const std::size_t good = utf8_prefix(text); good < text.size()) fail_at(good, "expected UTF-8");
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   int dots = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '"' || c == '\'') {
       const std::string three(3, c);
@@ -103,9 +106,9 @@ inline void check_keys(const std::string& text, const std::string& path) {
     } else if (std::string_view("\n=,{}[]").find(c) != std::string_view::npos) {
       dots = 0;
     } else if (c == '.' && ++dots > kMaxDots) {
-      const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(i), '\n');
-      bad(path, {static_cast<toml::source_index>(line), 1},
-          "expected keys of at most " + std::to_string(kMaxDots + 1) + " parts");
+      fail_at(i, "expected keys of at most " + std::to_string(kMaxDots + 1) + " parts");
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      fail_at(i, "expected letters that are not ASCII in quotes or comments only");
     }
   }
 }
@@ -124,16 +127,14 @@ Config parse(const std::string& text, const std::string& path, Visit visit, Conf
   for (const auto& [section_key, node] : table) {
     const std::string section{section_key.str()};
     bool known_section = false;
-    std::string sections, last, names;
+    std::vector<std::string> sections, names;
     visit(config, [&](const std::string& s, const std::string& name, const char*, auto&) {
-      if (s != last) append(sections, s);
-      last = s;
+      if (sections.empty() || s != sections.back()) sections.push_back(s);
       if (s != section) return;
       known_section = true;
-      append(names, name);
+      names.push_back(name);
     });
-    if (!node.is_table() || !known_section)
-      bad(path, node.source().begin, "unknown section \"" + printable(section) + "\"; known: " + sections);
+    if (!node.is_table() || !known_section) bad(path, node.source().begin, unknown_name("section", section, sections));
     for (const auto& entry : *node.as_table()) {
       const std::string key{entry.first.str()};
       const auto& value = entry.second;
@@ -145,8 +146,7 @@ Config parse(const std::string& text, const std::string& path, Visit visit, Conf
         right = from_node(value, field);
         expected = type_name(field);
       });
-      if (!known)
-        bad(path, value.source().begin, "unknown key \"" + printable(key) + "\" in [" + section + "]; known: " + names);
+      if (!known) bad(path, value.source().begin, "[" + section + "] " + unknown_name("key", key, names));
       if (!right) bad(path, value.source().begin, "expected " + expected + " for \"" + printable(key) + "\"");
     }
   }
@@ -186,10 +186,10 @@ std::string toml_of(const Config& config, Visit visit) {
 /// Errors: ValueError on an unknown name or text of the wrong type.
 template <class Config, class Visit>
 void set(Config& config, std::string_view wanted, const std::string& text, Visit visit) {
-  std::string names;
+  std::vector<std::string> names;
   bool found = false;
   visit(config, [&](const std::string&, const std::string& name, const char*, auto& field) {
-    append(names, name);
+    names.push_back(name);
     if (wanted != name) return;
     found = true;
     if (!from_text(text, field)) {
@@ -197,7 +197,7 @@ void set(Config& config, std::string_view wanted, const std::string& text, Visit
                        "\"");
     }
   });
-  if (!found) throw ValueError("[config] unknown setting \"" + std::string(wanted) + "\"; known: " + names);
+  if (!found) throw ValueError("[config] " + unknown_name("setting", wanted, names));
 }
 
 template <class Config, class Visit>

@@ -6,21 +6,8 @@
 #include "tern/error.hpp"
 #include "tern/ops.hpp"
 #include "tern/train.hpp"
-#include "train/internal.hpp"
 
 namespace tern {
-
-Normalizer normalizer_of(const Graph& graph) {
-  const GraphNode& input = graph.nodes().front();
-  const auto channels = static_cast<std::size_t>(Shape::parse(input.text("shape"))[0]);
-  const std::vector<float> mean = input.has("mean") ? input.numbers("mean") : std::vector<float>(channels, 0.0f);
-  const std::vector<float> std = input.has("std") ? input.numbers("std") : std::vector<float>(channels, 1.0f);
-  return {mean, std};
-}
-
-Tensor batch_tensor(const Batch& batch) {
-  return Tensor::from(batch.images, Shape{batch.size(), batch.shape.channels, batch.shape.height, batch.shape.width});
-}
 
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels) {
   const std::int64_t classes = logits.size(1);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "files/json.hpp"
 #include "tern/error.hpp"
 #include "train/checkpoint.hpp"
 
@@ -43,10 +44,8 @@ void Freezing::start(const std::function<void(const std::string&)>& note) {
   note("freezing by " + config_.policy + ", " + std::to_string(freezer_.weights()) + " weights, drawn in freeze.svg:");
   for (const std::string& line : schedule_.lines(config_.weight_lr)) note("  " + line);
   if (!warning().empty()) note(warning());
-  note(config_.validation > 0
-           ? fmt::format("validation: {:g} of the training images are held out to choose best.safetensors by",
-                         config_.validation)
-           : "validation is 0: no images are held out to choose best.safetensors by, only last.safetensors is kept");
+  if (config_.validation == 0)
+    note("validation is 0: no images are held out to choose best.safetensors by, only last.safetensors is kept");
   if (config_.rescale == "none") return;
   const RescaleReport r =
       rescale(network_, config_.rescale == "filter" ? RescaleGroups::kFilter : RescaleGroups::kLayer);
@@ -116,7 +115,7 @@ void Freezing::restore(const std::vector<NamedTensor>& tensors, const std::strin
   if (!bad.empty())
     throw FormatError("[checkpoint] " + path + ": tensor \"freeze." + bad + ".relaxed\" holds more than 0 and 1");
   try {
-    const nlohmann::json j = nlohmann::json::parse(state);
+    const nlohmann::json j = parse_json<nlohmann::json>(state);
     ended_ = j.at("ended").get<std::vector<std::int64_t>>();
     metric_ = j.at("metric").get<std::vector<double>>();
   } catch (const nlohmann::json::exception&) {

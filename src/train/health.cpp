@@ -1,4 +1,6 @@
 // Health of a quantized network: how its codes are spread, and what has gone wrong when they are not.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -58,6 +60,13 @@ std::string tenths(double x) {
   return out.str();
 }
 
+// A tap that does not outlive what it refers to, though the pass is given up.
+struct Listening {
+  Listening(Network& to, Network::Tap tap) : network(to) { network.set_tap(std::move(tap)); }
+  ~Listening() { network.set_tap({}); }
+  Network& network;
+};
+
 }  // namespace
 
 std::vector<LayerHealth> network_health(Network& network, const Tensor& images) {
@@ -73,12 +82,11 @@ std::vector<LayerHealth> network_health(Network& network, const Tensor& images) 
   }
   if (images.defined()) {
     network.set_training(false);
-    network.set_tap([&](const GraphNode& node, const Value& value) {
+    const Listening listening(network, [&](const GraphNode& node, const Value& value) {
       const auto row = rows.find(node.name);
       if (row != rows.end() && value.is_codes()) describe_activations(value, row->second);
     });
     network.forward(images);
-    network.set_tap({});
   }
   std::vector<LayerHealth> out;
   for (const GraphNode& node : nodes) {
@@ -104,6 +112,13 @@ std::string collapse(const LayerHealth& h, double tolerance) {
   const std::string weights = one_level(h.shares, "weights", -static_cast<int>(h.shares.size() / 2));
   if (!weights.empty()) return weights;
   return one_level(h.act_shares, "activations", h.act_lo);
+}
+
+std::string hopeless(double loss, std::int64_t classes) {
+  constexpr double kTimes = 10;
+  const double chance = std::log(static_cast<double>(std::max<std::int64_t>(classes, 2)));
+  if (loss <= kTimes * chance) return "";
+  return fmt::format("a loss of {:.4g} (guessing has {:.2f})", loss, chance);
 }
 
 }  // namespace tern

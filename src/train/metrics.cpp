@@ -4,7 +4,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "core/file.hpp"
+#include "files/json.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -73,6 +75,8 @@ std::string metrics_line(const EpochResult& r) {
 }
 
 void append_metrics(const std::string& path, const std::string& line, std::uint64_t& bytes) {
+  std::error_code ec;
+  if (std::filesystem::file_size(path, ec) > bytes && !ec) std::filesystem::resize_file(path, bytes, ec);
   append_to_file(path, line);
   bytes += line.size();
 }
@@ -102,7 +106,7 @@ std::optional<EpochResult> last_epoch(const std::string& path) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   if (text.empty()) return std::nullopt;
   try {
-    const ordered_json j = ordered_json::parse(text.substr(text.rfind('\n') + 1));
+    const ordered_json j = parse_json<ordered_json>(std::string_view(text).substr(text.rfind('\n') + 1));
     EpochResult r;
     r.epoch = j.at("epoch").get<std::int64_t>();
     r.train_loss = number(j, "train_loss");

@@ -1,6 +1,7 @@
 // Which parameters follow which rules: rates and weight decay by what they are.
 #include <set>
 
+#include "core/tensor_names.hpp"
 #include "tern/train.hpp"
 #include "train/internal.hpp"
 
@@ -12,7 +13,7 @@ std::set<std::string> quantized_weights(const Network& network) {
   std::set<std::string> out;
   const auto& nodes = network.graph().nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (network.layer(i).weight_quantizer()) out.insert(nodes[i].name + ".weight");
+    if (network.layer(i).weight_quantizer()) out.insert(tensor_names::full(nodes[i].name, tensor_names::kWeight));
   }
   return out;
 }

@@ -6,26 +6,19 @@
 #include <map>
 #include <set>
 
-#include "core/file.hpp"
+#include "core/names.hpp"
+#include "core/number_text.hpp"
 #include "core/printable.hpp"
+#include "files/read.hpp"
 #include "tern/error.hpp"
 #include "tern/numpy.hpp"
 #include "train/checkpoint.hpp"
+#include "train/internal.hpp"
 
 namespace tern {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string joined(const std::vector<float>& values) {
-  std::string out;
-  for (const float v : values) {
-    char buffer[32];
-    const auto r = std::to_chars(buffer, buffer + sizeof buffer, v);
-    out += (out.empty() ? "" : ",") + std::string(buffer, r.ptr);
-  }
-  return out;
-}
 
 bool is_number_list(std::string_view text) {
   while (true) {
@@ -62,9 +55,14 @@ Graph build_graph(const TrainConfig& config, const Dataset& data, const ImageSha
     graph = make_model(config.model, options);
   } else {
     graph = Graph::parse(read_text_file(config.graph, Graph::kMaxBytes));
+    const Shape wanted = Shape::parse(graph.nodes().front().text("shape", "0"));
+    if (wanted.rank() == 3 && wanted[0] != shape.channels) {
+      throw ShapeError("[train] " + config.graph + " takes images of " + wanted.str() + "; the data set has " +
+                       Shape{shape.channels, shape.height, shape.width}.str() + ": change shape= of its input node");
+    }
   }
-  graph.nodes().front().set("mean", config.mean.empty() ? joined(data.mean) : config.mean);
-  graph.nodes().front().set("std", config.std.empty() ? joined(data.std) : config.std);
+  graph.nodes().front().set("mean", config.mean.empty() ? number_texts(data.mean) : config.mean);
+  graph.nodes().front().set("std", config.std.empty() ? number_texts(data.std) : config.std);
   return graph;
 }
 
@@ -72,10 +70,19 @@ Dataset load_data(const TrainConfig& config) {
   LoadOptions options;
   options.data_dir = config.data_dir;
   options.search_path = config.data_search_path;
-  options.size = static_cast<int>(config.image_size);
+  options.shape.height = options.shape.width = static_cast<int>(config.image_size);
   options.limit_train = config.limit_train;
   options.limit_test = config.limit_test;
   return load_dataset(config.data, options);
+}
+
+std::string tell_data(const Dataset& data, const std::string& name, const RunCallbacks& callbacks) {
+  if (callbacks.note) {
+    callbacks.note("data: " + data.name + " from " + data.source);
+    for (const std::string& note : data.notes) callbacks.note(note);
+  }
+  const bool told = !data.split || name.find(",split=") != name.npos;
+  return told ? name : name + "," + data.split->text();
 }
 
 std::string checkpoint_path(const std::string& run, const std::string& checkpoint) {
@@ -91,10 +98,8 @@ std::string checkpoint_path(const std::string& run, const std::string& checkpoin
   for (fs::directory_iterator it(run, ec), end; !ec && it != end; it.increment(ec)) {
     if (it->path().extension() == ".safetensors") there.insert(it->path().filename().string());
   }
-  std::string list;
-  for (const std::string& name : there) list += (list.empty() ? "" : ", ") + name;
   throw IoError("[load_run] there is no checkpoint \"" + file + "\"; " +
-                (list.empty() ? "train one with tern train" : "there is " + list));
+                (there.empty() ? "train one with tern train" : "there is " + join(there)));
 }
 
 Pretrained read_pretrained(const std::string& from) {
@@ -141,19 +146,24 @@ TrainedRun load_weights(const TrainConfig& wanted, const std::string& from) {
   TrainConfig config = wanted;
   const Pretrained pretrained = read_pretrained(from);
   Normalisation normalisation = take_normalisation(config, &pretrained);
-  const Dataset data = load_data(config);
-  Network network(build_graph(config, data, data.test.shape()), static_cast<std::uint64_t>(config.seed),
-                  import_shapes(pretrained.file, pretrained.path));
+  Dataset data = load_data(config);
+  DataRecord record = DataRecord::parse(pretrained.file.metadata, pretrained.path);
+  if (!record.class_names.empty()) data.class_names = record.class_names;
+  const Augment view = config.augment.empty() ? record.view : Augment::parse(config.augment);
+  record = DataRecord::of(data, view);
+  Network network(build_graph(config, data, view.output_shape(record.images)), static_cast<std::uint64_t>(config.seed),
+                  import_shapes(pretrained.file, pretrained.path, config.allow_missing));
   complete(normalisation, network.graph());
   ImportReport mapping = import_weights(network, pretrained.file, pretrained.path, config.allow_missing);
   network.set_training(false);
-  return {std::move(config), std::move(network), std::move(mapping), std::move(normalisation)};
+  return {std::move(config), std::move(network), std::move(mapping), std::move(normalisation), std::move(record)};
 }
 
 TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
   const std::string file = checkpoint_path(run, checkpoint);
-  const Checkpoint c = load_checkpoint(file);
+  Checkpoint c = load_checkpoint(file);
   TrainConfig config = TrainConfig::parse(c.config_toml, file + " (config)");
+  if (c.data.name.empty()) c.data.name = config.data;
   Network network = network_of(c, static_cast<std::uint64_t>(config.seed), file);
   restore(c.network, network.state(), file);
   std::map<std::string, std::string> source;
@@ -174,7 +184,7 @@ TrainedRun load_run(const std::string& run, const std::string& checkpoint) {
   complete(normalisation, network.graph());
   normalisation.mean_from = normalisation.std_from = "from " + file;
   network.set_training(false);
-  return {std::move(config), std::move(network), std::move(mapping), std::move(normalisation)};
+  return {std::move(config), std::move(network), std::move(mapping), std::move(normalisation), std::move(c.data)};
 }
 
 }  // namespace tern

@@ -1,12 +1,12 @@
 // SearchConfig: fields from search_config.def, to and from TOML and text.
-#include "core/file.hpp"
+#include "files/read.hpp"
 #include "tern/search.hpp"
 #include "train/config_fields.hpp"
 
 namespace tern {
 namespace {
 
-constexpr auto kVisit = [](auto& config, auto&& f) {
+constexpr auto kVisitSearch = [](auto& config, auto&& f) {
 #define TERN_CONFIG(type, section, name, fallback, help) f(#section, #name, help, config.name);
 #include "tern/search_config.def"
 #undef TERN_CONFIG
@@ -15,23 +15,25 @@ constexpr auto kVisit = [](auto& config, auto&& f) {
 }  // namespace
 
 const std::vector<TrainConfig::Field>& SearchConfig::fields() {
-  static const std::vector<TrainConfig::Field> all = config::fields<SearchConfig>(kVisit);
+  static const std::vector<TrainConfig::Field> all = config::fields<SearchConfig>(kVisitSearch);
   return all;
 }
 
 SearchConfig SearchConfig::load(const std::string& path) { return parse(read_text_file(path, 1 << 20), path); }
 
 SearchConfig SearchConfig::parse(const std::string& text, const std::string& path) {
-  return config::parse<SearchConfig>(text, path, kVisit);
+  return config::parse<SearchConfig>(text, path, kVisitSearch);
 }
 
-std::string SearchConfig::toml() const { return config::toml_of(*this, kVisit); }
+std::string SearchConfig::toml() const { return config::toml_of(*this, kVisitSearch); }
 
-void SearchConfig::set(std::string_view wanted, const std::string& text) { config::set(*this, wanted, text, kVisit); }
+void SearchConfig::set(std::string_view wanted, const std::string& text) {
+  config::set(*this, wanted, text, kVisitSearch);
+}
 
 void SearchConfig::check() const {
   using config::require;
-  config::check_texts(*this, kVisit);
+  config::check_texts(*this, kVisitSearch);
   require(validation > 0 && validation < 1, "validation", "in (0, 1)");
   require(limit_train >= 0 && eval_limit >= 0, "limit_train and eval_limit", ">= 0");
   require(image_size >= 0 && image_size <= 4096, "image_size", "in [0, 4096]");

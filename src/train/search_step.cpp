@@ -7,6 +7,7 @@
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
 #include "tern/ops.hpp"
+#include "train/diverged.hpp"
 #include "train/internal.hpp"
 
 namespace tern {
@@ -41,13 +42,6 @@ void want_gradients(std::vector<NamedTensor> tensors, bool on) {
 // max(0, cost / limit - 1)
 Tensor excess(const Tensor& cost, double limit) { return relu(add_scalar(scale(cost, 1 / limit), -1)); }
 
-void expect_finite(double loss, const char* which, const Position& where) {
-  if (std::isfinite(loss)) return;
-  throw Error("[search] the loss " + std::string(which) + " is not finite in epoch " + std::to_string(where.epoch + 1) +
-              ", step " + std::to_string(where.step + 1) +
-              ". The last checkpoint is kept; try a smaller learning rate");
-}
-
 }  // namespace
 
 LabelledImages::LabelledImages(const Batch& batch)
@@ -72,8 +66,8 @@ void SearchStep::make_optimizers() {
   for (const Parameter& p : net_->weights()) {
     (p.kind == ParamKind::kWeight ? decayed : plain).params.push_back({p.name, p.value});
   }
-  sgd_ = make_optimizer("sgd", {.momentum = config_.momentum}, {decayed, plain});
-  adam_ = make_optimizer("adam", {.beta1 = config_.arch_beta1, .beta2 = config_.arch_beta2},
+  sgd_ = make_optimizer(Spec{"sgd", {}}.with("momentum", config_.momentum), {decayed, plain});
+  adam_ = make_optimizer(Spec{"adam", {}}.with("beta1", config_.arch_beta1).with("beta2", config_.arch_beta2),
                          {{.name = "alpha", .params = net_->alphas(), .weight_decay = config_.arch_weight_decay}});
   schedule_ = make_schedule(config_.schedule);
 
@@ -108,6 +102,20 @@ std::vector<NamedTensor> SearchStep::optimizer_state() const {
   return out;
 }
 
+Checkpoint SearchStep::state() {
+  return {.graph_text = net_->network().graph().format(),
+          .rng_position = drawn_.position(),
+          .network = network_state(),
+          .optimizer = optimizer_state()};
+}
+
+void SearchStep::restore(const Checkpoint& c, const std::string& file) {
+  tern::restore(c.network, network_state(), file);
+  net_->network().weights_changed();
+  tern::restore(c.optimizer, optimizer_state(), file);
+  drawn_.set_position(c.rng_position);
+}
+
 // ---- one step ----
 
 void SearchStep::draw_paths() {
@@ -132,35 +140,33 @@ void SearchStep::alpha_gradient(const LabelledImages& train, const LabelledImage
   problem_.train_loss = [&] { return cross_entropy(net_->forward(train.images), train.labels); };
   problem_.validation_loss = [&] { return alpha_loss(validation, where); };
   expect_finite(order_ == 2 ? nas::second_order_gradient(problem_, lr) : nas::first_order_gradient(problem_),
-                "of alpha", where);
+                "the loss of alpha", net_->network(), [&] { net_->forward(validation.images); });
   for (const Tensor& a : problem_.alphas) {
     if (!a.grad().defined()) a.set_grad(Tensor::zeros(a.shape()));  // every drawn edge was zero
   }
 }
 
-SearchStep::Result SearchStep::weight_gradient(const LabelledImages& batch, const Position& where) {
+StepResult SearchStep::weight_gradient(const LabelledImages& batch) {
   want_gradients(net_->alphas(), false);
   sgd_->zero_grad();
   const Tensor logits = net_->forward(batch.images);
   const Tensor loss = cross_entropy(logits, batch.labels);
-  expect_finite(loss.item(), "of the weights", where);
+  expect_finite(loss.item(), "the loss of the weights", net_->network(), [&] { net_->forward(batch.images); });
   backward(loss);
   want_gradients(net_->alphas(), true);
   return {.loss = loss.item(), .correct = count_correct(logits, batch.plain_labels)};
 }
 
-SearchStep::Result SearchStep::run(const LabelledImages& train, const LabelledImages& validation,
-                                   const Position& where) {
-  const double lr = schedule_->lr(where);
+StepResult SearchStep::run(const LabelledImages& train, const LabelledImages& validation, const Position& where) {
+  net_->network().before_step(where);
   draw_paths();
-  alpha_gradient(train, validation, where, lr);
+  alpha_gradient(train, validation, where, lr(where));
   adam_->step(config_.arch_lr);
   adam_->zero_grad();
 
-  Result done = weight_gradient(train, where);
-  done.lr = lr;
+  const StepResult done = weight_gradient(train);
   if (config_.clip_norm > 0) clip_grad_norm(weight_tensors(), config_.clip_norm);
-  sgd_->step(lr);
+  sgd_->step(lr(where));
   sgd_->zero_grad();
   net_->network().after_step();
   return done;
@@ -178,6 +184,8 @@ SearchStep::Cost SearchStep::measure(const LabelledImages& images, const Positio
   const bool training = net_->network().training();
   const Snapshot statistics(net_->network().buffers());
   net_->network().set_training(true);
+  if (where.step == 0) net_->network().on_epoch_begin(where);
+  net_->network().before_step(where);
   reset_peak_memory();
   constexpr int kWarm = 1, kTimed = 2;
   Clock::time_point start;
@@ -185,7 +193,7 @@ SearchStep::Cost SearchStep::measure(const LabelledImages& images, const Positio
     if (i == kWarm) start = Clock::now();
     draw_paths();
     alpha_gradient(images, images, where, config_.arch_lr);
-    weight_gradient(images, where);
+    weight_gradient(images);
   }
   cost.step_seconds = seconds_since(start) / kTimed;
   cost.peak_bytes = memory_stats().peak_bytes;

@@ -9,6 +9,7 @@
 #include "tern/nas.hpp"
 #include "tern/optim.hpp"
 #include "tern/search.hpp"
+#include "train/run.hpp"
 
 namespace tern {
 
@@ -23,7 +24,7 @@ struct LabelledImages {
 ///   min over alpha of L_val(w*(alpha), alpha) + penalties(alpha),  w*(alpha) = argmin over w of L_train(w, alpha)
 /// in alternating steps, of first or second order (nas::first_order_gradient, nas::second_order_gradient). The
 /// penalties are the entropy of the mixture, faded out over the epochs, and what expected bytes or multiplications
-/// exceed their limits by. Errors: as nas::Supernet for options that make no network; Error for a loss that is not
+/// exceed their limits by. Errors: as nas::Supernet for options that make no network; Diverged for a loss that is not
 /// finite.
 class SearchStep {
  public:
@@ -31,12 +32,10 @@ class SearchStep {
 
   nas::Supernet& net() { return *net_; }
 
-  struct Result {
-    double lr = 0;    // of the weights
-    double loss = 0;  // of the weights, before their step
-    std::int64_t correct = 0;
-  };
-  Result run(const LabelledImages& train, const LabelledImages& validation, const Position& where);
+  /// The learning rate of the weights.
+  double lr(const Position& where) const { return schedule_->lr(where); }
+  /// Loss and correct images are those of the weights.
+  StepResult run(const LabelledImages& train, const LabelledImages& validation, const Position& where);
 
   struct Cost {
     double step_seconds = 0, image_seconds = 0;  // of a training step; of evaluating one image
@@ -45,14 +44,14 @@ class SearchStep {
   /// Times a few steps without their updates; nothing is changed by it.
   Cost measure(const LabelledImages& images, const Position& where);
 
-  /// Tensors of a checkpoint.
-  std::vector<NamedTensor> network_state() const;
-  std::vector<NamedTensor> optimizer_state() const;
-  /// Place in the stream of random numbers that paths=one draws from.
-  std::uint64_t rng_position() const { return drawn_.position(); }
-  void set_rng_position(std::uint64_t position) { drawn_.set_position(position); }
+  /// Tensors of a checkpoint, the graph, and the place in the stream of random numbers that paths=one draws from.
+  Checkpoint state();
+  /// What state() gave. Errors: FormatError.
+  void restore(const Checkpoint& checkpoint, const std::string& file);
 
  private:
+  std::vector<NamedTensor> network_state() const;
+  std::vector<NamedTensor> optimizer_state() const;
   struct Limit {
     nas::CostTable table;
     double limit;
@@ -62,7 +61,7 @@ class SearchStep {
   void draw_paths();
   Tensor alpha_loss(const LabelledImages& batch, const Position& where) const;
   void alpha_gradient(const LabelledImages& train, const LabelledImages& validation, const Position& where, double lr);
-  Result weight_gradient(const LabelledImages& batch, const Position& where);
+  StepResult weight_gradient(const LabelledImages& batch);
   std::vector<Tensor> weight_tensors() const;
 
   SearchConfig config_;

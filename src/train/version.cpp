@@ -6,7 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kernels/blas.hpp"
+#include "core/version.hpp"
+#include "kernels/float/blas.hpp"
 
 namespace tern {
 

@@ -14,6 +14,17 @@ LayerCodes weight_codes(const Network& network) {
   return out;
 }
 
+void count_flips(const LayerCodes& before, const LayerCodes& after, std::vector<LayerHealth>& health) {
+  for (LayerHealth& h : health) {
+    const auto a = before.find(h.layer), b = after.find(h.layer);
+    if (a == before.end() || b == after.end()) continue;
+    std::size_t flips = 0;
+    for (std::size_t i = 0; i < std::min(a->second.size(), b->second.size()); ++i)
+      flips += a->second[i] != b->second[i];
+    h.flips = static_cast<double>(flips) / static_cast<double>(std::max<std::size_t>(a->second.size(), 1));
+  }
+}
+
 std::vector<NamedTensor> to_tensors(const LayerCodes& codes) {
   std::vector<NamedTensor> out;
   for (const auto& [layer, values] : codes) {
@@ -23,6 +34,7 @@ std::vector<NamedTensor> to_tensors(const LayerCodes& codes) {
   }
   return out;
 }
+
 LayerCodes from_tensors(const std::vector<NamedTensor>& tensors) {
   LayerCodes out;
   for (const NamedTensor& t : tensors) {

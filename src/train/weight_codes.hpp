@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tern/nn.hpp"
+#include "tern/train.hpp"
 
 namespace tern {
 
@@ -14,6 +15,9 @@ using LayerCodes = std::map<std::string, std::vector<std::int8_t>>;
 
 /// Of every layer with a weight quantizer.
 LayerCodes weight_codes(const Network& network);
+
+/// Sets the flips of each layer: the share of its codes that differ.
+void count_flips(const LayerCodes& before, const LayerCodes& after, std::vector<LayerHealth>& health);
 
 /// Codes as tensors of a checkpoint, and back.
 std::vector<NamedTensor> to_tensors(const LayerCodes& codes);

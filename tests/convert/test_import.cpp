@@ -217,11 +217,11 @@ TEST_CASE("import: a network is not built if the file has other shapes", "[conve
   file.tensors.push_back({"net.conv1.weight", Tensor::zeros(Shape{16, 3, 3, 3})});
   ModelOptions options;
   CHECK_NOTHROW(Network(make_model("resnet20", options), 1, import_shapes(file, "x")));
-  options.width = 1'000'000;
+  options.width = 200'000;
   const std::uint64_t before = testing::requested_bytes();
   CHECK_THROWS_WITH(Network(make_model("resnet20", options), 1, import_shapes(file, "x.safetensors")),
                     ContainsSubstring("x.safetensors: tensor \"net.conv1.weight\" has shape 16x3x3x3") &&
-                        ContainsSubstring("needs 1000000x3x3x3"));
+                        ContainsSubstring("needs 200000x3x3x3"));
   CHECK(testing::requested_bytes() - before < (1 << 20));
 }
 
@@ -342,4 +342,66 @@ TEST_CASE("import: of a checkpoint with averages these are taken, and no tensor 
   }
   CHECK(std::any_of(r.rows.begin(), r.rows.end(),
                     [](const ImportReport::Row& row) { return row.source == "ema.fc.bias"; }));
+}
+
+TEST_CASE("import: the classifier starts anew for another number of classes, if asked, and nothing else does",
+          "[convert]") {
+  const Network old(Graph::parse(kSmall), 1);
+  std::string text = kSmall;
+  text.replace(text.find("out=3"), 5, "out=7");
+  Network net(Graph::parse(text), 2);
+  const SafetensorsFile file = file_for(old);
+  CHECK_THROWS_WITH(
+      import_weights(net, file, "run"),
+      ContainsSubstring("\"fc.weight\" has shape 3x2; \"fc.weight\" of this network needs 7x2 (to start the "
+                        "classifier anew: allow_missing)"));
+  CHECK_THROWS_AS(Network(Graph::parse(text), 2, import_shapes(file, "run")), ShapeError);
+  CHECK_NOTHROW(Network(Graph::parse(text), 2, import_shapes(file, "run", true)));
+  std::map<std::string, std::vector<double>> before;
+  for (const NamedTensor& t : net.state()) before[t.name] = t.value.to_vector();
+  const ImportReport r = import_weights(net, file, "run", true);
+  CHECK(r.anew == 2);
+  CHECK(r.unused == 0);
+  CHECK(r.summary().find(" missing, 2 anew, 0 unused") != std::string::npos);
+  CHECK(std::count(r.remarks.begin(), r.remarks.end(), "starts anew: fc.weight 7x2, which is 3x2 in the file") == 1);
+  CHECK(std::count(r.remarks.begin(), r.remarks.end(), "starts anew: fc.bias 7, which is 3 in the file") == 1);
+  for (const NamedTensor& t : net.state()) {
+    INFO(t.name);
+    if (t.name.starts_with("fc.")) CHECK(t.value.to_vector() == before[t.name]);
+    if (t.name == "conv1.weight") CHECK(t.value.to_vector()[0] == 0.5);
+  }
+  // Another layer of that kind is another topology, whatever is allowed; so is another input of the classifier.
+  SafetensorsFile other = file;
+  tensor_of(other, "conv1.weight").value = Tensor::zeros(Shape{3, 1, 3, 3});
+  CHECK_THROWS_AS(import_weights(net, other, "run", true), ShapeError);
+  other = file;
+  tensor_of(other, "fc.weight").value = Tensor::zeros(Shape{3, 5});
+  CHECK_THROWS_AS(import_weights(net, other, "run", true), ShapeError);
+}
+
+TEST_CASE("import: two tensors of the network that a file calls the same are refused", "[convert]") {
+  const std::string text =
+      "tern-graph 1\nimage = input() shape=1x4x4\na.b = conv2d(image) out=2 kernel=1\na_b = conv2d(a.b) out=2 "
+      "kernel=1\n";
+  const Network net(Graph::parse(text), 1);
+  SafetensorsFile file;
+  file.tensors.push_back({"a.b.weight", Tensor::zeros(Shape{2, 1, 1, 1})});
+  CHECK_THROWS_AS(import_weights(net, file, "x", true), ValueError);
+  CHECK_THROWS_WITH(import_weights(net, file, "x", true),
+                    ContainsSubstring("\"a.b.weight\" and \"a_b.weight\" of this network"));
+}
+
+TEST_CASE("import: weights that nobody uses, and layers that compute otherwise, are said", "[convert]") {
+  Network net(Graph::parse(kSmall), 1);
+  SafetensorsFile file = file_for(net);
+  file.tensors.push_back({"layer9.0.conv1.weight", Tensor::zeros(Shape{4, 4, 3, 3})});
+  file.tensors.push_back({"bn1.num_batches_tracked", Tensor::zeros(Shape{}, DType::kI64)});
+  std::string trained = kSmall;
+  trained.replace(trained.find("batch_norm(conv2)"), 17, "batch_norm(conv2) eps=0.01 momentum=0.3");
+  file.metadata["graph"] = trained;
+  const std::vector<std::string> remarks = import_weights(net, file, "x").remarks;
+  REQUIRE(remarks.size() > 2);
+  CHECK(std::count(remarks.begin(), remarks.end(), "unused, though they may be weights: layer9.0.conv1.weight") == 1);
+  CHECK(std::count(remarks.begin(), remarks.end(), "trained with eps=0.01 there, no eps here: bn2") == 1);
+  CHECK(std::count_if(remarks.begin(), remarks.end(), [](auto& r) { return !r.starts_with("missing: "); }) == 2);
 }

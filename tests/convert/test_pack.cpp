@@ -1,65 +1,20 @@
 #include <limits>
 
+#include "begin_step.hpp"
 #include "catch.hpp"
-#include "tern/convert.hpp"
+#include "convert/packing.hpp"
+#include "nn/layer_util.hpp"
 #include "tern/error.hpp"
-#include "tern/parallel.hpp"
 
 using tern::Graph;
 using tern::Network;
-using tern::Rng;
 using tern::Shape;
 using tern::Tensor;
+using tern::testing::check_identical;
+using tern::testing::random_bytes;
+using tern::testing::shaken;
 
 namespace {
-
-tern::Images random_bytes(int channels, int side, int n, std::uint64_t seed) {
-  tern::Images images;
-  images.channels = channels;
-  images.height = images.width = side;
-  Rng rng(seed);
-  images.labels.assign(static_cast<std::size_t>(n), 0);
-  images.pixels.resize(static_cast<std::size_t>(n) * images.shape().numel());
-  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.below(256));
-  return images;
-}
-
-// A network whose batch norms have seen data and whose gains have both signs, so that folding meets flips.
-Network shaken(const std::string& text, std::uint64_t seed) {
-  Network net(Graph::parse(text), seed);
-  const Shape in = net.input_shape();
-  Rng rng(seed);
-  const Tensor images = Tensor::empty(Shape{16, in[0], in[1], in[2]});
-  for (float& x : images.span<float>()) x = rng.normal();
-  for (const auto& p : net.parameters()) {
-    if (p.kind != tern::ParamKind::kNorm) continue;
-    for (float& x : p.value.span<float>()) x = p.name.ends_with("gamma") ? rng.normal() : 0.3f * rng.normal();
-  }
-  net.set_training(true);
-  net.init_quantizers(images);
-  for (int i = 0; i < 5; ++i) net.forward(images);
-  net.set_training(false);
-  return net;
-}
-
-void check_identical(const std::string& text, int channels, int side, bool expect_codes = true) {
-  Network net = shaken(text, 11);
-  const auto model = tern::pack(net);
-  const auto bytes = tern::packed::encode(model);
-  const auto again = tern::packed::decode(bytes);
-  const tern::Images images = random_bytes(channels, side, 23, 5);
-  for (const tern::infer::Options& how : tern::infer::every_path()) {
-    INFO(tern::name_of(*how.isa) << " " << how.kernel);
-    const auto r = tern::verify(net, again, how, images, 10);
-    for (const auto& n : r.nodes) {
-      INFO(n.name);
-      CHECK(n.different == 0);
-    }
-    CHECK(r.identical());
-    CHECK(r.images == 23);
-    CHECK((r.codes > 0) == expect_codes);
-  }
-}
 
 const std::string kHead = "tern-graph 1\nimage = input() shape=3x10x10 mean=0.5,0.4,0.3 std=0.2,0.25,0.3\n";
 
@@ -95,7 +50,10 @@ TEST_CASE("pack: padded pixels behind a sign are +1, in training, evaluation and
     }
     const Tensor images = Tensor::from(std::vector<float>{0.25f, -0.25f}, Shape{2, 1, 1, 1});
     for (const bool training : {true, false}) {
-      net.set_training(training);
+      if (training)
+        tern::testing::begin_step(net);
+      else
+        net.set_training(false);
       const Tensor y = net.forward(images);
       CHECK(y.data<float>()[0] == 4.5f);
       CHECK(y.data<float>()[1] == 3.5f);
@@ -149,11 +107,17 @@ TEST_CASE("pack: two scales, residual sums and concatenation stay exact in float
 }
 
 TEST_CASE("pack: ternary weights on real activations, and a network without quantizers", "[convert]") {
-  check_identical(kHead +
-                      "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nr1 = act(b1) kind=relu"
-                      "\nc2 = conv2d(r1) out=8 kernel=3 pad=1 weights=twn\nb2 = batch_norm(c2)\nr2 = act(b2) kind=relu"
-                      "\np = avg_pool(r2) kernel=2\nf = flatten(p)\nfc = linear(f) out=5 weights=twn\n",
-                  3, 10, false);
+  for (const std::string weights : {" weights=twn", ""}) {
+    INFO(weights);
+    check_identical(kHead +
+                        "c1 = conv2d(image) out=8 kernel=3 pad=1\nb1 = batch_norm(c1)\nr1 = act(b1) kind=relu"
+                        "\nc2 = conv2d(r1) out=8 kernel=3 pad=1" +
+                        weights +
+                        "\nb2 = batch_norm(c2)\nr2 = act(b2) kind=relu\np = avg_pool(r2) kernel=2\nf = flatten(p)"
+                        "\nfc = linear(f) out=5" +
+                        weights + "\n",
+                    3, 10, false);
+  }
 }
 
 TEST_CASE("pack: average pools with padding and rounded-up extents", "[convert]") {
@@ -217,4 +181,80 @@ TEST_CASE("pack: refuses what it cannot carry", "[convert]") {
   CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("evaluation mode"));
   net.set_training(false);
   CHECK_THROWS_WITH(tern::pack(net), ContainsSubstring("\"tanh\" has no packed form"));
+}
+
+TEST_CASE("pack: what the output does not depend on is left out, so that the last packed node is the output",
+          "[convert]") {
+  // The output is a dropout of fc; other is behind fc in the graph, and what it reads has no packed form.
+  Network net = shaken(kHead +
+                           "c1 = conv2d(image) out=8 kernel=3\nq1 = quantize(c1) acts=ternary\nf = flatten(q1)"
+                           "\nfc = linear(f) out=5\nt = act(q1) kind=tanh\nft = flatten(t)\nother = linear(ft) out=5"
+                           "\ny = dropout(fc)\n",
+                       3);
+  const auto model = tern::pack(net);
+  CHECK(model.graph.output().name == "fc");
+  CHECK(model.graph.find("other") < 0);
+  CHECK(tern::verify(net, model, {}, random_bytes(3, 10, 20, 6), 20).identical());
+}
+
+TEST_CASE("verify: another normalisation, another step and another node are found", "[convert]") {
+  Network net = shaken(kHead +
+                           "c1 = conv2d(image) out=8 kernel=3\nq1 = quantize(c1) acts=lsq:bits=2\nf = flatten(q1)"
+                           "\nfc = linear(f) out=5\n",
+                       3);
+  const tern::Images images = random_bytes(3, 10, 20, 6);
+  const auto differs_at = [&](const std::string& node, const char* key, const std::string& value) {
+    auto model = tern::pack(net);
+    model.graph.nodes()[static_cast<std::size_t>(model.graph.find(node))].set(key, value);
+    return !tern::verify(net, model, {.isa = tern::Isa::kReference}, images, 20).identical();
+  };
+  CHECK_FALSE(differs_at("image", "mean", "0.5,0.4,0.3"));  // as it is
+  CHECK(differs_at("image", "mean", "0.5,0.4,0.31"));
+  CHECK(differs_at("q1", "step", "0.75"));
+  CHECK(differs_at("q1", "value_of", "q7"));
+}
+
+TEST_CASE("verify: a packed file that names no node of the network is compared by its logits", "[convert]") {
+  Network net = shaken(kHead + "c1 = conv2d(image) out=8 kernel=3\nf = flatten(c1)\nfc = linear(f) out=5\n", 3);
+  auto model = tern::pack(net);
+  for (tern::GraphNode& node : model.graph.nodes())
+    std::erase_if(node.attrs, [](auto& a) { return a.first == "value_of"; });
+  const tern::Images images = random_bytes(3, 10, 20, 6);
+  const auto same = tern::verify(net, model, {}, images, 20);
+  CHECK(same.identical());
+  REQUIRE(same.nodes.size() == 1);
+  CHECK(same.nodes[0].values == 20 * 5);
+  model.blobs.at("fc.bias").f32[1] += 1e-4f;
+  CHECK_FALSE(tern::verify(net, model, {}, images, 20).identical());
+}
+
+TEST_CASE("pack: averages of more codes than float sums can count", "[convert]") {
+  // 420 x 420 pixels of code 127 are more than 2^24.
+  Network net = shaken(
+      "tern-graph 1\nimage = input() shape=1x420x420 std=0.125\nq = quantize(image) acts=image\ng = "
+      "global_avg_pool(q)\n",
+      1);
+  tern::Images images = random_bytes(1, 420, 2, 1);
+  std::fill(images.pixels.begin(), images.pixels.end(), std::uint8_t{255});
+  images.pixels[7] = 3;
+  CHECK(tern::verify(net, tern::pack(net), {}, images, 2).identical());
+}
+
+TEST_CASE("pack: codes of a quantizer that break its own word are refused", "[convert]") {
+  struct Wild final : tern::WeightQuantizer {
+    Tensor forward(const Tensor& w) override { return w; }
+    tern::WeightCodes deploy(const Tensor&) const override { return codes; }
+    tern::WeightCodes codes{.shape = {1, 2}, .codes = {1, -1}, .scale_pos = {1}, .scale_neg = {1}};
+  };
+  const Tensor w = Tensor::zeros(Shape{1, 2});
+  Wild q;
+  CHECK_NOTHROW(tern::deployed(q, w));
+  q.codes.codes[1] = -2;
+  CHECK_THROWS_WITH(tern::deployed(q, w), ContainsSubstring("size max_code = 1 or less; got -2"));
+  q.codes.codes = {1, 0, 1};
+  CHECK_THROWS_WITH(tern::deployed(q, w),
+                    ContainsSubstring("a code for each weight of 1x2") && ContainsSubstring("3 codes"));
+  q.codes.codes = {1, 0};
+  q.codes.scale_neg = {};
+  CHECK_THROWS_AS(tern::deployed(q, w), tern::ValueError);
 }

@@ -1,7 +1,9 @@
 // Every topology, quantized: packs, survives the file format, and infers bit for bit what evaluation computes.
 #include <algorithm>
 
+#include "begin_step.hpp"
 #include "catch.hpp"
+#include "convert/packing.hpp"
 #include "tern/convert.hpp"
 #include "tern/freeze.hpp"
 #include "tern/nas.hpp"
@@ -10,10 +12,11 @@ using tern::Network;
 using tern::Rng;
 using tern::Shape;
 using tern::Tensor;
+using tern::testing::random_bytes;
 
 namespace {
 
-constexpr int kSide = 32, kImages = 5;
+constexpr int kModelSide = 32, kModelImages = 5;
 
 /// Batch norms that have seen data, with gains of both signs.
 Network trained(tern::Graph graph) {
@@ -26,8 +29,7 @@ Network trained(tern::Graph graph) {
   const Shape in = net.input_shape();
   const Tensor images = Tensor::empty(Shape{8, in[0], in[1], in[2]});
   for (float& x : images.span<float>()) x = rng.normal();
-  net.set_training(true);
-  net.init_quantizers(images);
+  tern::testing::begin_step(net, images);
   net.forward(images);
   net.set_training(false);
   return net;
@@ -36,7 +38,7 @@ Network trained(tern::Graph graph) {
 Network trained(const std::string& model, const std::string& weights, const std::string& acts,
                 const std::map<std::string, std::string>& extra) {
   tern::ModelOptions o;
-  o.input = Shape{3, kSide, kSide};
+  o.input = Shape{3, kModelSide, kModelSide};
   o.weights = weights;
   o.acts = acts;
   o.width = model == "nin" ? 12 : 8;
@@ -44,17 +46,6 @@ Network trained(const std::string& model, const std::string& weights, const std:
   tern::Graph graph = tern::make_model(model, o);
   graph.nodes()[0].set("mean", "0.5,0.4,0.3").set("std", "0.2,0.25,0.3");
   return trained(std::move(graph));
-}
-
-tern::Images random_bytes(int side = kSide) {
-  tern::Images images;
-  images.channels = 3;
-  images.height = images.width = side;
-  images.labels.assign(kImages, 0);
-  images.pixels.resize(std::size_t{kImages} * images.shape().numel());
-  Rng rng(6);
-  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.below(256));
-  return images;
 }
 
 // On every instruction set that this machine has, code by code.
@@ -75,7 +66,7 @@ void check_identical(const std::string& model, const std::string& weights, const
                      const std::map<std::string, std::string>& extra = {}) {
   INFO(model << ", weights " << weights << ", acts " << acts);
   Network net = trained(model, weights, acts, extra);
-  check_packed(net, random_bytes());
+  check_packed(net, random_bytes(3, kModelSide, kModelImages, 6));
 }
 
 }  // namespace
@@ -87,6 +78,7 @@ TEST_CASE("pack: every topology infers what evaluation computes", "[convert]") {
     check_identical(m.key, "twn", "ternary");
     check_identical(m.key, "fatnn", "fatnn:mode=unsigned");
     check_identical(m.key, "bwn", "sign");
+    check_identical(m.key, "none", "none");
   }
 }
 
@@ -121,7 +113,7 @@ TEST_CASE("pack: cells of every search space, template and reduction", "[convert
         const tern::nas::Genotype genotype = tern::nas::random_genotype(o, rng);
         INFO(genotype.json() << ", reduction " << skip);
         Network net = trained(tern::nas::final_graph(genotype, o));
-        check_packed(net, random_bytes(8));
+        check_packed(net, random_bytes(3, 8, kModelImages, 6));
         for (const auto& node : net.graph().nodes()) shifts += node.op == "shift";
       }
     }
@@ -152,7 +144,7 @@ TEST_CASE("pack: quantized first and last layers, shortcuts in full precision", 
       if (model == "resnet20") o.extra = {{"shortcut", "B"}};
       INFO(model << ", weights " << weights << ", acts " << acts);
       Network net = trained(tern::make_model(model, o));
-      check_packed(net, random_bytes(16));
+      check_packed(net, random_bytes(3, 16, kModelImages, 6));
     }
   }
 }
@@ -167,7 +159,7 @@ TEST_CASE("pack: a quantized first layer reads the image as eight planes", "[con
   for (const char* model : {"vgg_11", "ornet_11", "muxornet_11"}) {
     INFO(model);
     Network net = trained(tern::make_model(model, o));
-    check_packed(net, random_bytes(16));
+    check_packed(net, random_bytes(3, 16, kModelImages, 6));
     tern::infer::Options how;
     how.kernel = "bitsliced";
     const tern::infer::Session session(tern::pack(net), how);
@@ -191,7 +183,7 @@ TEST_CASE("pack: rescaled weights on real activations are codes without a scale"
       for (const char* kernel : {"", "reference"}) {
         tern::infer::Options how;
         how.kernel = kernel;
-        CHECK(tern::verify(net, packed, how, random_bytes(), kImages).identical());
+        CHECK(tern::verify(net, packed, how, random_bytes(3, kModelSide, kModelImages, 6), kModelImages).identical());
       }
     }
   }

@@ -1,6 +1,8 @@
 // Every weight quantizer with every activation quantizer of the registry: packs, survives the file format, and infers
 // code by code what evaluation computes, on every instruction set.
+#include "begin_step.hpp"
 #include "catch.hpp"
+#include "convert/packing.hpp"
 #include "tern/convert.hpp"
 
 using tern::Graph;
@@ -11,7 +13,7 @@ using tern::Tensor;
 
 namespace {
 
-constexpr int kSide = 6, kImages = 3;
+constexpr int kPairSide = 6, kPairImages = 3;
 
 // Each key as it is, and the options that change codes, scales or thresholds.
 std::vector<std::string> weight_specs() {
@@ -56,10 +58,9 @@ Network tiny(const std::string& weights, const std::string& acts) {
     if (p.kind != tern::ParamKind::kNorm && p.kind != tern::ParamKind::kBias) continue;
     for (float& x : p.value.span<float>()) x = p.name.ends_with("gamma") ? rng.normal() : 0.3f * rng.normal();
   }
-  const Tensor images = Tensor::empty(Shape{8, 2, kSide, kSide});
+  const Tensor images = Tensor::empty(Shape{8, 2, kPairSide, kPairSide});
   for (float& x : images.span<float>()) x = rng.normal();
-  net.set_training(true);
-  net.init_quantizers(images);
+  tern::testing::begin_step(net, images);
   net.forward(images);
   net.set_training(false);
   return net;
@@ -68,13 +69,7 @@ Network tiny(const std::string& weights, const std::string& acts) {
 }  // namespace
 
 TEST_CASE("pack: every weight quantizer with every activation quantizer", "[convert]") {
-  tern::Images images;
-  images.channels = 2;
-  images.height = images.width = kSide;
-  images.labels.assign(kImages, 0);
-  images.pixels.resize(std::size_t{kImages} * images.shape().numel());
-  Rng rng(6);
-  for (auto& p : images.pixels) p = static_cast<std::uint8_t>(rng.below(256));
+  const tern::Images images = tern::testing::random_bytes(2, kPairSide, kPairImages, 6);
   for (const std::string& weights : weight_specs()) {
     for (const std::string& acts : act_specs()) {
       INFO("weights " << weights << ", acts " << acts);
@@ -82,7 +77,7 @@ TEST_CASE("pack: every weight quantizer with every activation quantizer", "[conv
       const auto packed = tern::packed::decode(tern::packed::encode(tern::pack(net)));
       for (const tern::infer::Options& how : tern::infer::every_path()) {
         INFO(tern::name_of(*how.isa) << " " << how.kernel);
-        const auto r = tern::verify(net, packed, how, images, kImages);
+        const auto r = tern::verify(net, packed, how, images, kPairImages);
         for (const auto& n : r.nodes) {
           INFO(n.name);
           CHECK(n.different == 0);

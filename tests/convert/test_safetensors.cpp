@@ -2,7 +2,8 @@
 #include <filesystem>
 
 #include "catch.hpp"
-#include "core/file.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
@@ -47,6 +48,42 @@ TEST_CASE("safetensors: round trip with metadata, and the same bytes again", "[c
     const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
     REQUIRE_THROWS_AS(tern::parse_safetensors(cut, "cut"), tern::FormatError);
   }
+}
+
+TEST_CASE("safetensors: a flipped bit is refused by the name of its tensor, or changes nothing", "[convert]") {
+  const TempDir dir;
+  const std::vector<tern::NamedTensor> tensors{{"a", Tensor::from(std::vector<float>{0.0232f, 2}, Shape{2})},
+                                               {"b", Tensor::from(std::vector<std::int64_t>{7}, Shape{})}};
+  const std::map<std::string, std::string> metadata{{"state", "{\"epoch\":3}"}};
+  tern::write_safetensors(dir / "x", tensors, metadata);
+  const auto good = tern::read_file(dir / "x");
+  CHECK(tern::parse_safetensors(good, "x").metadata == metadata);
+  const std::size_t data = good.size() - 16;
+  int taken = 0;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      CAPTURE(i, bit);
+      auto bad = good;
+      bad[i] ^= static_cast<std::byte>(1 << bit);
+      if (i >= data) {
+        CHECK_THROWS_WITH(
+            tern::parse_safetensors(bad, "x"),
+            ContainsSubstring(i < data + 8 ? "tensor \"a\": its checksum" : "tensor \"b\": its checksum"));
+        continue;
+      }
+      try {
+        const auto file = tern::parse_safetensors(bad, "x");
+        ++taken;
+        CHECK(file.metadata.at("state") == metadata.at("state"));
+        for (const auto& t : tensors) {
+          REQUIRE(file.find(t.name).defined());
+          CHECK(file.find(t.name).to_vector() == t.value.to_vector());
+        }
+      } catch (const tern::FormatError&) {
+      }
+    }
+  }
+  CHECK(taken < 200);  // in the spaces behind the header and in the names of the checksums
 }
 
 TEST_CASE("safetensors: half precision is widened", "[convert]") {

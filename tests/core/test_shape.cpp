@@ -1,8 +1,22 @@
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 #include "catch.hpp"
 #include "tern/error.hpp"
-#include "tern/shape.hpp"
+#include "tern/graph.hpp"
+#include "tern/tensor.hpp"
 
 using tern::Shape;
+
+// A view into a temporary does not compile; a list of a temporary comes by value.
+template <class T>
+concept GivesExtents = requires {
+  std::declval<T>().extents();
+};
+static_assert(GivesExtents<const Shape&> && !GivesExtents<Shape> && !GivesExtents<const Shape>);
+static_assert(std::is_same_v<decltype(std::declval<tern::Tensor>().shape()), Shape>);
+static_assert(std::is_same_v<decltype(std::declval<tern::Graph>().nodes()), std::vector<tern::GraphNode>>);
 
 TEST_CASE("shape: extents, negative indices, text", "[core]") {
   const Shape s{2, 3, 28, 28};

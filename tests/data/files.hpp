@@ -12,17 +12,18 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
-#include "data/bytes.hpp"
+#include "files/bytes.hpp"
 #include "tern/data.hpp"
 #include "tern/error.hpp"
 
 namespace files {
 
-using tern::data::Bytes;
-using tern::data::ByteView;
+using tern::Bytes;
+using tern::ByteView;
 
 /// A folder that goes with the test.
 class TempDir {
@@ -129,13 +130,14 @@ inline Bytes tar(const std::vector<std::pair<std::string, Bytes>>& members) {
   return out;
 }
 
-/// An 8 x 8 JPEG of one colour, one value a component (1: grey, 3: Y Cb Cr): each block is its DC coefficient alone,
-/// and with a quantiser of 8 that coefficient is value - 128.
-inline Bytes jpeg(const std::vector<int>& components) {
+/// A JPEG of rows x cols squares of 8 x 8 pixels and one colour each, row by row one value a component (1: grey, 3: Y
+/// Cb Cr): each block is its DC coefficient alone, and with a quantiser of 8 that coefficient is value - 128.
+inline Bytes jpeg(const std::vector<int>& values, int cols = 1, int rows = 1) {
   Bytes out{0xff, 0xd8, 0xff, 0xdb, 0, 67, 0};
   append(out, Bytes(64, 8));
-  const auto n = static_cast<std::uint8_t>(components.size());
-  append(out, Bytes{0xff, 0xc0, 0, static_cast<std::uint8_t>(8 + 3 * n), 8, 0, 8, 0, 8, n});
+  const auto n = static_cast<std::uint8_t>(values.size() / static_cast<std::size_t>(cols * rows));
+  append(out, Bytes{0xff, 0xc0, 0, static_cast<std::uint8_t>(8 + 3 * n), 8, 0, static_cast<std::uint8_t>(8 * rows), 0,
+                    static_cast<std::uint8_t>(8 * cols), n});
   for (std::uint8_t c = 1; c <= n; ++c) append(out, Bytes{c, 0x11, 0});
   // DC codes: nine categories of 4 bits each. AC: end of block, 1 bit.
   append(out,
@@ -148,8 +150,9 @@ inline Bytes jpeg(const std::vector<int>& components) {
   const auto put = [&](int value, int width) {
     for (int b = width - 1; b >= 0; --b) bits += static_cast<char>('0' + ((value >> b) & 1));
   };
-  for (const int value : components) {
-    const int dc = value - 128;
+  std::vector<int> before(n, 128);  // a coefficient is written as its difference from the one before
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const int dc = values[i] - std::exchange(before[i % n], values[i]);
     int category = 0;
     while ((dc < 0 ? -dc : dc) >> category != 0) ++category;
     put(category, 4);

@@ -21,6 +21,7 @@ expect() {
 }
 
 expect list 0 cifar10 sh "$fetch" --list
+expect list_of_names 0 'train-images.idx3-ubyte' sh "$fetch" --list
 expect help 0 usage sh "$fetch" --help
 expect nothing 2 'name a set' sh "$fetch"
 expect unknown_set 2 'known: fashion-mnist' sh "$fetch" imagenet
@@ -28,6 +29,8 @@ expect prefix_of_a_set 2 'unknown set cifar' sh "$fetch" cifar
 expect unknown_option 2 'unknown option' sh "$fetch" --frm x mnist
 expect missing_value 2 'needs a value' sh "$fetch" --into
 mkdir "$dir/from" "$dir/into"
+mkdir -p "$dir/torch/MNIST/raw"
+expect unpacked_by_others 0 'already in .*MNIST, which tern reads as it is' sh "$fetch" --into "$dir/torch" mnist
 expect missing_file 1 'cannot copy' sh "$fetch" --from "$dir/from" --into "$dir/into" cifar10
 echo damaged >"$dir/from/cifar-10-binary.tar.gz"
 expect bad_checksum 1 'wrong md5 checksum: expected c32a1d4ab5d03f1284b67883e8d87530' \
@@ -48,6 +51,16 @@ if [ -n "$md5" ]; then
   expect content 0 data cat "$dir/into/cifar10/data_batch_1.bin"
   expect twice 0 'already in' sh "$dir/fetch" --from "$dir/from" --into "$dir/into" cifar10
   expect hint 0 "TERN_DATA=$dir/into" sh "$dir/fetch" --from "$dir/from" --into "$dir/into" cifar10
+  # Files may be named with a dot.
+  mkdir "$dir/dots"
+  for part in train-images.idx3 train-labels.idx1 t10k-images.idx3 t10k-labels.idx1; do
+    echo "$part" >"$dir/dots/$part-ubyte.gz"
+    sum=$(openssl dgst -md5 <"$dir/dots/$part-ubyte.gz" | sed 's/.*= *//')
+    printf 's/^\\(mnist|%s-ubyte.gz\\)|.*/\\1|%s|-/\n' "$(echo "$part" | sed 's/\./-/')" "$sum"
+  done >"$dir/sums.sed"
+  sed -f "$dir/sums.sed" "$fetch" >"$dir/fetch-dots"
+  expect dots 0 'mnist: in' sh "$dir/fetch-dots" --from "$dir/dots" --into "$dir/into" mnist
+  expect dots_content 0 train-images.idx3 cat "$dir/into/mnist/train-images-idx3-ubyte.gz"
   sed "s/^cifar10|cifar-10-binary.*/cifar10|cifar-10-binary.tar.gz|$md5|1$sha/" "$fetch" >"$dir/fetch"
   expect bad_sha256 1 'wrong sha256' sh "$dir/fetch" --from "$dir/from" --into "$dir/other" cifar10
 fi

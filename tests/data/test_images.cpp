@@ -11,7 +11,7 @@ using tern::ImageShape;
 
 namespace {
 
-Images small() {
+Images small_images() {
   // Three images of 1 x 2 x 2.
   return {1, 2, 2, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 0, 1}};
 }
@@ -19,11 +19,11 @@ Images small() {
 }  // namespace
 
 TEST_CASE("select_images", "[data]") {
-  const Images got = tern::select_images(small(), std::vector<std::int64_t>{2, 2, 0});
+  const Images got = tern::select_images(small_images(), std::vector<std::int64_t>{2, 2, 0});
   CHECK(got.pixels == Bytes{9, 10, 11, 12, 9, 10, 11, 12, 1, 2, 3, 4});
   CHECK(got.labels == std::vector<std::int32_t>{1, 1, 2});
-  CHECK_THROWS_AS(tern::select_images(small(), std::vector<std::int64_t>{3}), tern::ValueError);
-  CHECK_THROWS_AS(tern::select_images(small(), std::vector<std::int64_t>{-1}), tern::ValueError);
+  CHECK_THROWS_AS(tern::select_images(small_images(), std::vector<std::int64_t>{3}), tern::ValueError);
+  CHECK_THROWS_AS(tern::select_images(small_images(), std::vector<std::int64_t>{-1}), tern::ValueError);
 }
 
 TEST_CASE("split_train_validation: balanced, disjoint, by seed", "[data]") {
@@ -75,7 +75,7 @@ TEST_CASE("convert_images: shorter side, then the centre", "[data]") {
 }
 
 TEST_CASE("summarize and describe", "[data]") {
-  const tern::ImagesSummary s = tern::summarize(small(), 4);
+  const tern::ImagesSummary s = tern::summarize(small_images(), 4);
   CHECK(s.count == 3);
   CHECK(s.per_class == std::vector<std::int64_t>{1, 1, 1, 0});
   CHECK(s.mean[0] == Approx(6.5 / 255));
@@ -84,7 +84,7 @@ TEST_CASE("summarize and describe", "[data]") {
   set.name = "toy";
   set.source = "here";
   set.class_names = {"a", "b", "c"};
-  set.train = set.test = small();
+  set.train = set.test = small_images();
   set.mean = set.std = {0.5f};
   const std::string text = tern::describe(set);
   for (const char* part : {"toy", "here", "3 x 1 x 2 x 2", "0.5000", "    2      1      1  c"}) {
@@ -94,26 +94,67 @@ TEST_CASE("summarize and describe", "[data]") {
 
 TEST_CASE("contact_sheet: a PNG that reads back", "[data]") {
   const files::TempDir dir;
-  tern::contact_sheet(small(), 2, 2, dir / "s.png");
+  tern::contact_sheet(small_images(), {}, {.rows = 2, .cols = 2, .shuffle = false}, dir / "s.png");
   const Images got = tern::read_image_file(dir / "s.png");
   const std::uint8_t w = 255;
   CHECK(got.shape() == ImageShape{1, 6, 6});
   CHECK(got.pixels == Bytes{1, 2, w, w, 5, 6, 3, 4,  w, w, 7, 8, w,  w,  w, w, w, w,  //
                             w, w, w, w, w, w, 9, 10, w, w, w, w, 11, 12, w, w, w, w});
   const Images rgb{3, 1, 1, {7, 8, 9}, {0}};
-  tern::contact_sheet(rgb, 1, 1, dir / "s.png");
+  tern::contact_sheet(rgb, {}, {.rows = 1, .cols = 1}, dir / "s.png");
   CHECK(tern::read_image_file(dir / "s.png").pixels == Bytes{7, 8, 9});
   CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);
-  CHECK_THROWS_AS(tern::contact_sheet(rgb, 0, 1, dir / "t.png"), tern::ValueError);
-  CHECK_THROWS_AS(tern::contact_sheet(rgb, 100000, 1, dir / "t.png"), tern::ValueError);
-  CHECK_THROWS_AS(tern::contact_sheet(rgb, 1, 1, dir / "absent/t.png"), tern::IoError);
+  CHECK_THROWS_AS(tern::contact_sheet(rgb, {}, {.rows = 0, .cols = 1}, dir / "t.png"), tern::ValueError);
+  CHECK_THROWS_AS(tern::contact_sheet(rgb, {}, {.rows = 100000, .cols = 1}, dir / "t.png"), tern::ValueError);
+  CHECK_THROWS_AS(tern::contact_sheet(rgb, {}, {.rows = 1, .cols = 1}, dir / "absent/t.png"), tern::IoError);
+}
+
+TEST_CASE("contact_sheet: drawn from all over, each with the name of its class", "[data]") {
+  const files::TempDir dir;
+  Images many{1, 10, 10, {}, {}};
+  for (int i = 0; i < 40; ++i) {
+    many.labels.push_back(i / 20);
+    many.pixels.insert(many.pixels.end(), 100, static_cast<std::uint8_t>(100 + i));
+  }
+  const auto sheet = [&](const tern::SheetOptions& o) {
+    tern::contact_sheet(many, {"I-I", "\xc3\xa4"}, o, dir / "s.png");
+    return tern::read_image_file(dir / "s.png");
+  };
+  // Enlarged five times, so that eight letters fit, then a gap and letters seven pixels high.
+  const Images one = sheet({.rows = 1, .cols = 1, .shuffle = false});
+  REQUIRE(one.shape() == ImageShape{1, 59, 50});
+  CHECK(std::all_of(one.pixels.begin(), one.pixels.begin() + 50 * 50, [](int p) { return p == 100; }));
+  std::string text;
+  for (std::size_t y = 52; y < 59; ++y) {
+    for (std::size_t x = 0; x < 18; ++x) text += one.pixels[y * 50 + x] == 0 ? '#' : '.';
+    text += '\n';
+  }
+  CHECK(text ==
+        ".###.........###..\n"
+        "..#...........#...\n"
+        "..#...........#...\n"
+        "..#...#####...#...\n"
+        "..#...........#...\n"
+        "..#...........#...\n"
+        ".###.........###..\n");
+  const auto classes_of = [&](std::uint64_t seed) {
+    const Images drawn = sheet({.rows = 1, .cols = 8, .seed = seed});
+    std::set<int> shades;
+    for (std::size_t i = 0; i < 8; ++i) shades.insert(drawn.pixels[i * 52]);
+    CHECK(shades.size() == 8);
+    return shades;
+  };
+  const std::set<int> drawn = classes_of(1);
+  CHECK(drawn == classes_of(1));
+  CHECK(drawn != classes_of(2));
+  CHECK((*drawn.begin() < 120 && *drawn.rbegin() >= 120));  // of both classes
 }
 
 TEST_CASE("read_image_file: formats and channels", "[data]") {
   const files::TempDir dir;
   const auto read = [&](const Bytes& file, int channels) {
     files::write(dir / "x", file);
-    return tern::read_image_file(dir / "x", channels).pixels;
+    return tern::read_image_file(dir / "x", {channels, 0, 0}).pixels;
   };
   const Bytes rgba{10, 20, 30, 40, 50, 60, 70, 80};
   CHECK(read(files::png(2, 1, 6, rgba), 0) == Bytes{10, 50, 20, 60, 30, 70});
@@ -121,6 +162,10 @@ TEST_CASE("read_image_file: formats and channels", "[data]") {
   CHECK(read(files::png(2, 1, 4, Bytes{1, 2, 3, 4}), 0) == Bytes{1, 3});
   CHECK(read(files::png(2, 1, 4, Bytes{1, 2, 3, 4}), 4) == Bytes{1, 3, 1, 3, 1, 3, 2, 4});
   CHECK(read(files::png(2, 1, 0, Bytes{1, 2}), 3) == Bytes{1, 2, 1, 2, 1, 2});
+  Bytes hollow = files::png(2, 1, 0, Bytes{1, 2});  // an empty chunk of data behind the header
+  const Bytes chunk{0, 0, 0, 0, 'I', 'D', 'A', 'T', 0x35, 0xaf, 0x06, 0x1e};
+  hollow.insert(hollow.begin() + 33, chunk.begin(), chunk.end());
+  CHECK(read(hollow, 0) == Bytes{1, 2});
   CHECK(read(files::bytes_of("P5\n2 1\n255\nAB"), 1) == Bytes{'A', 'B'});
   CHECK(read(files::jpeg({77}), 0) == Bytes(64, 77));
   CHECK(read(files::jpeg({77}), 3) == Bytes(192, 77));
@@ -132,10 +177,10 @@ TEST_CASE("read_image_file: formats and channels", "[data]") {
   CHECK(red[128] == 100);
 
   files::write(dir / "x", files::jpeg({77}));
-  CHECK(tern::read_image_file(dir / "x", 1, 28, 28).pixels == Bytes(784, 77));
-  CHECK(tern::read_image_file(dir / "x", 1, 4, 6).shape() == ImageShape{1, 4, 6});
-  CHECK_THROWS_AS(tern::read_image_file(dir / "x", 2), tern::ValueError);
-  CHECK_THROWS_AS(tern::read_image_file(dir / "x", 1, 28, 0), tern::ValueError);
+  CHECK(tern::read_image_file(dir / "x", {1, 28, 28}).pixels == Bytes(784, 77));
+  CHECK(tern::read_image_file(dir / "x", {1, 4, 6}).shape() == ImageShape{1, 4, 6});
+  CHECK_THROWS_AS(tern::read_image_file(dir / "x", {2, 0, 0}), tern::ValueError);
+  CHECK_THROWS_AS(tern::read_image_file(dir / "x", {1, 28, 0}), tern::ValueError);
   CHECK_THROWS_AS(tern::read_image_file(dir / "absent"), tern::IoError);
 }
 
@@ -161,9 +206,10 @@ TEST_CASE("read_image_file: hostile files", "[data]") {
     }
   }
   refuses({}, "empty file");
-  refuses(files::bytes_of("GIF89a"), "expected a JPEG");
+  refuses(files::bytes_of("GIF89a"), "cut short");
+  refuses(files::bytes_of("words"), "expected a JPEG");
   refuses(files::png(2, 2, 0, Bytes{1, 2, 3, 4}, 20000, 2), "");
-  refuses(files::png(2, 2, 0, Bytes{1, 2, 3, 4}, 16000, 16000), "32 Mi pixels");
+  refuses(files::png(2, 2, 0, Bytes{1, 2, 3, 4}, 16000, 16000), "bytes can hold");
   refuses(files::png(2, 2, 0, Bytes{1, 2, 3, 4}, 5000, 5000), "bytes can hold");
   refuses(files::png(2, 2, 0, Bytes{1, 2, 3, 4}, 0x7fffffff, 0x7fffffff), "");
   refuses(files::png(2, 2, 0, Bytes{1, 2, 3, 4}, 40, 40), "damaged");

@@ -1,4 +1,6 @@
+#include "data/registry.hpp"
 #include "files.hpp"
+#include "registration.hpp"
 
 using files::Bytes;
 using tern::Dataset;
@@ -94,6 +96,33 @@ TEST_CASE("load_dataset: the embedded set is where the library looks", "[data]")
   CHECK(set.std == std::vector<float>{0.3530f});
 }
 
+TEST_CASE("load_dataset: files as others name and place them", "[data]") {
+  const auto rename_with_dots = [](const std::string& folder) {
+    for (std::string part : {"train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"}) {
+      const std::string from = folder + "/" + part + "-ubyte.gz";
+      part[part.rfind('-')] = '.';
+      std::filesystem::rename(from, folder + "/" + part + "-ubyte.gz");
+    }
+  };
+  int grey = 10;
+  for (const char* place : {"mnist", "mnist/raw", "MNIST", "MNIST/raw"}) {
+    for (const bool dots : {false, true}) {
+      CAPTURE(place, dots);
+      const files::TempDir dir;
+      write_set(dir / place, static_cast<std::uint8_t>(++grey));
+      if (dots) rename_with_dots(dir / place);
+      LoadOptions o;
+      o.data_dir = dir.path();
+      CHECK(tern::load_dataset("mnist", o).train.pixels.at(0) == grey);
+    }
+  }
+  const files::TempDir dir;
+  LoadOptions o = in(dir);
+  CHECK_THROWS_WITH(tern::load_dataset("mnist", o),
+                    ContainsSubstring("train-images.idx3-ubyte") && ContainsSubstring("raw/"));
+  CHECK_THROWS_WITH(tern::load_dataset("cifar10", o), ContainsSubstring("not the one for Python"));
+}
+
 TEST_CASE("load_dataset: limits, channels, size", "[data]") {
   const files::TempDir dir;
   write_set(dir / "mnist", 9, 40);
@@ -105,11 +134,11 @@ TEST_CASE("load_dataset: limits, channels, size", "[data]") {
   CHECK(set.train.count() == 25);
   CHECK(tern::summarize(set.test, 10).per_class == std::vector<std::int64_t>(10, 1));
   o = {};
-  o.channels = 3;
+  o.shape.channels = 3;
   set = tern::load_dataset(name, o);
   CHECK(set.train.shape() == tern::ImageShape{3, 28, 28});
   CHECK(set.mean == std::vector<float>(3, 0.1307f));  // the constants of the grey pixels, copied with them
-  o.size = 32;
+  o.shape.height = o.shape.width = 32;
   set = tern::load_dataset(name, o);
   CHECK(set.test.shape() == tern::ImageShape{3, 32, 32});
   CHECK(set.mean.at(2) == Approx(9.0 / 255));  // other pixels, other constants
@@ -119,50 +148,50 @@ TEST_CASE("load_dataset: limits, channels, size", "[data]") {
     change(b);
     CHECK_THROWS_AS(tern::load_dataset(name, b), tern::ValueError);
   };
-  bad([](LoadOptions& b) { b.channels = 2; });
-  bad([](LoadOptions& b) { b.size = -1; });
-  bad([](LoadOptions& b) { b.size = 5000; });
+  bad([](LoadOptions& b) { b.shape.channels = 2; });
+  bad([](LoadOptions& b) { b.shape = {0, -1, -1}; });
+  bad([](LoadOptions& b) { b.shape = {0, 5000, 5000}; });
+  bad([](LoadOptions& b) { b.shape = {0, 8, 0}; });
   bad([](LoadOptions& b) { b.limit_test = -1; });
 }
 
-TEST_CASE("register_dataset: a set from outside", "[data]") {
-  tern::DatasetEntry entry;
-  entry.name = "two-greys";
-  entry.summary = "a test";
-  entry.how_to_get = "write it";
-  entry.places = {"two-greys"};
-  entry.load = [](const std::string&, const LoadOptions&) {
-    Dataset set;
-    set.class_names = {"dark", "light"};
-    set.train = set.test = {1, 1, 1, {0, 255}, {0, 1}};
-    return set;
-  };
-  tern::register_dataset(entry);
-  CHECK(tern::datasets().back().name == "two-greys");
-  CHECK(tern::datasets().front().name == "fashion-mnist");
+TEST_CASE("register_dataset: a set from outside", "[data][register]") {
   const files::TempDir dir;
-  files::write(dir / "two-greys/x", {});
-  LoadOptions o;
-  o.data_dir = dir.path();
-  const Dataset set = tern::load_dataset("two-greys", o);
-  CHECK(set.name == "two-greys");
-  CHECK(set.mean == std::vector<float>{0.5f});
-  CHECK(set.std == std::vector<float>{0.5f});
-  CHECK_THROWS_AS(tern::register_dataset(entry), tern::ValueError);
-  entry.name = "Two";
-  CHECK_THROWS_AS(tern::register_dataset(entry), tern::ValueError);
-  entry.name = "bad-labels";
-  entry.load = [](const std::string&, const LoadOptions&) {
-    Dataset bad;
-    bad.class_names = {"only"};
-    bad.train = {1, 1, 1, {0}, {1}};
-    return bad;
+  files::write(dir / "for-a-test/x", {});
+  const auto entry = [](const std::string& name, std::int32_t label) {
+    tern::DatasetEntry e;
+    e.name = name;
+    e.summary = "a test";
+    e.how_to_get = "write it";
+    e.places = {"for-a-test"};
+    e.load = [label](const std::string&, const LoadOptions&) {
+      Dataset set;
+      set.class_names = {"dark", "light"};
+      set.train = set.test = {1, 1, 1, {0, 255}, {0, label}};
+      return set;
+    };
+    return e;
   };
-  tern::register_dataset(entry);
+  tern::testing::check_registration(
+      tern::dataset_registry(),
+      [&](const std::string& name, bool whole) {
+        tern::DatasetEntry e = entry(name, 1);
+        if (!whole) e.load = nullptr;
+        tern::register_dataset(e);
+      },
+      tern::datasets, [](const tern::DatasetEntry& row) { return row.name; },
+      [&](const std::string& name) {
+        LoadOptions o;
+        o.data_dir = dir.path();
+        const Dataset set = tern::load_dataset(name, o);
+        CHECK(set.name == "for-a-test");
+        CHECK(set.mean == std::vector<float>{0.5f});
+        CHECK(set.std == std::vector<float>{0.5f});
+        CHECK(tern::find_dataset("for-a-test", o) == tern::find_dataset("for_a_test", o));
+      });
+  tern::register_dataset(entry("bad-labels", 2));
+  const tern::testing::Removal removal(tern::dataset_registry(), "bad-labels");
   CHECK_THROWS_AS(tern::load_dataset("bad-labels:" + dir.path()), tern::FormatError);
-  entry.name = "no-loader";
-  entry.load = nullptr;
-  CHECK_THROWS_AS(tern::register_dataset(entry), tern::ValueError);
 }
 
 TEST_CASE("datasets: every row has what `tern data` shows", "[data]") {

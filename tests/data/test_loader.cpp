@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <numeric>
 #include <set>
 #include <stdexcept>
 #include <thread>
 
 #include "files.hpp"
+#include "tern/interrupt.hpp"
 #include "tern/rng.hpp"
 
 using tern::Batch;
@@ -222,6 +225,26 @@ TEST_CASE("loader: ends cleanly at any time", "[data]") {
       BatchLoader moved = std::move(loader);
       moved.next(b);
     }
+  }
+}
+
+TEST_CASE("loader: whoever waits for a batch can give up, in the middle of it too", "[data]") {
+  const Images images = numbered(40);
+  for (const int workers : {0, 1}) {
+    std::atomic<int> prepared{0};
+    LoaderOptions o = options(workers);
+    o.batch_size = 20;
+    std::atomic<bool> open{false};  // until then a worker stays at its third image
+    o.transform = [&](std::span<float>, tern::ImageShape, tern::Rng&) {
+      if (++prepared < 3 || workers == 0) return;
+      while (!open) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+    BatchLoader loader(images, grey(), o);
+    const tern::Interruptible scope([&] { return prepared >= 3; });
+    Batch batch;
+    CHECK_THROWS_AS(loader.next(batch), tern::Interrupted);
+    CHECK(prepared == 3);
+    open = true;
   }
 }
 

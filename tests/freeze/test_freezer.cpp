@@ -1,4 +1,4 @@
-// Partitions, masked updates and the certificate.
+// Masked updates and the certificate.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -6,7 +6,11 @@
 #include <numeric>
 #include <set>
 
+#include "begin_step.hpp"
+#include "bench.hpp"
 #include "catch.hpp"
+#include "quant/registry.hpp"
+#include "registration.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
@@ -14,128 +18,13 @@
 #include "tern/parallel.hpp"
 
 using namespace tern;
+using tern::testing::Bench;
 
 namespace {
-
-std::vector<float> draw(const FreezePolicy& policy, const std::string& layer, std::size_t n, double relaxed,
-                        std::int64_t epoch, std::uint64_t seed = 1) {
-  std::vector<float> mask(n, 1.0f);
-  const Tensor w = Tensor::zeros(Shape{static_cast<std::int64_t>(n)});
-  policy.partition({layer, w, relaxed, epoch, true, seed}, mask);
-  return mask;
-}
-
-std::int64_t ones(const std::vector<float>& mask) { return std::count(mask.begin(), mask.end(), 1.0f); }
-
-Graph net_text(const std::string& weights) {
-  return Graph::parse(
-      "tern-graph 1\nimage = input() shape=2x6x6\n"
-      "c1 = conv2d(image) out=4 kernel=3 pad=1\nb1 = batch_norm(c1)\na1 = act(b1) kind=relu\n"
-      "c2 = conv2d(a1) out=8 kernel=3 pad=1 weights=" +
-      weights +
-      "\nb2 = batch_norm(c2)\na2 = act(b2) kind=relu\n"
-      "c3 = conv2d(a2) out=8 kernel=3 pad=1 weights=" +
-      weights +
-      "\nb3 = batch_norm(c3)\n"
-      "g = global_avg_pool(b3)\nf = flatten(g)\nfc = linear(f) out=3\n");
-}
-
-/// A network, an Adam over all its parameters, and steps on random images.
-struct Bench {
-  explicit Bench(const std::string& weights, std::uint64_t seed = 2) : net(net_text(weights), seed) {
-    rescale(net, RescaleGroups::kFilter);
-    ParamGroup all{.name = "all", .params = {}};
-    for (const Parameter& p : net.parameters()) all.params.push_back({p.name, p.value});
-    optimizer = make_optimizer("adam", {}, {all});
-    images = Tensor::empty(Shape{12, 2, 6, 6});
-    Rng rng(4);
-    for (float& x : images.span<float>()) x = rng.normal();
-    std::vector<std::int64_t> y(12);
-    std::iota(y.begin(), y.end(), 0);
-    for (auto& v : y) v %= 3;
-    labels = Tensor::from(y, Shape{12});
-    net.init_quantizers(images);
-  }
-  void steps(int n, double lr = 1e-2) {
-    net.set_training(true);
-    for (int i = 0; i < n; ++i) {
-      optimizer->zero_grad();
-      backward(cross_entropy(net.forward(images), labels));
-      optimizer->step(lr);
-      net.after_step();
-    }
-  }
-  Layer& layer(const char* name) { return net.layer(static_cast<std::size_t>(net.graph().find(name))); }
-
-  Network net;
-  std::unique_ptr<Optimizer> optimizer;
-  Tensor images, labels;
-};
 
 std::vector<float> copy(const Tensor& t) { return {t.span<float>().begin(), t.span<float>().end()}; }
 
 }  // namespace
-
-TEST_CASE("rpr: exact counts, reproducible, another partition each epoch, layer and seed", "[freeze]") {
-  const auto rpr = make_freeze_policy(Spec::parse("rpr"));
-  for (const auto& [share, count] :
-       {std::pair{0.1, 100}, {0.05, 50}, {0.025, 25}, {0.0125, 12}, {0.0, 0}, {1.0, 1000}}) {
-    CHECK(ones(draw(*rpr, "a", 1000, share, 3)) == count);
-  }
-  const auto base = draw(*rpr, "a", 1000, 0.1, 3);
-  CHECK(draw(*rpr, "a", 1000, 0.1, 3) == base);
-  CHECK(draw(*rpr, "a", 1000, 0.1, 4) != base);
-  CHECK(draw(*rpr, "b", 1000, 0.1, 3) != base);
-  CHECK(draw(*rpr, "a", 1000, 0.1, 3, 2) != base);
-  CHECK(draw(*rpr, "a", 0, 0.1, 3).empty());
-  CHECK(ones(draw(*rpr, "a", 9, 0.1, 3)) == 0);
-}
-
-TEST_CASE("rpr: every element is relaxed equally often, and pairs are independent", "[freeze]") {
-  const auto rpr = make_freeze_policy(Spec::parse("rpr"));
-  constexpr std::size_t n = 20;
-  constexpr int epochs = 20000;
-  std::vector<int> hits(n, 0);
-  int first_and_last = 0;
-  for (int e = 0; e < epochs; ++e) {
-    const auto mask = draw(*rpr, "layer", n, 0.25, e);
-    for (std::size_t i = 0; i < n; ++i) hits[i] += mask[i] == 1.0f;
-    first_and_last += mask[0] == 1.0f && mask[n - 1] == 1.0f;
-  }
-  // Standard deviation of a count: sqrt(20000 / 4 * 3 / 4) = 61.
-  for (const int h : hits) CHECK(std::abs(h - epochs / 4) < 5 * 61);
-  const double pairs = epochs * (5.0 / 20) * (4.0 / 19);  // 1053, deviation 32
-  CHECK(std::abs(first_and_last - pairs) < 5 * 32);
-}
-
-TEST_CASE("inq: the largest are frozen, none is ever thawed", "[freeze]") {
-  const auto inq = make_freeze_policy(Spec::parse("inq"));
-  Tensor w = Tensor::from(std::vector<float>{0.1f, -0.9f, 0.3f, 0.7f, -0.7f, 0.2f, 0.0f, -0.4f}, Shape{8});
-  std::vector<float> mask(8, 1.0f);
-  CHECK(inq->partition({"a", w, 0.5, 0, true, 1}, mask));
-  CHECK(mask == std::vector<float>{1, 0, 1, 0, 0, 1, 1, 0});
-  CHECK_FALSE(inq->partition({"a", w, 0.5, 1, false, 1}, mask));
-  w.span<float>()[1] = 0;  // frozen ones stay, whatever they are now
-  w.span<float>()[6] = 5.0f;
-  CHECK(inq->partition({"a", w, 0.25, 2, true, 1}, mask));
-  CHECK(mask == std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0});
-  CHECK(inq->partition({"a", w, 0.0, 3, true, 1}, mask));
-  CHECK(mask == std::vector<float>(8, 0.0f));
-  // Of equals the first is frozen first.
-  std::vector<float> same(4, 1.0f);
-  inq->partition({"a", Tensor::full(Shape{4}, 1.0), 0.5, 0, true, 1}, same);
-  CHECK(same == std::vector<float>{0, 0, 1, 1});
-}
-
-TEST_CASE("policies: unknown names, and one from outside", "[freeze]") {
-  CHECK_THROWS_WITH(make_freeze_policy(Spec::parse("nope")), ContainsSubstring("known: rpr, inq"));
-  CHECK_THROWS_AS(make_freeze_policy(Spec::parse("rpr:x=1")), ValueError);
-  CHECK_THROWS_AS(register_freeze_policy("rpr", "", {}), ValueError);
-  CHECK_FALSE(make_freeze_policy(Spec::parse("rpr:clear_optimizer_state=0"))->clears_optimizer_state());
-  CHECK_FALSE(make_freeze_policy(Spec::parse("rpr"))->clips());
-  CHECK(make_freeze_policy(Spec::parse("rpr:clip=1"))->clips());
-  CHECK_THROWS_AS(make_freeze_policy(Spec::parse("inq:clip=1")), ValueError);
-}
 
 TEST_CASE("freezing: the worked example of a mask", "[freeze]") {
   Network net(Graph::parse("tern-graph 1\nimage = input() shape=8x1x1\nc = conv2d(image) out=1 kernel=1 "
@@ -221,7 +110,7 @@ TEST_CASE("freezing: a layer that keeps its scale is clipped to the scaled level
       Tensor::from(std::vector<float>{0.9f, -0.5f, 0.1f, -0.4f, 9, -5, 1, -4}, Shape{2, 4, 1, 1}));
   const RescaleReport r = rescale(net, RescaleGroups::kFilter);
   REQUIRE(r.rows.at(0).folded_into.empty());
-  auto optimizer = make_optimizer("sgd", {}, {{.name = "all", .params = {{"c.weight", net.layer(1).weight()}}}});
+  auto optimizer = make_optimizer("sgd", {{.name = "all", .params = {{"c.weight", net.layer(1).weight()}}}});
   Freezer freezer(net, *optimizer, make_freeze_policy(Spec::parse("rpr:clip=1")), 1);
   freezer.begin_epoch(0, FreezeSchedule::parse("0:1x0.01").at(0));
   freezer.after_step();
@@ -244,8 +133,8 @@ TEST_CASE("freezing: a policy without partitions, and a scale that is none, are 
                     ContainsSubstring("partitions an epoch; got one with 0"));
   // Nothing is left of the refused one: training still sees the levels.
   Bench untouched("grid");
-  b.net.set_training(true);
-  untouched.net.set_training(true);
+  tern::testing::begin_step(b.net);
+  tern::testing::begin_step(untouched.net);
   CHECK(copy(b.net.forward(b.images)) == copy(untouched.net.forward(untouched.images)));
   for (const NamedTensor& t : b.layer("c2").buffers()) {
     if (t.name.ends_with("weight_quant.scale")) t.value.span<float>()[0] = -1.0f;
@@ -269,7 +158,7 @@ TEST_CASE("freezing: several partitions an epoch begin where they should", "[fre
       freezer.before_step(0, step, 10, s.at(0));
       if (copy(mask) != before) begins.push_back(step);
       seen.insert(copy(mask));
-      CHECK(ones(copy(mask)) == relaxed_count(0.25, 288));
+      CHECK(std::ranges::count(copy(mask), 1.0f) == relaxed_count(0.25, 288));
     }
     CHECK(begins == (n == 1   ? std::vector<std::int64_t>{}
                      : n == 3 ? std::vector<std::int64_t>{4, 7}
@@ -281,7 +170,8 @@ TEST_CASE("freezing: several partitions an epoch begin where they should", "[fre
     CHECK(freezer.relaxed() == 0);
     CHECK(copy(b.layer("c2").weight()) == frozen);
   }
-  CHECK_THROWS_WITH(make_freeze_policy(Spec::parse("rpr:partitions=0")), ContainsSubstring("partitions >= 1"));
+  CHECK_THROWS_WITH(make_freeze_policy(Spec::parse("rpr:partitions=0")),
+                    ContainsSubstring("partitions in 1..2147483647"));
   CHECK_THROWS_AS(make_freeze_policy(Spec::parse("inq:partitions=2")), ValueError);
 }
 
@@ -379,6 +269,7 @@ class Restless final : public WeightQuantizer {
 TEST_CASE("freezing: a quantizer that moves weights off its own levels is refused", "[freeze]") {
   register_weight_quantizer("restless", "for this test",
                             [](const QuantSpec&, const Shape&) { return std::make_unique<Restless>(); });
+  const tern::testing::Removal removal(weight_quantizer_registry(), "restless");
   Bench b("restless");
   b.layer("c3").weight().span<float>()[5] = 1.0f;
   Freezer freezer(b.net, *b.optimizer, make_freeze_policy(Spec::parse("rpr")), 1);
@@ -406,7 +297,7 @@ TEST_CASE("freezing: which of tern's quantizers can be frozen shows before the f
   std::set<std::string> specs{"dorefa:bits=1",     "dorefa:bits=3",    "dorefa:bits=4",       "dorefa:bits=5",
                               "heq:n=5",           "lsq:bits=4",       "lsq:preset=fatnn",    "fatnn:norm=0",
                               "tas:learn_delta=0", "twn:group=filter", "twn:threshold=exact", "grid:levels=pow2"};
-  for (const QuantizerInfo& q : weight_quantizers()) {
+  for (const MethodInfo& q : weight_quantizers()) {
     if (q.key != "restless") specs.insert(q.key);
   }
   for (const std::string& spec : specs) {
@@ -499,7 +390,7 @@ TEST_CASE("freezing: relaxed evaluation is what training computes, on-grid evalu
   CHECK(relaxed != on_grid);
   CHECK(b.net.forward(b.images).to_vector() == on_grid);
   // The same network with the mixed weights as plain ones.
-  Network plain(net_text("none"), 2);
+  Network plain(testing::net_text("none"), 2);
   for (const NamedTensor& t : plain.state()) {
     for (const NamedTensor& from : b.net.state()) {
       if (t.name == from.name) t.value.copy_from(from.value);
@@ -511,5 +402,6 @@ TEST_CASE("freezing: relaxed evaluation is what training computes, on-grid evalu
         .copy_from(b.layer(name).training_weight().detach());
   }
   plain.set_training(false);
+  plain.set_fake_evaluation(true);
   CHECK(plain.forward(b.images).to_vector() == relaxed);
 }

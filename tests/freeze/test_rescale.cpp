@@ -40,7 +40,7 @@ double exact_ternary_error(const std::vector<float>& w) {
 std::vector<float> random_filter(std::uint64_t seed) {
   Rng rng(seed, 5);
   std::vector<float> w(8 + rng.below(600));
-  const float spread = std::pow(10.0f, -3.0f + 3.0f * rng.uniform());
+  const float spread = std::pow(10.0f, -5.0f + 5.0f * rng.uniform());
   const bool heavy_tails = rng.below(3) == 0;
   for (float& x : w) {
     x = spread * rng.normal();
@@ -77,18 +77,16 @@ TEST_CASE("rescale: the worked example", "[freeze]") {
 
 TEST_CASE("rescale: exact optima on 1000 random filters", "[freeze]") {
   const LevelSet binary = LevelSet::named("binary"), ternary = LevelSet::named("ternary");
-  double worst_binary = 0, worst_ternary = 0;
+  double worst_binary = 0, worst_ternary = 0, worst_scale = 0;
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     const std::vector<float> w = random_filter(seed);
-    double mean = 0, squares = 0, largest = 0;
+    double mean = 0, squares = 0;
     for (const float x : w) {
       mean += std::abs(static_cast<double>(x)) / static_cast<double>(w.size());
       squares += static_cast<double>(x) * static_cast<double>(x);
-      largest = std::max(largest, std::abs(static_cast<double>(x)));
     }
-    // The simplex stops at 1e-4, the grid's step is a thousandth of the largest weight.
     const ScaleFit b = fit_scale(w, binary);
-    REQUIRE(std::abs(b.scale - mean) <= std::min(1e-4, largest / 999) + 1e-12);
+    worst_scale = std::max(worst_scale, std::abs(b.scale / mean - 1));
     const double exact_binary = std::sqrt(squares - mean * mean * static_cast<double>(w.size()));
     worst_binary = std::max(worst_binary, b.error / exact_binary - 1);
     const ScaleFit t = fit_scale(w, ternary);
@@ -97,8 +95,9 @@ TEST_CASE("rescale: exact optima on 1000 random filters", "[freeze]") {
     worst_ternary = std::max(worst_ternary, t.error / exact - 1);
     REQUIRE(t.error == Approx(error_of(w, t.scale, ternary)).epsilon(1e-6));
   }
-  INFO("relative excess: binary " << worst_binary << ", ternary " << worst_ternary);
-  CHECK(worst_binary < 1e-4);
+  INFO("relative excess: binary " << worst_binary << ", ternary " << worst_ternary << "; of s " << worst_scale);
+  CHECK(worst_scale < 1e-4);  // where the simplex stops
+  CHECK(worst_binary < 1e-8);
   CHECK(worst_ternary < 1e-4);
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "infer/node.hpp"
+#include "infer/ops/node.hpp"
 #include "tern/infer.hpp"
 #include "tern/rng.hpp"
 

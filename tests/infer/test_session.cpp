@@ -1,124 +1,19 @@
 // Whole packed networks: every instruction set and every batching gives what the reference path gives, node by node.
 #include <array>
-#include <bit>
 #include <limits>
-#include <map>
 
 #include "builder.hpp"
 #include "catch.hpp"
+#include "paths.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
 
 using namespace tern;
 using test::Builder;
+using test::check_everywhere;
+using test::same_bits;
 
 namespace {
-
-struct Recorded {
-  std::map<std::string, std::vector<std::int8_t>> codes;
-  std::map<std::string, std::vector<float>> floats;
-};
-
-Recorded record(infer::Session& s, std::span<const std::uint8_t> images, std::int64_t n, std::vector<float>& logits) {
-  Recorded r;
-  s.set_tap([&](const infer::TapValue& v) {
-    REQUIRE(v.shape[0] == n);
-    if (v.step != 0)
-      r.codes[v.node.name].assign(v.codes.begin(), v.codes.end());
-    else
-      r.floats[v.node.name].assign(v.floats.begin(), v.floats.end());
-  });
-  logits = s.run(images, n);
-  s.set_tap({});
-  return r;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](float x, float y) {
-           return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
-         });
-}
-
-// Images repeated until a batch has two groups that share vectors and three that do not: values and logits repeat too.
-void check_groups(Builder& b, const std::vector<std::uint8_t>& images, std::int64_t n, const std::vector<float>& want,
-                  const Recorded& truth) {
-  constexpr std::int64_t kBatch = 19;
-  const auto repeat = [&](const auto& values) {
-    std::decay_t<decltype(values)> out;
-    const std::size_t size = values.size() / static_cast<std::size_t>(n);
-    for (std::int64_t i = 0; i < kBatch; ++i) {
-      const auto from = values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i % n) * size);
-      out.insert(out.end(), from, from + static_cast<std::ptrdiff_t>(size));
-    }
-    return out;
-  };
-  const auto many = repeat(images);
-  const auto logits = repeat(want);
-  const int before = num_threads();
-  for (const Isa isa : {Isa::kPortable, available_isas().back()}) {
-    for (const int threads : {1, 2}) {
-      set_num_threads(threads);
-      INFO("isa " << name_of(isa) << " threads " << threads << "\n" << b.model.graph.format());
-      infer::Session grouped(b.model, {.isa = isa, .kernel = "bitsliced"});
-      REQUIRE(same_bits(grouped.run(many, kBatch), logits));
-      std::vector<float> again;
-      const Recorded got = record(grouped, many, kBatch, again);
-      REQUIRE(same_bits(again, logits));
-      for (const auto& [node, codes] : got.codes) {
-        INFO("node " << node);
-        REQUIRE(codes == repeat(truth.codes.at(node)));
-      }
-      for (const auto& [node, floats] : got.floats) {
-        INFO("node " << node);
-        REQUIRE(same_bits(floats, repeat(truth.floats.at(node))));
-      }
-    }
-  }
-  set_num_threads(before);
-}
-
-// Returns how many nodes a fast plan made visible, and compares each with the reference.
-std::size_t check_everywhere(Builder& b, std::int64_t n = 3) {
-  const auto images = b.images(n);
-  infer::Session reference(b.model, {.isa = Isa::kReference});
-  std::vector<float> want;
-  const Recorded truth = record(reference, images, n, want);
-  REQUIRE(truth.codes.size() + truth.floats.size() == b.model.graph.nodes().size());
-  std::size_t visible = 0;
-  for (const Isa isa : available_isas()) {
-    if (isa == Isa::kReference) continue;
-    for (const std::string kernel : {"kpacked", "bitsliced", ""}) {
-      infer::Session fast(b.model, {.isa = isa, .kernel = kernel});
-      INFO("isa " << name_of(isa) << " kernel " << kernel << "\n" << b.model.graph.format());
-      REQUIRE(fast.isa() == isa);
-      REQUIRE(same_bits(fast.run(images, n), want));
-      std::vector<float> logits;
-      const Recorded got = record(fast, images, n, logits);
-      REQUIRE(same_bits(logits, want));
-      for (const auto& [node, codes] : got.codes) {
-        INFO("node " << node);
-        REQUIRE(codes == truth.codes.at(node));
-      }
-      for (const auto& [node, floats] : got.floats) {
-        INFO("node " << node);
-        REQUIRE(same_bits(floats, truth.floats.at(node)));
-      }
-      visible = got.codes.size() + got.floats.size();
-      for (std::int64_t i = 0; i < n; ++i) {  // one image at a time
-        const auto one = fast.run(
-            std::span(images).subspan(static_cast<std::size_t>(i) * images.size() / static_cast<std::size_t>(n),
-                                      images.size() / static_cast<std::size_t>(n)),
-            1);
-        const auto width = static_cast<std::size_t>(fast.classes());
-        REQUIRE(
-            same_bits(one, {want.begin() + i * fast.classes(),
-                            want.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(i) + 1) * width)}));
-      }
-    }
-  }
-  check_groups(b, images, n, want, truth);
-  return visible;
-}
 
 const test::Attrs kPad1 = {{"pad", "1"}};
 
@@ -462,4 +357,33 @@ TEST_CASE("session: bad options and sizes") {
   CHECK_THROWS_AS(results.run(claimed, std::int64_t{1} << 60, std::span<float>()), ShapeError);
   CHECK_THROWS_AS(results.run(claimed, std::int64_t{1} << 60), ShapeError);
   CHECK_THROWS_AS(infer::Session::load("/nonexistent.tern"), IoError);
+}
+
+TEST_CASE("session: a small file may not ask for days of work") {
+  packed::Model m;
+  m.graph = Graph::parse(
+      "tern-graph 1\nx = input() shape=1x4096x4096\nbig = max_pool(x) kernel=4001 stride=1 pad=2000\ny = relu(big)\n");
+  CHECK_THROWS_AS(infer::Session(m), FormatError);
+  CHECK_THROWS_WITH(infer::Session(m),
+                    ContainsSubstring("\"big\"") && ContainsSubstring("2.7e+14") && ContainsSubstring("--max-work"));
+  CHECK_NOTHROW(infer::check_model(m));
+  for (const char* line : {"y = avg_pool(x) kernel=4001 stride=1 pad=2000\n",
+                           "y = conv2d(x) out=4 kernel=4001 pad=2000\n", "y = quantize(x) lo=-128 hi=127 step=1\n"}) {
+    m.graph = Graph::parse("tern-graph 1\nx = input() shape=1x4096x4096\n" + std::string(line));
+    m.blobs["y.weight"] = packed::Blob::of_floats({4, 1, 4001, 4001}, std::vector<float>(4 * 4001 * 4001));
+    m.blobs["y.thresholds"] = packed::Blob::of_floats({255}, std::vector<float>(255));
+    INFO(line);
+    CHECK_THROWS_WITH(infer::Session(m, {.max_work = 4e9}), ContainsSubstring("\"y\""));
+  }
+}
+
+TEST_CASE("session: the limit of work can be raised and lifted") {
+  Builder b(16);
+  b.linear(b.plain("flatten", {b.input("1x4x4")}), 3, {});
+  // The image 16, flatten 32, the dense layer 16 + 3 and 48 products.
+  CHECK_NOTHROW(infer::Session(b.model, {.max_work = 115}));
+  CHECK_THROWS_WITH(infer::Session(b.model, {.max_work = 114}), ContainsSubstring("linear"));
+  CHECK_NOTHROW(infer::Session(b.model, {.max_work = std::numeric_limits<double>::infinity()}));
+  for (const double bad : {0.0, -1.0, std::nan("")})
+    CHECK_THROWS_AS(infer::Session(b.model, {.max_work = bad}), ValueError);
 }

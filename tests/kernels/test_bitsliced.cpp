@@ -8,9 +8,10 @@
 #include "border.hpp"
 #include "catch.hpp"
 #include "guard_pages.hpp"
-#include "kernels/bitsliced/conv.hpp"
 #include "kernels/exact.hpp"
-#include "kernels/reference/dense.hpp"
+#include "kernels/packed/bitsliced/conv.hpp"
+#include "kernels/packed/reference/dense.hpp"
+#include "kernels/random_codes.hpp"
 #include "tern/rng.hpp"
 
 using namespace tern;
@@ -19,16 +20,10 @@ using bitsliced::Conv;
 using bitsliced::i64;
 using bitsliced::SlicedLayout;
 using bitsliced::u8;
+using tern::testing::pick;
+using tern::testing::random_codes;
 
 namespace {
-
-i64 pick(Rng& rng, i64 lo, i64 hi) { return lo + static_cast<i64>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))); }
-
-std::vector<std::int8_t> random_codes(Rng& rng, i64 n, int lo, int hi) {
-  std::vector<std::int8_t> v(static_cast<std::size_t>(n));
-  for (auto& x : v) x = static_cast<std::int8_t>(pick(rng, lo, hi));
-  return v;
-}
 
 struct Problem {
   ConvShape d;
@@ -58,10 +53,10 @@ std::vector<std::int8_t> definition(const Problem& p) {
   return codes;
 }
 
-using Bytes = testing::Guarded<u8>;
+using GuardedBytes = testing::Guarded<u8>;
 struct Result {
   SlicedLayout layout;
-  std::unique_ptr<Bytes> planes;
+  std::unique_ptr<GuardedBytes> planes;
   const bitsliced::Micro* micro;
 };
 
@@ -76,11 +71,11 @@ Result run(const Problem& p, const bitsliced::PlaneCode& code, bool to_sums, con
   const SlicedLayout out{code, d.outputs, d.out_height(), d.out_width(), pitch, pick(*std::make_unique<Rng>(1), 0, 9)};
   const Conv conv({d, in, out, p.w.data(), to_sums ? nullptr : p.t.data(), to_sums ? nullptr : p.flip.data(), plan},
                   micro);
-  Result r{out, std::make_unique<Bytes>(static_cast<std::size_t>(out.total_bytes()), flush_end), &conv.micro()};
-  const Bytes x(static_cast<std::size_t>(in.total_bytes()), flush_end);
-  const Bytes prepared(static_cast<std::size_t>(conv.prepared_bytes()), flush_end),
+  Result r{out, std::make_unique<GuardedBytes>(static_cast<std::size_t>(out.total_bytes()), flush_end), &conv.micro()};
+  const GuardedBytes x(static_cast<std::size_t>(in.total_bytes()), flush_end);
+  const GuardedBytes prepared(static_cast<std::size_t>(conv.prepared_bytes()), flush_end),
       panel(static_cast<std::size_t>(conv.panel_bytes()), flush_end);
-  for (const Bytes* b : {&x, static_cast<const Bytes*>(r.planes.get()), &prepared, &panel})
+  for (const GuardedBytes* b : {&x, static_cast<const GuardedBytes*>(r.planes.get()), &prepared, &panel})
     std::fill_n(b->data(), b->size(), u8{0xa5});
   bitsliced::clear(in, x.data());
   bitsliced::pack(in, p.x.data(), x.data());

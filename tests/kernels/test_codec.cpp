@@ -1,24 +1,19 @@
-// Sections 6.1 to 6.8 of the algorithm specification: its test vectors, and properties against plain integer products.
+// FATNN's codec: test vectors worked out by hand, and properties against plain integer products.
 #include <array>
 
 #include "catch.hpp"
-#include "kernels/codec/codec.hpp"
-#include "kernels/codec/conv.hpp"
 #include "kernels/exact.hpp"
-#include "kernels/reference/dense.hpp"
+#include "kernels/packed/codec/codec.hpp"
+#include "kernels/packed/codec/conv.hpp"
+#include "kernels/packed/reference/dense.hpp"
+#include "kernels/random_codes.hpp"
 #include "tern/rng.hpp"
 
 using namespace tern;
 using namespace tern::kernels;
+using tern::testing::random_codes;
 
 namespace {
-
-std::vector<std::int8_t> random_codes(Rng& rng, std::int64_t n, int lo, int hi) {
-  std::vector<std::int8_t> v(static_cast<std::size_t>(n));
-  for (auto& x : v)
-    x = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
-  return v;
-}
 
 std::int32_t product(const std::vector<std::int8_t>& x, const std::vector<std::int8_t>& y) {
   std::int32_t sum = 0;

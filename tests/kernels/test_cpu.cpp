@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "catch.hpp"
 #include "tern/cpu.hpp"
 #include "tern/error.hpp"
@@ -14,6 +16,11 @@ TEST_CASE("cpu: names round-trip, unknown and missing names are errors that list
 #else
   CHECK_THROWS_AS(isa_from_name("avx2"), ValueError);
 #endif
+}
+
+TEST_CASE("cpu: only the reference where memory has the other byte order") {
+  CHECK(is_available(Isa::kPortable) == (std::endian::native == std::endian::little));
+  if constexpr (std::endian::native != std::endian::little) CHECK(available_isas().size() == 1);
 }
 
 TEST_CASE("cpu: a forced instruction set is the active one until it is reset") {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "kernels/float_pool.hpp"
-#include "kernels/reference/dense.hpp"
+#include "kernels/packed/float_pool.hpp"
+#include "kernels/packed/reference/dense.hpp"
 #include "tern/rng.hpp"
 
 using namespace tern;

@@ -7,8 +7,9 @@
 #include "catch.hpp"
 #include "guard_pages.hpp"
 #include "kernels/exact.hpp"
-#include "kernels/kpacked/conv.hpp"
-#include "kernels/reference/dense.hpp"
+#include "kernels/packed/kpacked/conv.hpp"
+#include "kernels/packed/reference/dense.hpp"
+#include "kernels/random_codes.hpp"
 #include "tern/rng.hpp"
 
 using namespace tern;
@@ -16,19 +17,13 @@ using namespace tern::kernels;
 using kpacked::i64;
 using kpacked::PlaneLayout;
 using kpacked::u8;
+using tern::testing::pick;
+using tern::testing::random_codes;
 
 namespace {
 
-i64 pick(Rng& rng, i64 lo, i64 hi) { return lo + static_cast<i64>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))); }
-
-std::vector<std::int8_t> random_codes(Rng& rng, i64 n, int lo, int hi) {
-  std::vector<std::int8_t> v(static_cast<std::size_t>(n));
-  for (auto& x : v) x = static_cast<std::int8_t>(pick(rng, lo, hi));
-  return v;
-}
-
 // Planes in a buffer of exactly their size, filled with junk first.
-AlignedVector<u8> packed(const PlaneLayout& layout, const std::vector<std::int8_t>& codes) {
+AlignedVector<u8> packed_planes(const PlaneLayout& layout, const std::vector<std::int8_t>& codes) {
   AlignedVector<u8> planes(static_cast<std::size_t>(layout.total_bytes()), 0xa7);
   kpacked::clear(layout, planes.data());
   kpacked::pack(layout, codes.data(), planes.data());
@@ -37,7 +32,7 @@ AlignedVector<u8> packed(const PlaneLayout& layout, const std::vector<std::int8_
 
 std::vector<std::int32_t> convolve(const kpacked::Micro& micro, const ConvShape& d, const PlaneLayout& layout,
                                    const std::vector<std::int8_t>& x, const std::vector<std::int8_t>& w) {
-  const auto dense = packed(layout, x);
+  const auto dense = packed_planes(layout, x);
   const testing::Guarded<u8> planes(dense.size(), d.channels % 2 == 0);  // between pages that nobody may touch
   std::copy(dense.begin(), dense.end(), planes.data());
   const kpacked::Conv conv(d, layout, w.data());
@@ -90,7 +85,7 @@ TEST_CASE("kpacked: codes to planes and back") {
                              pick(rng, 1, 9), pick(rng, 0, 2),  pick(rng, 0, 2)};
     const auto x = random_codes(rng, layout.channels * layout.height * layout.width, lo, hi);
     std::vector<std::int8_t> back(x.size(), 99);
-    kpacked::unpack(layout, packed(layout, x).data(), back.data());
+    kpacked::unpack(layout, packed_planes(layout, x).data(), back.data());
     CHECK(back == x);
   }
 }
@@ -287,7 +282,7 @@ TEST_CASE("kpacked: max pooling on planes equals max pooling on codes") {
       reference::max_pool(d, x.data(), want.data());
       AlignedVector<u8> y(static_cast<std::size_t>(out.total_bytes()), 0x33);
       kpacked::clear(out, y.data());
-      kpacked::max_pool(d, in, packed(in, x).data(), out, y.data(), 0, d.out_height());
+      kpacked::max_pool(d, in, packed_planes(in, x).data(), out, y.data(), 0, d.out_height());
       kpacked::unpack(out, y.data(), got.data());
       REQUIRE(got == want);
     }
@@ -333,7 +328,7 @@ TEST_CASE("kpacked: sums and thresholds in one call give the codes of the defini
     const auto negated = kpacked::Thresholds::negate(w.data(), d.outputs, d.k(), flip.data());
     const kpacked::Conv conv(d, in, negated.data());
     const kpacked::Thresholds thresholds(d.outputs, levels, t.data(), flip.data());
-    const auto planes = packed(in, x);
+    const auto planes = packed_planes(in, x);
     const auto at = kpacked::pixel_bytes(out);
     for (const Isa isa : available_isas()) {
       AlignedVector<u8> y(static_cast<std::size_t>(out.total_bytes()), 0x6b);

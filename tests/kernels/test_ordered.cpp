@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "catch.hpp"
-#include "kernels/ordered.hpp"
-#include "kernels/reference/dense.hpp"
+#include "kernels/packed/ordered.hpp"
+#include "kernels/packed/reference/dense.hpp"
 #include "tern/cpu.hpp"
 #include "tern/rng.hpp"
 

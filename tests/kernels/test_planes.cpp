@@ -6,20 +6,22 @@
 
 #include "catch.hpp"
 #include "core/aligned.hpp"
-#include "kernels/kpacked/conv.hpp"
-#include "kernels/planes/channels.hpp"
-#include "kernels/planes/logic.hpp"
-#include "kernels/planes/pool.hpp"
-#include "kernels/planes/turn.hpp"
-#include "kernels/planes/words.hpp"
-#include "kernels/reference/dense.hpp"
+#include "kernels/packed/kpacked/conv.hpp"
+#include "kernels/packed/planes/channels.hpp"
+#include "kernels/packed/planes/logic.hpp"
+#include "kernels/packed/planes/pool.hpp"
+#include "kernels/packed/planes/turn.hpp"
+#include "kernels/packed/planes/words.hpp"
+#include "kernels/packed/reference/dense.hpp"
+#include "kernels/random_codes.hpp"
 #include "tern/rng.hpp"
 
 namespace bitsliced = tern::kernels::bitsliced;
 namespace kpacked = tern::kernels::kpacked;
 namespace planes = tern::kernels::planes;
-using Bytes = tern::AlignedVector<std::uint8_t>;
+using AlignedBytes = tern::AlignedVector<std::uint8_t>;
 using Codes = std::vector<std::int8_t>;
+using tern::testing::random_codes;
 
 namespace {
 
@@ -37,15 +39,9 @@ kpacked::PlaneLayout kpacked_of(const Extents& e, const kpacked::PlaneCode& code
 bitsliced::SlicedLayout sliced_of(const Extents& e, const kpacked::PlaneCode& code) {
   return {code, e.channels, e.height, e.width, e.width + e.pad, 64 * e.pad};
 }
-Codes draw(tern::Rng& rng, std::int64_t n, int lo, int hi) {
-  Codes out(static_cast<std::size_t>(n));
-  for (auto& c : out)
-    c = static_cast<std::int8_t>(lo + static_cast<int>(rng.below(static_cast<std::uint64_t>(hi - lo + 1))));
-  return out;
-}
 template <class Layout>
-Bytes packed(const Layout& layout, const Codes& codes) {
-  Bytes out(static_cast<std::size_t>(layout.total_bytes()));
+AlignedBytes packed(const Layout& layout, const Codes& codes) {
+  AlignedBytes out(static_cast<std::size_t>(layout.total_bytes()));
   clear(layout, out.data());
   if (!codes.empty()) pack(layout, codes.data(), out.data());
   return out;
@@ -55,7 +51,7 @@ Bytes packed(const Layout& layout, const Codes& codes) {
 
 TEST_CASE("planes: words at any bit position") {
   tern::Rng rng(1);
-  Bytes stream(64, 0);
+  AlignedBytes stream(64, 0);
   std::vector<bool> want(512, false);
   for (int trial = 0; trial < 4000; ++trial) {
     const auto at = static_cast<std::int64_t>(rng.below(400)), n = 1 + static_cast<std::int64_t>(rng.below(64));
@@ -84,11 +80,11 @@ TEST_CASE("planes: turning keeps every bit and every border") {
     for (const auto& code : kCodes) {
       INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " border "
                       << code.border);
-      const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
+      const Codes codes = random_codes(rng, e.channels * e.height * e.width, code.lo, code.hi);
       const auto a = kpacked_of(e, code);
       const auto b = sliced_of(e, code);
-      const Bytes ka = packed(a, codes), sb = packed(b, codes);
-      Bytes k = packed(a, {}), s = packed(b, {});
+      const AlignedBytes ka = packed(a, codes), sb = packed(b, codes);
+      AlignedBytes k = packed(a, {}), s = packed(b, {});
       const std::int64_t bytes = (e.channels + 7) / 8;
       for (std::int64_t i = 0; i < bytes; ++i) {
         planes::turn(a, ka.data(), b, s.data(), i, i + 1);
@@ -104,9 +100,9 @@ TEST_CASE("planes: numbers from bit-sliced planes") {
   tern::Rng rng(3);
   for (const Extents& e : kExtents) {
     for (const auto& code : kCodes) {
-      const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
+      const Codes codes = random_codes(rng, e.channels * e.height * e.width, code.lo, code.hi);
       const auto layout = sliced_of(e, code);
-      const Bytes bits = packed(layout, codes);
+      const AlignedBytes bits = packed(layout, codes);
       Codes back(codes.size());
       std::vector<float> values(codes.size());
       bitsliced::unpack(layout, bits.data(), back.data());
@@ -126,13 +122,13 @@ TEST_CASE("planes: max pooling, windows over the edge, borders of any code") {
         for (const bool ceil : {false, true}) {
           const tern::kernels::PoolShape shape{e.channels, e.height, e.width, kernel, stride, pad, ceil};
           if (e.height + 2 * pad < kernel || e.width + 2 * pad < kernel) continue;
-          const Codes codes = draw(rng, e.channels * e.height * e.width, code.lo, code.hi);
+          const Codes codes = random_codes(rng, e.channels * e.height * e.width, code.lo, code.hi);
           const Extents o{e.channels, shape.out_height(), shape.out_width(), e.pad};
           Codes want(static_cast<std::size_t>(o.channels * o.height * o.width));
           tern::kernels::reference::max_pool(shape, codes.data(), want.data());
           const auto in = sliced_of(e, code), out = sliced_of(o, code);
-          const Bytes x = packed(in, codes);
-          Bytes y = packed(out, {});
+          const AlignedBytes x = packed(in, codes);
+          AlignedBytes y = packed(out, {});
           planes::max_pool(shape, in, x.data(), out, y.data(), 0, e.channels / 2);
           planes::max_pool(shape, in, x.data(), out, y.data(), e.channels / 2, e.channels);
           INFO(e.channels << "x" << e.height << "x" << e.width << " codes " << code.lo << ".." << code.hi << " kernel "
@@ -149,7 +145,7 @@ TEST_CASE("planes: gates in both layouts, also between buffers with different bo
   for (const Extents& e : kExtents) {
     for (const int border : {0, 1}) {
       const std::int64_t pixels = e.height * e.width;
-      const Codes y = draw(rng, e.channels * pixels, 0, 1), x = draw(rng, e.channels * pixels, 0, 1);
+      const Codes y = random_codes(rng, e.channels * pixels, 0, 1), x = random_codes(rng, e.channels * pixels, 0, 1);
       Codes t(static_cast<std::size_t>(e.channels)), either(y.size()), mux(y.size());
       for (std::int64_t c = 0; c < e.channels; ++c) {
         const auto begin = y.begin() + c * pixels;
@@ -163,8 +159,8 @@ TEST_CASE("planes: gates in both layouts, also between buffers with different bo
       const Extents wide{e.channels, e.height, e.width, e.pad + 1}, one{e.channels, 1, 1, 0};
       const auto check = [&](const auto& yl, const auto& xl, const auto& tl, auto gate, std::int64_t gate_units,
                              std::int64_t tgap_units) {
-        const Bytes yb = packed(yl, y), xb = packed(xl, x);
-        Bytes tb = packed(tl, {}), ob = packed(yl, {});
+        const AlignedBytes yb = packed(yl, y), xb = packed(xl, x);
+        AlignedBytes tb = packed(tl, {}), ob = packed(yl, {});
         for (std::int64_t i = 0; i < tgap_units; ++i) planes::tgap(yl, yb.data(), tl, tb.data(), i, i + 1);
         CHECK(tb == packed(tl, t));
         for (std::int64_t i = 0; i < gate_units; ++i) gate.run(yb.data(), xb.data(), nullptr, ob.data(), i, i + 1);
@@ -189,8 +185,8 @@ TEST_CASE("planes: channels of several images in any order, between buffers with
     for (const auto& code : kCodes) {
       const std::int64_t pixels = e.height * e.width;
       const Extents other{e.channels + 5, e.height, e.width, e.pad + 1};
-      const std::array<Codes, 2> x = {draw(rng, e.channels * pixels, code.lo, code.hi),
-                                      draw(rng, other.channels * pixels, code.lo, code.hi)};
+      const std::array<Codes, 2> x = {random_codes(rng, e.channels * pixels, code.lo, code.hi),
+                                      random_codes(rng, other.channels * pixels, code.lo, code.hi)};
       std::vector<planes::ChannelSource> joined, mixed;
       for (std::int64_t c = 0; c < e.channels; ++c) joined.push_back({0, c});
       for (std::int64_t c = 0; c < other.channels; ++c) joined.push_back({1, c});
@@ -207,10 +203,10 @@ TEST_CASE("planes: channels of several images in any order, between buffers with
         const std::array<bitsliced::SlicedLayout, 2> sin = {sliced_of(e, code), sliced_of(other, code)};
         const auto kout = kpacked_of(o, code);
         const auto sout = sliced_of(o, code);
-        const std::array<Bytes, 2> k = {packed(kin[0], x[0]), packed(kin[1], x[1])},
-                                   s = {packed(sin[0], x[0]), packed(sin[1], x[1])};
+        const std::array<AlignedBytes, 2> k = {packed(kin[0], x[0]), packed(kin[1], x[1])},
+                                          s = {packed(sin[0], x[0]), packed(sin[1], x[1])};
         const std::array<const std::uint8_t*, 2> bytes = {k[0].data(), k[1].data()};
-        Bytes ky = packed(kout, {}), sy = packed(sout, {});
+        AlignedBytes ky = packed(kout, {}), sy = packed(sout, {});
         const planes::KpackedChannels channels(order);
         CHECK(channels.pieces() <= o.channels);
         channels.run(kin, bytes, kout, ky.data(), 0, e.height / 2);

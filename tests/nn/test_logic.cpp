@@ -1,4 +1,4 @@
-// The logic layers on the worked example of algorithms section 4, on codes, and in their real form.
+// The logic layers on a worked example, on codes, and in their real form.
 #include "catch.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"

@@ -1,10 +1,15 @@
-// Every topology: counts against the table of algorithms section 9, text form, forward and backward, names and options.
+// Every topology: counts of weights and multiplications that were worked out by hand, text form, forward and backward,
+// names and options.
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
+#include "begin_step.hpp"
 #include "catch.hpp"
+#include "nn/registry.hpp"
+#include "random_normal.hpp"
+#include "registration.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
 #include "tern/nn.hpp"
@@ -13,9 +18,9 @@
 using tern::Graph;
 using tern::ModelOptions;
 using tern::Network;
-using tern::Rng;
 using tern::Shape;
 using tern::Tensor;
+using tern::testing::random_normal;
 
 namespace {
 
@@ -31,13 +36,6 @@ ModelOptions small_options(const std::string& model, const std::string& weights,
 std::vector<std::string> acts_for(const std::string& model) {
   if (model == "ornet_11" || model == "muxornet_11") return {"heaviside"};
   return {"ternary", "fatnn:mode=unsigned", "heaviside"};
-}
-
-Tensor random_images(const Shape& shape, std::uint64_t seed) {
-  Tensor t = Tensor::empty(shape);
-  Rng rng(seed);
-  for (float& x : t.span<float>()) x = rng.normal();
-  return t;
 }
 
 bool all_finite(const Tensor& t) {
@@ -127,7 +125,7 @@ TEST_CASE("models: weights, parameters, quantized weights and multiply-accumulat
 }
 
 TEST_CASE("models: every row of the registry runs in training and evaluation and survives its own text", "[nn]") {
-  const Tensor images = random_images(Shape{4, 3, 32, 32}, 5);
+  const Tensor images = random_normal(Shape{4, 3, 32, 32}, 5);
   for (const auto& m : tern::models()) {
     std::vector<std::pair<std::string, std::string>> methods{{"none", "none"}, {"heq", "none"}};
     for (const std::string& a : acts_for(m.key)) methods.emplace_back("twn", a);
@@ -138,10 +136,7 @@ TEST_CASE("models: every row of the registry runs in training and evaluation and
       CHECK(again.format() == graph.format());
       Network net(graph, 1), copy(again, 1);
       CHECK(net.quantized() == (weights != "none"));
-      for (Network* n : {&net, &copy}) {
-        n->set_training(true);
-        n->init_quantizers(images);
-      }
+      for (Network* n : {&net, &copy}) tern::testing::begin_step(*n, images);
       const Tensor y = net.forward(images);
       CHECK(y.shape() == Shape{4, 10});
       CHECK(all_finite(y));
@@ -160,7 +155,7 @@ TEST_CASE("models: every row of the registry runs in training and evaluation and
 }
 
 TEST_CASE("models: quantized convolutions read codes in evaluation, whatever the topology", "[nn]") {
-  const Tensor images = random_images(Shape{2, 3, 32, 32}, 6);
+  const Tensor images = random_normal(Shape{2, 3, 32, 32}, 6);
   for (const auto& m : tern::models()) {
     for (const std::string& acts : acts_for(m.key)) {
       INFO(m.key << ", acts " << acts);
@@ -290,8 +285,8 @@ TEST_CASE("models: PReLU in place of every ReLU, in front of the quantizers", "[
   ModelOptions o = small_options("vgg_small", "totnet", "totnet");
   o.extra["relu"] = "prelu";
   Network net(tern::make_model("vgg_small", o), 1);
-  net.set_training(true);
-  tern::backward(tern::sum(net.forward(random_images(Shape{2, 3, 32, 32}, 5))));
+  tern::testing::begin_step(net);
+  tern::backward(tern::sum(net.forward(random_normal(Shape{2, 3, 32, 32}, 5))));
   int slopes = 0;
   for (const tern::Parameter& p : net.parameters()) {
     if (!p.name.ends_with(".slope")) continue;
@@ -353,16 +348,17 @@ TEST_CASE("models: stem by image size", "[nn]") {
 }
 
 TEST_CASE("models: what cannot be built is refused with the reason", "[nn]") {
-  CHECK_THROWS_WITH(tern::make_model("vgg", {}), ContainsSubstring("unknown model \"vgg\"; known: vgg_small"));
+  CHECK_THROWS_WITH(tern::make_model("vgg", {}),
+                    ContainsSubstring("unknown model \"vgg\"; did you mean \"vgg_7\"? known: vgg_small"));
   const auto fails = [](const char* model, const char* key, const char* value, const char* reason) {
     INFO(model << " " << key << "=" << value);
     ModelOptions o;
     o.extra[key] = value;
     CHECK_THROWS_WITH(tern::make_model(model, o), ContainsSubstring(reason));
   };
-  fails("mlp", "shortcut", "B", "unknown option \"shortcut\" of this topology; known: bn_eps, bn_momentum, image");
+  fails("mlp", "shortcut", "B", "unknown option of this topology \"shortcut\"; known: bn_eps, bn_momentum, image");
   fails("resnet18", "k5", "5",
-        "unknown option \"k5\" of this topology; known: bn_eps, bn_momentum, image, shortcut, stem, ");
+        "unknown option of this topology \"k5\"; known: bn_eps, bn_momentum, image, shortcut, stem, ");
   fails("resnet20", "shortcut", "C", "expected shortcut to be one of A, B; got \"C\"");
   fails("alexnet", "dropout", "1", "expected dropout to be a number in [0, 1); got \"1\"");
   fails("alexnet", "dropout", "half", "got \"half\"");
@@ -375,4 +371,25 @@ TEST_CASE("models: what cannot be built is refused with the reason", "[nn]") {
   o = {};
   o.input = Shape{3, 32};
   CHECK_THROWS_WITH(tern::make_model("mlp", o), ContainsSubstring("CxHxW"));
+}
+
+TEST_CASE("register_model: a topology from outside", "[nn][register]") {
+  tern::testing::check_registration(
+      tern::model_registry(),
+      [](const std::string& name, bool whole) {
+        tern::register_model(
+            name, "one dense layer", !whole ? tern::ModelFactory() : [](const ModelOptions& o) {
+              Graph g;
+              g.add("input", {}, {{"shape", o.input.str()}}, "image");
+              g.add("flatten", {"image"}, {}, "f");
+              g.add("linear", {"f"}, {{"out", std::to_string(o.classes)}, {"weights", o.weights}}, "fc");
+              return g;
+            });
+      },
+      tern::models, [](const tern::RegistryInfo& row) { return row.key; },
+      [](const std::string& name) {
+        Network net(tern::make_model(name, small_options(name, "twn", "none")), 1);
+        CHECK(net.forward(random_normal(Shape{4, 3, 32, 32}, 5)).shape() == Shape{4, 10});
+        CHECK(tern::summarize(net).back().weights == 3 * 32 * 32 * 10);
+      });
 }

@@ -1,7 +1,9 @@
 #include <cmath>
 #include <map>
 
+#include "begin_step.hpp"
 #include "catch.hpp"
+#include "random_normal.hpp"
 #include "requested_bytes.hpp"
 #include "tern/autograd.hpp"
 #include "tern/error.hpp"
@@ -13,15 +15,9 @@ using tern::Network;
 using tern::Rng;
 using tern::Shape;
 using tern::Tensor;
+using tern::testing::random_normal;
 
 namespace {
-
-Tensor random_images(const Shape& shape, std::uint64_t seed) {
-  Tensor t = Tensor::empty(shape);
-  Rng rng(seed);
-  for (float& x : t.span<float>()) x = rng.normal();
-  return t;
-}
 
 const char* kSmall =
     "tern-graph 1\n"
@@ -53,14 +49,18 @@ TEST_CASE("network: padding behind a quantizer is padding in front of it", "[nn]
            "\nq = quantize(image) acts=" + acts + "\nc = conv2d(q) out=3 kernel=3 pad=" + std::to_string(pad) +
            " weights=twn\n";
   };
-  const Tensor images = random_images(Shape{4, 2, 6, 6}, 5);
+  const Tensor images = random_normal(Shape{4, 2, 6, 6}, 5);
   const Tensor wide = tern::pad(tern::pad(images, 2, 1, 1), 3, 1, 1);
   for (const std::string acts : {"sign", "heaviside", "ternary", "dorefa", "fatnn:mode=unsigned"}) {
     for (const bool training : {true, false}) {
       INFO(acts << ", training " << training);
       Network inner(Graph::parse(text(acts, 6, 1)), 7), outer(Graph::parse(text(acts, 8, 0)), 7);
-      inner.set_training(training);
-      outer.set_training(training);
+      for (Network* net : {&inner, &outer}) {
+        if (training)
+          tern::testing::begin_step(*net);
+        else
+          net->set_training(false);
+      }
       const auto a = inner.forward(images).to_vector(), b = outer.forward(wide).to_vector();
       REQUIRE(a.size() == b.size());
       for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).margin(1e-6));
@@ -86,13 +86,15 @@ TEST_CASE("network: a channel shuffle reads the matrix of channels by columns, a
 TEST_CASE("network: a training step moves every weight and reduces the loss", "[nn]") {
   Network net(Graph::parse(kSmall), 1);
   net.set_training(true);
-  const Tensor images = random_images(Shape{16, 2, 6, 6}, 3);
+  const Tensor images = random_normal(Shape{16, 2, 6, 6}, 3);
   std::vector<std::int64_t> labels(16);
   for (std::size_t i = 0; i < 16; ++i) labels[i] = static_cast<std::int64_t>(i % 3);
   const Tensor y = Tensor::from(labels, Shape{16});
   net.init_quantizers(images);
+  net.on_epoch_begin({});
   double first = 0, last = 0;
   for (int step = 0; step < 40; ++step) {
+    net.before_step({.epoch = 0, .step = step});
     for (const auto& p : net.parameters()) p.value.zero_grad();
     const Tensor loss = tern::cross_entropy(net.forward(images), y);
     tern::backward(loss);
@@ -115,7 +117,7 @@ TEST_CASE("network: ReLU fused into the layer before it changes no bit", "[nn]")
   options.input = Shape{3, 8, 8};
   options.classes = 5;
   options.width = 4;
-  const Tensor images = random_images(Shape{6, 3, 8, 8}, 3);
+  const Tensor images = random_normal(Shape{6, 3, 8, 8}, 3);
   const Tensor labels = Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 4, 0}, Shape{6});
   for (const bool training : {true, false}) {
     Network fused(tern::make_model("resnet20", options), 1), plain(tern::make_model("resnet20", options), 1);
@@ -139,7 +141,7 @@ TEST_CASE("network: ReLU fused into the layer before it changes no bit", "[nn]")
 TEST_CASE("network: evaluation emits codes, training emits their values, and both agree", "[nn]") {
   Network net(Graph::parse(kSmall), 1);
   net.set_training(true);
-  const Tensor images = random_images(Shape{5, 2, 6, 6}, 3);
+  const Tensor images = random_normal(Shape{5, 2, 6, 6}, 3);
   net.init_quantizers(images);
   net.set_training(false);
   bool saw_codes = false;
@@ -165,9 +167,8 @@ TEST_CASE("network: evaluation emits codes, training emits their values, and bot
 
 TEST_CASE("network: state copies restore the function", "[nn]") {
   Network a(Graph::parse(kSmall), 1), b(Graph::parse(kSmall), 2);
-  const Tensor images = random_images(Shape{4, 2, 6, 6}, 9);
-  a.set_training(true);
-  a.init_quantizers(images);
+  const Tensor images = random_normal(Shape{4, 2, 6, 6}, 9);
+  tern::testing::begin_step(a, images);
   a.forward(images);  // moves running statistics
   const auto from = a.state(), to = b.state();
   REQUIRE(from.size() == to.size());
@@ -192,7 +193,9 @@ TEST_CASE("network: bad graphs are refused with the node's name", "[nn]") {
   fails("x = conv2d(image) out=4 kernel=9", "9");
   fails("x = conv2d(image) out=4 kernel=3 weights=tnw", "unknown");
   fails("x = conv2d(image) out=4 kernel=3 groups=3", "groups");
-  fails("x = linear(image) out=4", "1 dimensions");
+  fails("x = linear(image) out=4", "put \"flat = flatten(image)\" before it");
+  fails("x = conv2d(image) out=4 kernel=9", "[conv2d] node \"x\"");
+  fails("x = conv2d(image) out=4 kernel=5\ny = max_pool(x) kernel=3", "node \"y\"");
   fails("x = act(image) kind=swish", "unknown kind \"swish\"");
   fails("x = add(image)", "at least 2");
   fails("x = channel_shuffle(image) groups=4", "divide 2 channels");
@@ -269,7 +272,7 @@ TEST_CASE("network: each tensor's name and shape is announced before it is made"
                             [](const std::string& name, const Shape&) {
                               if (name == "a1.slope") throw tern::ValueError("no slope");
                             }),
-                    "no slope");
+                    ContainsSubstring("no slope"));
 }
 
 TEST_CASE("network: gradients of few bits for the results of quantized layers", "[nn]") {
@@ -277,7 +280,7 @@ TEST_CASE("network: gradients of few bits for the results of quantized layers", 
     Network net(Graph::parse("tern-graph 1\nimage = input() shape=3x1x1\nf = flatten(image)\nfc = linear(f) out=5" +
                              weights + "\n"),
                 1);
-    net.set_training(true);
+    tern::testing::begin_step(net);
     net.set_gradient_bits(bits);
     const Tensor y = net.forward(Tensor::from(std::vector<float>{0.5f, -1.0f, 2.0f}, Shape{1, 3, 1, 1}));
     tern::backward(y, Tensor::from(std::vector<float>{0.1f, -0.4f, 0.02f, 0.3f, -0.05f}, Shape{1, 5}));
@@ -307,4 +310,76 @@ TEST_CASE("network: a graph that asks for too much is refused by node", "[nn]") 
       build("q = pad_channels(image) front=10000000 back=0\n"),
       ContainsSubstring("node \"q\": expected results of at most 268435456 numbers an image; got 10000002x6x6"));
   CHECK(tern::testing::requested_bytes() - before < (1 << 20));
+}
+
+TEST_CASE("network: a few bytes of a graph take no memory before they are refused", "[nn]") {
+  const auto refuses = [](const std::string& nodes, const char* why) {
+    CAPTURE(nodes);
+    tern::trim_memory_pool();
+    const std::uint64_t before = tern::testing::requested_bytes();
+    CHECK_THROWS_WITH(Network(Graph::parse("tern-graph 1\nimage = input() shape=3x8x8\n" + nodes), 1),
+                      ContainsSubstring(why));
+    CHECK(tern::testing::requested_bytes() - before < (1 << 20));
+  };
+  refuses("c = conv2d(image) out=16777216 kernel=1\n",
+          "node \"c\": expected results of at most 268435456 numbers an image; got 16777216x8x8");
+  refuses("c = conv2d(image) out=100000 kernel=8 weights=nonsense\n", "nonsense");
+  refuses("c = conv2d(image) out=2000000 kernel=8\n",
+          "expected at most 268435456 parameters in all; \"c.weight\" of shape 2000000x3x8x8");
+  refuses("f = flatten(image)\nl = linear(f) out=1500000\n", "parameters in all; \"l.weight\" of shape 1500000x192");
+}
+
+TEST_CASE("network: a call of training that is left out is an error that names it", "[nn]") {
+  const tern::Graph graph = tern::make_model(
+      "vgg_small", {.input = Shape{1, 16, 16}, .classes = 3, .weights = "lsq", .acts = "lsq", .width = 4, .extra = {}});
+  const Tensor images = Tensor::full(Shape{2, 1, 16, 16}, 0.5);
+  tern::Network net(graph, 1);
+  net.set_training(true);
+  const tern::Position first, second{.epoch = 0, .step = 1};
+  CHECK_THROWS_AS(net.forward(images), tern::ValueError);
+  CHECK_THROWS_WITH(net.forward(images), ContainsSubstring("expected init_quantizers(images), or weights_changed()"));
+  net.init_quantizers(images);
+  CHECK_THROWS_WITH(net.forward(images), ContainsSubstring("expected before_step(at) before the forward pass"));
+  CHECK_THROWS_WITH(net.after_step(), ContainsSubstring("expected before_step(at)"));
+  CHECK_THROWS_WITH(net.before_step(first),
+                    ContainsSubstring("expected on_epoch_begin(at) before the first step of epoch 0"));
+  net.on_epoch_begin(first);
+  net.before_step(first);
+  net.forward(images);
+  net.forward(images);  // a step may take several passes
+  CHECK_THROWS_WITH(net.before_step(second), ContainsSubstring("expected after_step() behind the step before"));
+  net.after_step();
+  CHECK_THROWS_WITH(net.forward(images),
+                    ContainsSubstring("expected before_step(at)") && ContainsSubstring("or set_training(false)"));
+  net.before_step(second);
+  net.forward(images);
+  net.set_training(false);  // gives the step up
+  net.forward(images);
+  CHECK_THROWS_WITH(net.before_step(second), ContainsSubstring("expected set_training(true)"));
+  net.set_training(true);
+  net.before_step({.epoch = 0, .step = 2});
+  net.after_step();
+  CHECK_THROWS_WITH(net.before_step({.epoch = 1}), ContainsSubstring("the first step of epoch 1"));
+
+  // Restored instead of set up, in the middle of an epoch.
+  tern::Network restored(graph, 2);
+  const auto from = net.state(), to = restored.state();
+  for (std::size_t i = 0; i < to.size(); ++i) to[i].value.copy_from(from[i].value);
+  restored.set_training(true);
+  restored.before_step(second);
+  CHECK_THROWS_WITH(restored.forward(images), ContainsSubstring("weights_changed()"));
+  restored.weights_changed();
+  restored.forward(images);
+
+  // Without quantizers there is nothing to be told.
+  tern::Network plain(tern::make_model("mlp", {.input = Shape{1, 4, 4}, .classes = 3, .width = 4, .extra = {}}), 1);
+  plain.set_training(true);
+  plain.forward(Tensor::full(Shape{2, 1, 4, 4}, 0.5));
+  CHECK(plain.least_batch().images == 2);
+  CHECK(plain.least_batch().node == "bn1");
+  CHECK_THROWS_WITH(plain.forward(Tensor::full(Shape{1, 1, 4, 4}, 0.5)),
+                    ContainsSubstring("node \"bn1\" takes statistics over the images: expected at least 2"));
+  plain.set_training(false);
+  plain.forward(Tensor::full(Shape{1, 1, 4, 4}, 0.5));
+  CHECK(net.least_batch().images == 1);
 }

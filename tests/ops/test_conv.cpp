@@ -1,7 +1,7 @@
 #include <vector>
 
 #include "gradcheck.hpp"
-#include "kernels/conv_im2col.hpp"
+#include "kernels/float/conv_im2col.hpp"
 #include "tern/error.hpp"
 
 using namespace tern;
@@ -11,8 +11,8 @@ using tern::testing::random;
 namespace {
 
 // The definition, seven loops.
-std::vector<double> reference(const Tensor& x, const Tensor& w, const std::vector<double>& bias, const Conv2dOptions& o,
-                              std::int64_t p_count, std::int64_t q_count) {
+std::vector<double> conv_by_definition(const Tensor& x, const Tensor& w, const std::vector<double>& bias,
+                                       const Conv2dOptions& o, std::int64_t p_count, std::int64_t q_count) {
   const std::vector<double> xv = x.to_vector(), wv = w.to_vector();
   const std::int64_t channels = x.size(1), height = x.size(2), width = x.size(3);
   const std::int64_t outs = w.size(0), per_group = w.size(1), kernel_h = w.size(2), kernel_w = w.size(3);
@@ -42,14 +42,14 @@ std::vector<double> reference(const Tensor& x, const Tensor& w, const std::vecto
   return y;
 }
 
-struct Case {
+struct ConvCase {
   Shape x, w;
   Conv2dOptions o;
 };
 
 // Small enough for finite differences.
-const std::vector<Case>& cases() {
-  static const std::vector<Case> list = {
+const std::vector<ConvCase>& cases() {
+  static const std::vector<ConvCase> list = {
       {Shape{2, 3, 5, 5}, Shape{4, 3, 3, 3}, Conv2dOptions::square(1, 1)},
       {Shape{2, 3, 5, 6}, Shape{4, 3, 3, 3}, Conv2dOptions::square(1, 0)},
       {Shape{2, 3, 7, 6}, Shape{4, 3, 3, 3}, Conv2dOptions::square(2, 1)},
@@ -70,13 +70,13 @@ const std::vector<Case>& cases() {
   return list;
 }
 
-void check_forward(const Case& c, bool with_bias, std::uint64_t seed) {
+void check_forward(const ConvCase& c, bool with_bias, std::uint64_t seed) {
   INFO(c.x.str() << " with " << c.w.str());
   const Tensor x = random(c.x, seed), w = random(c.w, seed + 1);
   const Tensor bias = with_bias ? random(Shape{c.w[0]}, seed + 2) : Tensor();
   const Tensor y = conv2d(x, w, bias, c.o);
   const std::vector<double> expected =
-      reference(x, w, with_bias ? bias.to_vector() : std::vector<double>{}, c.o, y.size(2), y.size(3));
+      conv_by_definition(x, w, with_bias ? bias.to_vector() : std::vector<double>{}, c.o, y.size(2), y.size(3));
   const std::vector<double> got = y.to_vector();
   const std::vector<double> single =
       conv2d(x.to(DType::kF32), w.to(DType::kF32), with_bias ? bias.to(DType::kF32) : Tensor(), c.o).to_vector();
@@ -94,14 +94,14 @@ void check_forward(const Case& c, bool with_bias, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("conv2d: forward is the seven-loop definition", "[ops][conv]") {
-  for (const Case& c : cases()) {
+  for (const ConvCase& c : cases()) {
     check_forward(c, false, 10);
     check_forward(c, true, 20);
   }
 }
 
 TEST_CASE("conv2d: shapes that are cut into several tiles", "[ops][conv]") {
-  const std::vector<Case> large = {
+  const std::vector<ConvCase> large = {
       {Shape{2, 8, 40, 40}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},  // rows of one image
       {Shape{2, 8, 41, 37}, Shape{8, 8, 3, 3}, Conv2dOptions::square(2, 1)},
       {Shape{37, 8, 4, 4}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},  // several images, the last tile shorter
@@ -109,11 +109,11 @@ TEST_CASE("conv2d: shapes that are cut into several tiles", "[ops][conv]") {
       {Shape{2, 300, 6, 6}, Shape{4, 300, 3, 3}, Conv2dOptions::square(1, 1)},  // long inner products
       {Shape{1, 3, 70, 70}, Shape{4, 3, 7, 7}, Conv2dOptions::square(2, 3)},
   };
-  for (const Case& c : large) check_forward(c, true, 30);
+  for (const ConvCase& c : large) check_forward(c, true, 30);
 }
 
 TEST_CASE("conv2d: gradients", "[ops][conv]") {
-  for (const Case& c : cases()) {
+  for (const ConvCase& c : cases()) {
     INFO(c.x.str() << " with " << c.w.str());
     const Tensor x = random(c.x, 40), w = random(c.w, 41), bias = random(Shape{c.w[0]}, 42);
     gradcheck([&](const std::vector<Tensor>& v) { return conv2d(v[0], v[1], v[2], c.o); }, {x, w, bias});
@@ -124,14 +124,14 @@ TEST_CASE("conv2d: gradients", "[ops][conv]") {
 // y is linear in x and in w, so <dy, conv(x, w)> = <x, dx> = <w, dw> ties the gradients of a shape too large for finite
 // differences to its forward.
 TEST_CASE("conv2d: gradients of shapes that are cut into chunks agree with the forward", "[ops][conv]") {
-  const std::vector<Case> large = {
+  const std::vector<ConvCase> large = {
       {Shape{2, 8, 40, 40}, Shape{8, 8, 3, 3}, Conv2dOptions::square(1, 1)},
       {Shape{2, 8, 41, 37}, Shape{8, 8, 3, 3}, Conv2dOptions::square(2, 1)},
       {Shape{37, 8, 4, 4}, Shape{8, 4, 3, 3}, Conv2dOptions::square(1, 1, 1, 2)},
       {Shape{1, 300, 6, 6}, Shape{4, 300, 3, 3}, Conv2dOptions::square(1, 1)},
       {Shape{3, 256, 2, 2}, Shape{40, 256, 3, 3}, Conv2dOptions::square(1, 1)},
   };
-  for (const Case& c : large) {
+  for (const ConvCase& c : large) {
     for (const DType dtype : {DType::kF64, DType::kF32}) {
       INFO(c.x.str() << " with " << c.w.str() << " in " << name_of(dtype));
       const Tensor x = random(c.x, 50).to(dtype).clone().set_requires_grad(true);

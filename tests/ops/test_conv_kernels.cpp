@@ -14,17 +14,19 @@
 
 #include "catch.hpp"
 #include "guard_pages.hpp"
-#include "kernels/conv/conv.hpp"
-#include "kernels/conv/depthwise.hpp"
-#include "kernels/conv/implicit.hpp"
-#include "kernels/conv/select.hpp"
-#include "kernels/conv/winograd.hpp"
-#include "kernels/conv_im2col.hpp"
+#include "kernels/float/conv/conv.hpp"
+#include "kernels/float/conv/depthwise.hpp"
+#include "kernels/float/conv/implicit.hpp"
+#include "kernels/float/conv/micro.hpp"
+#include "kernels/float/conv/winograd.hpp"
+#include "kernels/float/conv_im2col.hpp"
+#include "ops/random_values.hpp"
 #include "tern/cpu.hpp"
 #include "tern/parallel.hpp"
 
 namespace conv = tern::kernels::conv;
-using conv::ConvShape;
+using tern::kernels::ConvShape;
+using tern::testing::random_values;
 using i64 = std::int64_t;
 
 namespace {
@@ -47,18 +49,15 @@ std::string describe(const ConvShape& s) {
   const auto pair = [](const char* name, i64 a, i64 b) {
     return " " + std::string(name) + " " + std::to_string(a) + "," + std::to_string(b);
   };
-  return "n " + std::to_string(s.n) + pair("c,o", s.c, s.o) + pair("image", s.h, s.w) + pair("filter", s.r, s.s) +
-         pair("stride", s.stride_h, s.stride_w) + pair("pad", s.pad_h, s.pad_w) +
-         pair("dilation", s.dilation_h, s.dilation_w) + " groups " + std::to_string(s.groups);
+  return "n " + std::to_string(s.batch) + pair("c,o", s.channels, s.outputs) + pair("image", s.height, s.width) +
+         pair("filter", s.kernel_h, s.kernel_w) + pair("stride", s.stride_h, s.stride_w) +
+         pair("pad", s.pad_h, s.pad_w) + pair("dilation", s.dilation_h, s.dilation_w) + " groups " +
+         std::to_string(s.groups);
 }
 
-// Sets the output extents; false if the filter does not fit.
-bool settle(ConvShape& s) {
-  const i64 room_h = s.h + 2 * s.pad_h - s.dilation_h * (s.r - 1) - 1;
-  const i64 room_w = s.w + 2 * s.pad_w - s.dilation_w * (s.s - 1) - 1;
-  s.p = room_h / s.stride_h + 1;
-  s.q = room_w / s.stride_w + 1;
-  return room_h >= 0 && room_w >= 0;
+bool fits(const ConvShape& s) {
+  return s.height + 2 * s.pad_h > s.dilation_h * (s.kernel_h - 1) &&
+         s.width + 2 * s.pad_w > s.dilation_w * (s.kernel_w - 1);
 }
 
 i64 draw(std::mt19937& rng, i64 low, i64 high) {
@@ -68,10 +67,10 @@ i64 draw(std::mt19937& rng, i64 low, i64 high) {
 // An image and a filter with stride, padding and dilation, which need not fit each other.
 ConvShape random_windows(std::mt19937& rng, i64 highest, i64 widest) {
   ConvShape s{};
-  s.h = draw(rng, 1, highest);
-  s.w = draw(rng, 1, widest);
-  s.r = draw(rng, 1, 5);
-  s.s = draw(rng, 1, 5);
+  s.height = draw(rng, 1, highest);
+  s.width = draw(rng, 1, widest);
+  s.kernel_h = draw(rng, 1, 5);
+  s.kernel_w = draw(rng, 1, 5);
   s.stride_h = draw(rng, 1, 3);
   s.stride_w = draw(rng, 1, 3);
   s.pad_h = draw(rng, 0, 4);
@@ -81,20 +80,14 @@ ConvShape random_windows(std::mt19937& rng, i64 highest, i64 widest) {
   return s;
 }
 
-std::vector<float> random_values(i64 n, std::mt19937& rng) {
-  std::vector<float> v(static_cast<std::size_t>(n));
-  for (float& f : v) f = static_cast<float>(static_cast<int>(rng() % 4001) - 2000) / 1000.0f;
-  return v;
-}
-
 // y[n,o,p,q] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n, c, p*stride - pad + r*dilation, ...] and its two adjoints.
 Problem make_problem(const ConvShape& s, std::mt19937& rng) {
-  const i64 c = s.c / s.groups, o = s.o / s.groups;
+  const i64 c = s.channels / s.groups, o = s.outputs / s.groups, out_h = s.out_height(), out_w = s.out_width();
   Problem t{s,
-            random_values(s.n * s.c * s.h * s.w, rng),
-            random_values(s.o * c * s.r * s.s, rng),
-            random_values(s.o, rng),
-            random_values(s.n * s.o * s.p * s.q, rng),
+            random_values(s.batch * s.channels * s.height * s.width, rng),
+            random_values(s.outputs * c * s.kernel_h * s.kernel_w, rng),
+            random_values(s.outputs, rng),
+            random_values(s.batch * s.outputs * out_h * out_w, rng),
             {},
             {},
             {}};
@@ -103,13 +96,15 @@ Problem make_problem(const ConvShape& s, std::mt19937& rng) {
   t.dfilters.resize(t.filters.size());
   const auto at = [](i64 i) { return static_cast<std::size_t>(i); };
   for (i64 yi = 0; yi < static_cast<i64>(t.y.size()); ++yi) {
-    const i64 q = yi % s.q, p = yi / s.q % s.p, k = yi / s.q / s.p % s.o, n = yi / s.q / s.p / s.o;
+    const i64 q = yi % out_w, p = yi / out_w % out_h, k = yi / out_w / out_h % s.outputs,
+              n = yi / out_w / out_h / s.outputs;
     t.y[at(yi)].add(1.0, t.bias[at(k)]);
-    for (i64 f = 0; f < c * s.r * s.s; ++f) {
-      const i64 h = p * s.stride_h - s.pad_h + f / s.s % s.r * s.dilation_h;
-      const i64 w = q * s.stride_w - s.pad_w + f % s.s * s.dilation_w;
-      if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
-      const i64 xi = ((n * s.c + k / o * c + f / s.s / s.r) * s.h + h) * s.w + w, fi = k * c * s.r * s.s + f;
+    for (i64 f = 0; f < c * s.kernel_h * s.kernel_w; ++f) {
+      const i64 h = p * s.stride_h - s.pad_h + f / s.kernel_w % s.kernel_h * s.dilation_h;
+      const i64 w = q * s.stride_w - s.pad_w + f % s.kernel_w * s.dilation_w;
+      if (h < 0 || h >= s.height || w < 0 || w >= s.width) continue;
+      const i64 xi = ((n * s.channels + k / o * c + f / s.kernel_w / s.kernel_h) * s.height + h) * s.width + w,
+                fi = k * c * s.kernel_h * s.kernel_w + f;
       t.y[at(yi)].add(t.x[at(xi)], t.filters[at(fi)]);
       t.dx[at(xi)].add(t.dy[at(yi)], t.filters[at(fi)]);
       t.dfilters[at(fi)].add(t.dy[at(yi)], t.x[at(xi)]);
@@ -157,10 +152,10 @@ void check_winograd(const Problem& t) {
   std::vector<float> df_again(t.dfilters.size(), junk);
   conv::winograd::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), y.data());
   conv::winograd::backward_data(t.s, t.dy.data(), t.filters.data(), dx.data());
-  near("y", y, t.y, t.s.c);
-  near("dx", dx, t.dx, t.s.o);
+  near("y", y, t.y, t.s.channels);
+  near("dx", dx, t.dx, t.s.outputs);
   conv::winograd::backward_filters(t.s, t.x.data(), t.dy.data(), df.data());
-  near("dfilters", df, t.dfilters, t.s.n * t.s.p * t.s.q);
+  near("dfilters", df, t.dfilters, t.s.batch * t.s.out_height() * t.s.out_width());
   const int threads = tern::num_threads();
   tern::set_num_threads(threads + 1);
   conv::winograd::forward(t.s, t.x.data(), t.filters.data(), t.bias.data(), again.data());
@@ -192,9 +187,9 @@ void check_depthwise(const Problem& t) {
     return r;
   };
   const Results one = run_all();
-  check_near("depthwise y", one.y, t.y, t.s.r * t.s.s);
-  check_near("depthwise dx", one.dx, t.dx, t.s.r * t.s.s);
-  check_near("depthwise dfilters", one.dfilters, t.dfilters, t.s.n * t.s.p * t.s.q);
+  check_near("depthwise y", one.y, t.y, t.s.kernel_h * t.s.kernel_w);
+  check_near("depthwise dx", one.dx, t.dx, t.s.kernel_h * t.s.kernel_w);
+  check_near("depthwise dfilters", one.dfilters, t.dfilters, t.s.batch * t.s.out_height() * t.s.out_width());
   const int threads = tern::num_threads();
   tern::set_num_threads(threads + 2);
   const Results more = run_all();
@@ -211,9 +206,9 @@ void check_shape(const ConvShape& s, std::mt19937& rng) {
     INFO("isa " << tern::name_of(isa));
     tern::set_num_threads(1);
     const Results one = run(t);
-    check_near("y", one.y, t.y, s.c / s.groups * s.r * s.s);
-    check_near("dx", one.dx, t.dx, s.o / s.groups * s.r * s.s);
-    check_near("dfilters", one.dfilters, t.dfilters, s.n * s.p * s.q);
+    check_near("y", one.y, t.y, s.channels / s.groups * s.kernel_h * s.kernel_w);
+    check_near("dx", one.dx, t.dx, s.outputs / s.groups * s.kernel_h * s.kernel_w);
+    check_near("dfilters", one.dfilters, t.dfilters, s.batch * s.out_height() * s.out_width());
     check_winograd(t);
     check_depthwise(t);
     for (const int n : {2, 3}) {
@@ -229,8 +224,8 @@ void check_shape(const ConvShape& s, std::mt19937& rng) {
 }
 
 ConvShape square(i64 n, i64 c, i64 o, i64 extent, i64 kernel, i64 stride, i64 pad, i64 dilation = 1, i64 groups = 1) {
-  ConvShape s{n, c, extent, extent, o, kernel, kernel, 0, 0, stride, stride, pad, pad, dilation, dilation, groups};
-  REQUIRE(settle(s));
+  ConvShape s{n, c, extent, extent, o, kernel, kernel, stride, stride, pad, pad, dilation, dilation, groups};
+  REQUIRE(fits(s));
   return s;
 }
 
@@ -273,9 +268,9 @@ TEST_CASE("conv kernels: transformed tiles", "[ops]") {
   check_shape(square(2, 8, 20, 6, 3, 1, 2), rng);   // 2 forward, none backward
   check_shape(square(1, 3, 4, 1, 3, 1, 1), rng);    // one pixel
   check_shape(square(1, 2, 16, 70, 3, 1, 1), rng);  // a row of tiles longer than a vector
-  ConvShape tall{2, 6, 19, 5, 24, 3, 3, 0, 0};
+  ConvShape tall{2, 6, 19, 5, 24, 3, 3};
   tall.pad_h = tall.pad_w = 1;
-  REQUIRE(settle(tall));
+  REQUIRE(fits(tall));
   check_shape(tall, rng);
   CHECK(conv::winograd::runs(tall));
   CHECK_FALSE(conv::winograd::runs(square(1, 64, 64, 8, 3, 2, 1)));
@@ -298,9 +293,9 @@ TEST_CASE("conv kernels: depthwise", "[ops]") {
   CHECK_FALSE(conv::depthwise::suits(square(1, 1, 1, 9, 3, 1, 1)));
   for (int done = 0; done < 60;) {
     ConvShape s = random_windows(rng, 20, done % 4 == 0 ? 120 : 20);
-    s.groups = s.c = s.o = draw(rng, 2, 6);
-    s.n = draw(rng, 1, 3);
-    if (!settle(s)) continue;
+    s.groups = s.channels = s.outputs = draw(rng, 2, 6);
+    s.batch = draw(rng, 1, 3);
+    if (!fits(s)) continue;
     check_shape(s, rng);
     ++done;
   }
@@ -313,10 +308,10 @@ TEST_CASE("conv kernels: random shapes", "[ops]") {
   for (int done = 0; done < 120;) {
     ConvShape s = random_windows(rng, 18, done % 4 == 0 ? 50 : 18);
     s.groups = draw(rng, 1, 4) == 1 ? draw(rng, 2, 3) : 1;
-    s.n = draw(rng, 1, 5);
-    s.c = s.groups * draw(rng, 1, done % 7 == 0 ? 60 : 9);
-    s.o = s.groups * draw(rng, 1, done % 5 == 0 ? 80 : 40);
-    if (!settle(s)) continue;
+    s.batch = draw(rng, 1, 5);
+    s.channels = s.groups * draw(rng, 1, done % 7 == 0 ? 60 : 9);
+    s.outputs = s.groups * draw(rng, 1, done % 5 == 0 ? 80 : 40);
+    if (!fits(s)) continue;
     check_shape(s, rng);
     ++done;
   }
@@ -367,12 +362,12 @@ TEST_CASE("conv kernels: an empty batch gives a zero filter gradient", "[ops]") 
 TEST_CASE("conv kernels: images without pixels", "[ops]") {
   for (const auto& [h, w, groups] : {std::array<i64, 3>{0, 8, 1}, {8, 0, 1}, {0, 0, 1}, {0, 8, 2}, {8, 0, 4}}) {
     for (const i64 stride : {1, 2}) {
-      ConvShape s{1, 4, h, w, groups == 4 ? 4 : 16, 3, 3, 0, 0, stride, stride, 2, 2, 1, 1, groups};
-      REQUIRE(settle(s));
+      ConvShape s{1, 4, h, w, groups == 4 ? 4 : 16, 3, 3, stride, stride, 2, 2, 1, 1, groups};
+      REQUIRE(fits(s));
       INFO(describe(s));
-      const auto outputs = static_cast<std::size_t>(s.o * s.p * s.q);
-      std::vector<float> filters(static_cast<std::size_t>(s.o * s.c / groups * 9), 1.0f),
-          bias(static_cast<std::size_t>(s.o));
+      const auto outputs = static_cast<std::size_t>(s.outputs * s.out_height() * s.out_width());
+      std::vector<float> filters(static_cast<std::size_t>(s.outputs * s.channels / groups * 9), 1.0f),
+          bias(static_cast<std::size_t>(s.outputs));
       for (std::size_t i = 0; i < bias.size(); ++i) bias[i] = static_cast<float>(i);
       const float junk = std::numeric_limits<float>::quiet_NaN();
       std::vector<float> y(outputs, junk), want(outputs, junk), dy(outputs, 1.0f), df(filters.size(), junk);

@@ -1,5 +1,5 @@
 #include "gradcheck.hpp"
-#include "kernels/blas.hpp"
+#include "kernels/float/blas.hpp"
 #include "tern/error.hpp"
 
 using namespace tern;
@@ -8,7 +8,7 @@ using tern::testing::random;
 
 namespace {
 
-std::vector<double> reference(const Tensor& a, const Tensor& b) {
+std::vector<double> matmul_by_definition(const Tensor& a, const Tensor& b) {
   const std::vector<double> p = a.to_vector(), q = b.to_vector();
   const auto m = static_cast<std::size_t>(a.size(0)), k = static_cast<std::size_t>(a.size(1)),
              n = static_cast<std::size_t>(b.size(1));
@@ -45,7 +45,7 @@ TEST_CASE("matmul and linear: values, also of products that are cut into blocks"
                                                                         {0, 0, 0}}) {
     INFO(m << " " << k << " " << n);
     const Tensor a = random(Shape{m, k}, 1), b = random(Shape{k, n}, 2), bias = random(Shape{n}, 3);
-    std::vector<double> expected = reference(a, b);
+    std::vector<double> expected = matmul_by_definition(a, b);
     check_close(matmul(a, b), expected, 1e-15 * 4 * static_cast<double>(k + 1));
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += bias.to_vector()[i % static_cast<std::size_t>(n)];
     check_close(linear(a, transpose(b), bias), expected, 1e-15 * 4 * static_cast<double>(k + 2));

@@ -27,7 +27,7 @@ struct Result {
 };
 
 // The definition: windows on an image with `pad` cells around, cells outside the image are skipped.
-Result reference(const Tensor& x, const Pool2dOptions& o) {
+Result pool_by_definition(const Tensor& x, const Pool2dOptions& o) {
   const std::int64_t h = x.size(2), w = x.size(3);
   const auto extent = [&](std::int64_t in) {
     std::int64_t out = 0;
@@ -77,7 +77,7 @@ TEST_CASE("pooling: values and gradients for every kind of window", "[ops][pool]
             INFO("kernel " << kernel << " stride " << stride << " pad " << pad << " ceil " << ceil << " count "
                            << count_padding);
             const Tensor x = distinct(Shape{2, 2, 5, 6}, 1);
-            const Result expected = reference(x, o);
+            const Result expected = pool_by_definition(x, o);
             const Tensor top = max_pool2d(x, o), average = avg_pool2d(x, o);
             REQUIRE(top.shape() == expected.shape);
             REQUIRE(average.shape() == expected.shape);

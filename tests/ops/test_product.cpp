@@ -6,27 +6,24 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "kernels/conv/product.hpp"
+#include "kernels/float/conv/product.hpp"
+#include "ops/random_values.hpp"
 #include "tern/cpu.hpp"
 #include "tern/parallel.hpp"
+
+using tern::testing::random_values;
 
 namespace {
 
 using i64 = std::int64_t;
 
-struct Case {
+struct ProductCase {
   i64 m, n, k;
   bool ta, tb;
   i64 gap;  // columns of storage behind each row
 };
 
-std::vector<float> random_values(i64 n, std::mt19937& rng) {
-  std::vector<float> v(static_cast<std::size_t>(n));
-  for (float& f : v) f = static_cast<float>(static_cast<int>(rng() % 4001) - 2000) / 1000.0f;
-  return v;
-}
-
-void check(const Case& t, std::mt19937& rng) {
+void check(const ProductCase& t, std::mt19937& rng) {
   INFO("m " << t.m << " n " << t.n << " k " << t.k << " transposed " << t.ta << t.tb << " gap " << t.gap);
   const i64 lda = (t.ta ? t.m : t.k) + t.gap, ldb = (t.tb ? t.k : t.n) + t.gap, ldc = t.n + t.gap;
   const std::vector<float> a = random_values((t.ta ? t.k : t.m) * lda, rng);

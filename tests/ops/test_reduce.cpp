@@ -12,7 +12,7 @@ using tern::testing::random;
 namespace {
 
 // Sums into a map keyed by the kept part of the index.
-std::vector<double> reference(const Tensor& x, const std::vector<int>& dims) {
+std::vector<double> sum_by_definition(const Tensor& x, const std::vector<int>& dims) {
   std::map<std::vector<std::int64_t>, double> sums;
   const std::vector<double> v = x.to_vector();
   for (std::int64_t i = 0; i < x.numel(); ++i) {
@@ -38,7 +38,7 @@ TEST_CASE("sum and mean over any dimensions", "[ops][reduce]") {
   for (const std::vector<int>& dims : choices) {
     const Tensor x = random(Shape{3, 2, 4, 3}, 1);
     INFO("dims " << dims[0] << (dims.size() > 1 ? "..." : ""));
-    const std::vector<double> expected = reference(x, dims), got = sum(x, dims).to_vector(),
+    const std::vector<double> expected = sum_by_definition(x, dims), got = sum(x, dims).to_vector(),
                               average = mean(x, dims).to_vector();
     REQUIRE(got.size() == expected.size());
     const double count = static_cast<double>(x.numel()) / static_cast<double>(expected.size());
@@ -53,7 +53,7 @@ TEST_CASE("sum and mean over any dimensions", "[ops][reduce]") {
   CHECK(sum(x).shape() == Shape{});
   CHECK(sum(x, {1}, true).shape() == Shape{3, 1, 4});
   CHECK(sum(x, {0, 2}).shape() == Shape{2});
-  CHECK(sum(x).item() == Approx(reference(x, {0, 1, 2})[0]).epsilon(1e-13));
+  CHECK(sum(x).item() == Approx(sum_by_definition(x, {0, 1, 2})[0]).epsilon(1e-13));
   CHECK(sum(Tensor::scalar(3.0)).item() == 3.0);
   CHECK(sum(Tensor::zeros(Shape{0, 3}), {0}).to_vector() == std::vector<double>{0, 0, 0});
   CHECK(sum(Tensor::zeros(Shape{0})).item() == 0.0);
@@ -68,7 +68,7 @@ TEST_CASE("sum: large shapes, cut into pieces", "[ops][reduce]") {
   for (const auto& [shape, dims] : large) {
     INFO(shape.str());
     const Tensor x = random(shape, 3);
-    const std::vector<double> expected = reference(x, dims), got = sum(x, dims).to_vector(),
+    const std::vector<double> expected = sum_by_definition(x, dims), got = sum(x, dims).to_vector(),
                               single = sum(x.to(DType::kF32), dims).to_vector();
     REQUIRE(got.size() == expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) {

@@ -2,13 +2,14 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "optim/registry.hpp"
+#include "registration.hpp"
 #include "tern/error.hpp"
 #include "tern/ops.hpp"
 #include "tern/optim.hpp"
 #include "tern/parallel.hpp"
 #include "tern/rng.hpp"
 
-using tern::OptimizerOptions;
 using tern::ParamGroup;
 using tern::Shape;
 using tern::Tensor;
@@ -32,7 +33,7 @@ const double kGradients[] = {0.5, -1.0, 2.0, 0.25, -0.125};
 TEST_CASE("sgd: momentum, Nesterov and weight decay against scalar code", "[optim]") {
   for (const bool nesterov : {false, true}) {
     const Scalar p(1.0);
-    const auto opt = tern::make_optimizer("sgd", {.momentum = 0.9, .nesterov = nesterov}, {p.group(0.01)});
+    const auto opt = tern::make_optimizer(nesterov ? "sgd:momentum=0.9,nesterov=1" : "sgd", {p.group(0.01)});
     double w = 1.0, buf = 0;
     for (const double g : kGradients) {
       p.gradient(g);
@@ -48,7 +49,7 @@ TEST_CASE("sgd: momentum, Nesterov and weight decay against scalar code", "[opti
 TEST_CASE("adam and adamw: bias correction and the two kinds of decay", "[optim]") {
   for (const bool decoupled : {false, true}) {
     const Scalar p(1.0);
-    const auto opt = tern::make_optimizer(decoupled ? "adamw" : "adam", {}, {p.group(0.1)});
+    const auto opt = tern::make_optimizer(decoupled ? "adamw" : "adam", {p.group(0.1)});
     double w = 1.0, m = 0, v = 0;
     int t = 0;
     for (const double g : kGradients) {
@@ -65,19 +66,20 @@ TEST_CASE("adam and adamw: bias correction and the two kinds of decay", "[optim]
   }
   // The first step of Adam moves by lr whatever the gradient's size.
   const Scalar p(1.0);
-  const auto opt = tern::make_optimizer("adam", {}, {p.group(0)});
+  const auto opt = tern::make_optimizer("adam", {p.group(0)});
   p.gradient(1234.5);
   opt->step(0.01);
   CHECK(p.w.item() == Approx(0.99));
 }
 
 TEST_CASE("optimizers: masks, cleared state, missing gradients, group scales, state round trip", "[optim]") {
-  for (const std::string name : {"sgd", "adam", "adamw"}) {
+  for (const tern::MethodInfo& row : tern::optimizers()) {
+    const std::string& name = row.key;
     INFO(name);
     const Tensor w = Tensor::from(std::vector<float>{1, 2, 3, 4}, Shape{4}).set_requires_grad(true);
     const Tensor idle = Tensor::from(std::vector<float>{5}, Shape{1}).set_requires_grad(true);
     ParamGroup group{.name = "g", .params = {{"w", w}, {"idle", idle}}, .lr_scale = 0.5, .weight_decay = 0.1};
-    const auto opt = tern::make_optimizer(name, {}, {group});
+    const auto opt = tern::make_optimizer(name, {group});
     const auto gradient = [&] { w.set_grad(Tensor::from(std::vector<float>{1, 1, 1, 1}, Shape{4})); };
     gradient();
     opt->step(0.1);
@@ -97,7 +99,7 @@ TEST_CASE("optimizers: masks, cleared state, missing gradients, group scales, st
     // A second optimizer with the same state continues with the same bits.
     const Tensor w2 = w.clone().set_requires_grad(true);
     ParamGroup group2{.name = "g", .params = {{"w", w2}}, .lr_scale = 0.5, .weight_decay = 0.1};
-    const auto opt2 = tern::make_optimizer(name, {}, {group2});
+    const auto opt2 = tern::make_optimizer(name, {group2});
     const auto from = opt->state(), to = opt2->state();
     for (std::size_t i = 0; i < to.size(); ++i) {
       CHECK(from[i].name == to[i].name);
@@ -115,10 +117,11 @@ TEST_CASE("optimizers: masks, cleared state, missing gradients, group scales, st
     CHECK_FALSE(w.grad().defined());
     CHECK_THROWS_WITH(opt->clear_state("v"), ContainsSubstring("no parameter \"v\""));
     CHECK_THROWS_AS(opt->set_mask("w", Tensor::zeros(Shape{3})), tern::ShapeError);
-    CHECK_THROWS_WITH(tern::make_optimizer(name, {}, {group, group}), ContainsSubstring("appears twice"));
+    CHECK_THROWS_WITH(tern::make_optimizer(name, {group, group}), ContainsSubstring("appears twice"));
   }
-  CHECK_THROWS_WITH(tern::make_optimizer("sdg", {}, {}), ContainsSubstring("known: sgd, adam, adamw"));
-  CHECK_THROWS_AS(tern::make_optimizer("sgd", {.momentum = 1.0}, {}), tern::ValueError);
+  CHECK_THROWS_WITH(tern::make_optimizer("sdg", {}), ContainsSubstring("known: sgd, adam, adamw"));
+  CHECK_THROWS_WITH(tern::make_optimizer("sgd:momentum=1", {}), ContainsSubstring("momentum"));
+  CHECK_THROWS_WITH(tern::make_optimizer("adam:momentum=0.5", {}), ContainsSubstring("unknown option \"momentum\""));
 }
 
 TEST_CASE("optimizers: what cannot be right is refused before anything changes", "[optim]") {
@@ -127,16 +130,16 @@ TEST_CASE("optimizers: what cannot be right is refused before anything changes",
   const auto group = [&](double scale, double decay) {
     return ParamGroup{.name = "g", .params = {{"w", w}}, .lr_scale = scale, .weight_decay = decay};
   };
-  CHECK_THROWS_AS(tern::make_optimizer("sgd", {}, {group(-1, 0)}), tern::ValueError);
-  CHECK_THROWS_AS(tern::make_optimizer("sgd", {}, {group(1, nan)}), tern::ValueError);
-  CHECK_THROWS_WITH(tern::make_optimizer("sgd", {}, {{.name = "g", .params = {{"a", w}, {"b", w}}}}),
+  CHECK_THROWS_AS(tern::make_optimizer("sgd", {group(-1, 0)}), tern::ValueError);
+  CHECK_THROWS_AS(tern::make_optimizer("sgd", {group(1, nan)}), tern::ValueError);
+  CHECK_THROWS_WITH(tern::make_optimizer("sgd", {{.name = "g", .params = {{"a", w}, {"b", w}}}}),
                     ContainsSubstring("is the tensor of another parameter"));
-  CHECK_THROWS_WITH(tern::make_optimizer("sgd", {}, {{.name = "g", .params = {{"w", Tensor::zeros(Shape{1})}}}}),
+  CHECK_THROWS_WITH(tern::make_optimizer("sgd", {{.name = "g", .params = {{"w", Tensor::zeros(Shape{1})}}}}),
                     ContainsSubstring("does not require a gradient"));
-  CHECK_THROWS_AS(tern::make_optimizer("adam", {.beta1 = 1.0}, {group(1, 0)}), tern::ValueError);
-  CHECK_THROWS_AS(tern::make_optimizer("adam", {.eps = 0.0}, {group(1, 0)}), tern::ValueError);
+  CHECK_THROWS_AS(tern::make_optimizer("adam:beta1=1", {group(1, 0)}), tern::ValueError);
+  CHECK_THROWS_AS(tern::make_optimizer("adam:eps=0", {group(1, 0)}), tern::ValueError);
 
-  const auto opt = tern::make_optimizer("sgd", {.momentum = 0}, {group(1, 0)});
+  const auto opt = tern::make_optimizer("sgd:momentum=0", {group(1, 0)});
   w.set_grad(Tensor::full(Shape{2, 2}, 1));
   for (const double lr : {-0.1, nan, std::numeric_limits<double>::infinity()})
     CHECK_THROWS_AS(opt->step(lr), tern::ValueError);
@@ -152,7 +155,8 @@ TEST_CASE("optimizers: what cannot be right is refused before anything changes",
 
 TEST_CASE("optimizers: bits do not depend on the number of threads", "[optim]") {
   const int before = tern::num_threads();
-  for (const std::string name : {"sgd", "adamw"}) {
+  for (const tern::MethodInfo& row : tern::optimizers()) {
+    const std::string& name = row.key;
     std::vector<double> first;
     for (const int threads : {1, 2, 3}) {
       tern::set_num_threads(threads);
@@ -161,7 +165,7 @@ TEST_CASE("optimizers: bits do not depend on the number of threads", "[optim]") 
       const Tensor g = Tensor::empty(Shape{100'000});
       for (float& x : w.span<float>()) x = rng.normal();
       for (float& x : g.span<float>()) x = rng.normal();
-      const auto opt = tern::make_optimizer(name, {}, {{.name = "g", .params = {{"w", w}}, .weight_decay = 1e-3}});
+      const auto opt = tern::make_optimizer(name, {{.name = "g", .params = {{"w", w}}, .weight_decay = 1e-3}});
       for (int i = 0; i < 3; ++i) {
         w.set_grad(g);
         tern::clip_grad_norm({w}, 1.0);
@@ -201,4 +205,76 @@ TEST_CASE("clip_grad_norm and moving average", "[optim]") {
   ema.swap();
   CHECK(ema.state()[0].name == "ema.w");
   CHECK_THROWS_AS(tern::ExponentialMovingAverage({}, 1.0), tern::ValueError);
+}
+
+TEST_CASE("optimizers: every row descends a quadratic, and from a saved state in the same bits", "[optim][walk]") {
+  // f(w) = sum_i a_i (w_i - t_i)^2 / 2, with curvatures a from 0.1 to 1.
+  constexpr int kSize = 8, kSteps = 150;
+  const auto distance = [](const Tensor& w) {
+    double f = 0;
+    for (int i = 0; i < kSize; ++i) {
+      const double d = static_cast<double>(w.data<float>()[i]) - i;
+      f += (0.1 + 0.9 * i / (kSize - 1)) * d * d / 2;
+    }
+    return f;
+  };
+  const auto step = [](tern::Optimizer& opt, const Tensor& w) {
+    const Tensor g = Tensor::empty(Shape{kSize});
+    for (int i = 0; i < kSize; ++i) {
+      g.data<float>()[i] =
+          static_cast<float>((0.1 + 0.9 * i / (kSize - 1)) * (static_cast<double>(w.data<float>()[i]) - i));
+    }
+    w.set_grad(g);
+    opt.step(0.1);
+  };
+  for (const tern::MethodInfo& row : tern::optimizers()) {
+    const std::string& name = row.key;
+    INFO(name);
+    const Tensor w = Tensor::zeros(Shape{kSize}).set_requires_grad(true);
+    const auto opt = tern::make_optimizer(name, {{.name = "g", .params = {{"w", w}}}});
+    const double start = distance(w);
+    for (int i = 0; i < kSteps / 2; ++i) step(*opt, w);
+    const Tensor w2 = w.clone().set_requires_grad(true);
+    const auto opt2 = tern::make_optimizer(name, {{.name = "g", .params = {{"w", w2}}}});
+    const auto from = opt->state(), to = opt2->state();
+    REQUIRE(from.size() == to.size());
+    for (std::size_t i = 0; i < to.size(); ++i) to[i].value.copy_from(from[i].value);
+    for (int i = 0; i < kSteps / 2; ++i) {
+      step(*opt, w);
+      step(*opt2, w2);
+    }
+    CHECK(w.to_vector() == w2.to_vector());
+    CHECK(distance(w) < 0.05 * start);
+  }
+}
+
+TEST_CASE("register_optimizer: one from outside, with an option of its own", "[optim][register]") {
+  struct Signs final : tern::Optimizer {
+    Signs(std::vector<ParamGroup> groups, double factor) : Optimizer(std::move(groups)), factor_(factor) {}
+    std::vector<tern::NamedTensor> make_state(const Tensor&) const override { return {}; }
+    void update(Slot& slot, const Tensor& grad, double lr, double) override {
+      for (std::int64_t i = 0; i < grad.numel(); ++i)
+        slot.value.data<float>()[i] -= std::copysign(static_cast<float>(factor_ * lr), grad.data<float>()[i]);
+    }
+    double factor_;
+  };
+  tern::testing::check_registration(
+      tern::optimizer_registry(),
+      [](const std::string& name, bool whole) {
+        tern::register_optimizer(
+            name, "moves by the sign of the gradient", {{"factor", "1", "(0, 9]", "on the rate"}},
+            !whole ? tern::OptimizerFactory() : [](const tern::Spec& spec, auto groups) {
+              return std::make_unique<Signs>(std::move(groups), spec.number("factor"));
+            });
+      },
+      tern::optimizers, [](const tern::MethodInfo& row) { return row.key; },
+      [](const std::string& name) {
+        const Tensor w = Tensor::from(std::vector<float>{1, 2}, Shape{2}).set_requires_grad(true);
+        const auto opt = tern::make_optimizer(name + ":factor=2", {{.name = "g", .params = {{"w", w}}}});
+        w.set_grad(Tensor::from(std::vector<float>{3, -4}, Shape{2}));
+        opt->step(0.25);
+        CHECK(w.to_vector() == std::vector<double>{0.5, 2.5});
+        CHECK_THROWS_WITH(tern::make_optimizer(name + ":factr=2", {}), ContainsSubstring("did you mean \"factor\"?"));
+        CHECK_THROWS_WITH(tern::make_optimizer(name + ":factor=10", {}), ContainsSubstring("(0, 9]"));
+      });
 }

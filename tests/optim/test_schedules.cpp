@@ -1,4 +1,10 @@
+#include <cmath>
+#include <map>
+
 #include "catch.hpp"
+#include "optim/registry.hpp"
+#include "option_pages.hpp"
+#include "registration.hpp"
 #include "tern/error.hpp"
 #include "tern/optim.hpp"
 
@@ -11,7 +17,7 @@ Position epoch(std::int64_t e, std::int64_t epochs) {
 }
 }  // namespace
 
-// The check values of algorithms.md, section 8.
+// Values worked out by hand from the equations.
 TEST_CASE("schedules: published check values", "[optim]") {
   const auto multi = make_schedule("multi_step:lr=0.1,at=82;123");
   CHECK(multi->lr(epoch(81, 200)) == Approx(0.1));
@@ -79,21 +85,103 @@ TEST_CASE("schedules: numbers with an exponent's plus, steps inside an epoch, an
 }
 
 TEST_CASE("schedules: errors name what is known", "[optim]") {
-  CHECK_THROWS_WITH(make_schedule("cosin:hi=1"), ContainsSubstring("unknown schedule \"cosin\"; known: constant"));
-  CHECK_THROWS_WITH(make_schedule("cosine:high=1"), ContainsSubstring("\"hi\"; it is missing"));
+  CHECK_THROWS_WITH(make_schedule("cosin:hi=1"),
+                    ContainsSubstring("unknown schedule \"cosin\"; did you mean \"cosine\"? known: constant"));
+  CHECK_THROWS_WITH(make_schedule("cosine:lo=1"), "[cosine] expected the option hi in [0, inf); it is missing");
   CHECK_THROWS_WITH(make_schedule("cosine:hi=1,low=2"),
-                    ContainsSubstring("unknown option \"low\"; known: hi, lo, per"));
-  CHECK_THROWS_WITH(make_schedule("cosine:hi=1,per=week"), ContainsSubstring("per=step or per=epoch"));
+                    ContainsSubstring("unknown option \"low\"; did you mean \"lo\"? known: hi=, lo=0, per=epoch|step"));
+  CHECK_THROWS_WITH(make_schedule("cosine:hi=1,per=week"), ContainsSubstring("per=epoch|step"));
   CHECK_THROWS_WITH(make_schedule("cosine:hi=x"), ContainsSubstring("got \"x\""));
   CHECK_THROWS_WITH(make_schedule("warmup:to=1+cosine:hi=1"), ContainsSubstring("for=EPOCHS"));
   CHECK_THROWS_WITH(make_schedule("cosine:hi=1,for=3"), ContainsSubstring("last part"));
   CHECK_THROWS_AS(make_schedule(""), tern::ValueError);
-  for (const char* bad : {"constant:lr=-1", "constant:lr=nan", "cosine:hi=0.1,lo=0.2", "exponential:lr=1,factor=-1",
-                          "cosine_restarts:hi=1,period=0", "one_cycle:hi=1,lo=0,momentum=0.9;1.5"}) {
+  for (const char* bad :
+       {"constant:lr=-1", "constant:lr=nan", "cosine:hi=0.1,lo=0.2", "exponential:lr=1,factor=-1",
+        "cosine_restarts:hi=1,period=0", "cosine_restarts:hi=1,period=2,mult=0.5",
+        "multi_step:lr=1,at=", "one_cycle:hi=1,lo=0,momentum=0.9;1.5", "one_cycle:hi=1,lo=0,momentum=0.9"}) {
     INFO(bad);
     CHECK_THROWS_AS(make_schedule(bad), tern::ValueError);
   }
   const auto cosine = make_schedule("cosine:hi=1");
   CHECK_THROWS_AS(cosine->lr({.epoch = -1}), tern::ValueError);
   CHECK_THROWS_AS(cosine->lr({.epoch = 0, .step = 0, .steps_per_epoch = 0, .epochs = 1}), tern::ValueError);
+}
+
+TEST_CASE("schedules: every row gives rates that are finite, not negative, and end where its page says",
+          "[optim][walk]") {
+  // A schedule, and its rate at the end of a run of 6 epochs; a new one needs a line here.
+  const std::multimap<std::string, std::pair<std::string, double>> samples{
+      {"constant", {"constant:lr=0.1", 0.1}},
+      {"multi_step", {"multi_step:lr=0.1,at=2;4", 0.001}},
+      {"multi_step", {"multi_step:lr=0.1,at=1.5;3,factor=0.5,per=step", 0.025}},
+      {"exponential", {"exponential:lr=0.1,factor=0.5", 0.1 / 64}},
+      {"exponential", {"exponential:lr=0.1,factor=0.5,hold=2,per=step", 0.1 / 16}},
+      {"cosine", {"cosine:hi=0.1,lo=0.01", 0.01}},
+      {"cosine", {"cosine:hi=0.1,per=step", 0}},
+      {"cosine_restarts", {"cosine_restarts:hi=0.1,lo=0.02,period=2,mult=2", 0.1}},
+      {"one_cycle", {"one_cycle:hi=0.1,lo=0.01,momentum=0.95;0.85", 1e-4}},
+      {"one_cycle", {"one_cycle:hi=0.1,lo=0.01,per=epoch", 1e-4}},
+      {"warmup", {"warmup:to=0.1,from=0.01", 0.1}},
+      {"warmup", {"warmup:to=0.1,per=epoch", 0.1}}};
+  constexpr std::int64_t kEpochs = 6, kSteps = 7;
+  for (const tern::MethodInfo& row : tern::schedules()) {
+    const std::string& name = row.key;
+    const auto [begin, end] = samples.equal_range(name);
+    if (begin == end) FAIL_CHECK("tests/optim/test_schedules.cpp has no sample of the schedule \"" << name << "\"");
+    for (auto it = begin; it != end; ++it) {
+      const auto& [text, last] = it->second;
+      INFO(text);
+      const auto schedule = make_schedule(text);
+      for (std::int64_t i = 0; i < kEpochs * kSteps; ++i) {
+        const Position at{.epoch = i / kSteps, .step = i % kSteps, .steps_per_epoch = kSteps, .epochs = kEpochs};
+        CAPTURE(i);
+        REQUIRE(std::isfinite(schedule->lr(at)));
+        REQUIRE(schedule->lr(at) >= 0);
+        REQUIRE(schedule->lr(at) <= 0.1 + 1e-12);
+        if (const auto m = schedule->momentum(at)) REQUIRE((*m >= 0 && *m < 1));
+      }
+      const Position done{.epoch = kEpochs, .step = 0, .steps_per_epoch = kSteps, .epochs = kEpochs};
+      CHECK(schedule->lr(done) == Approx(last).margin(1e-12));
+    }
+  }
+}
+
+TEST_CASE("optimizers, schedules: docs/training.md has every row with its options, whose tables can be right",
+          "[optim][docs]") {
+  const std::vector<std::string> lines =
+      tern::testing::lines_of(std::filesystem::path(TERN_SOURCE_DIR) / "docs" / "training.md");
+  for (const auto& rows : {tern::optimizers(), tern::schedules()}) {
+    for (const tern::MethodInfo& row : rows) {
+      REQUIRE(row.options);
+      CHECK_NOTHROW(tern::check_options(row.key, *row.options));
+      const std::string line =
+          "| `" + row.key + "` | " + row.help + " | " + tern::testing::cell(tern::brief(*row.options)) + " |";
+      INFO(line);
+      CHECK(std::find(lines.begin(), lines.end(), line) != lines.end());
+    }
+  }
+}
+
+TEST_CASE("register_schedule: one from outside, alone and as a part", "[optim][register]") {
+  struct Halves final : tern::Schedule {
+    explicit Halves(double lr) : lr_(lr) {}
+    double lr(const Position& at) const override { return lr_ / std::pow(2, at.epoch); }
+    double lr_;
+  };
+  tern::testing::check_registration(
+      tern::schedule_registry(),
+      [](const std::string& name, bool whole) {
+        tern::register_schedule(
+            name, "lr=: half of it each epoch", !whole ? tern::ScheduleFactory() : [](const tern::Spec& spec) {
+              spec.allow_only({"lr"});
+              return std::make_unique<Halves>(spec.number("lr"));
+            });
+      },
+      tern::schedules, [](const tern::MethodInfo& row) { return row.key; },
+      [](const std::string& name) {
+        const auto alone = make_schedule(name + ":lr=1");
+        CHECK(alone->lr(epoch(2, 9)) == 0.25);
+        CHECK(make_schedule("constant:lr=3,for=2+" + name + ":lr=1")->lr(epoch(3, 9)) == 0.5);
+        CHECK_THROWS_WITH(make_schedule(name + ":lr=1,rate=2"), ContainsSubstring("unknown option \"rate\""));
+      });
 }

@@ -1,4 +1,4 @@
-// Compression ratios of section 7.8.
+// Compression ratios worked out by hand.
 #include "catch.hpp"
 #include "tern/packed.hpp"
 

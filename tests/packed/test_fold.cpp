@@ -1,4 +1,4 @@
-// Threshold folding: the worked example of section 6.9 of the algorithm specification, and exhaustive scans.
+// Threshold folding: a worked example, and exhaustive scans.
 #include <cmath>
 #include <limits>
 

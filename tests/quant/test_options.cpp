@@ -3,6 +3,7 @@
 
 #include "golden.hpp"
 #include "quant/quant_util.hpp"
+#include "quant/registry.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
 #include "tern/rng.hpp"
@@ -104,12 +105,12 @@ TEST_CASE("heq: the step moves at epoch begins only; the median", "[quant]") {
   q->forward(shifted);
   q->after_step();
   CHECK(q->states()[0].value.item() == first);
-  q->on_epoch_begin(shifted, 1);
+  q->on_epoch_begin(shifted, {.epoch = 1});
   CHECK(q->states()[0].value.item() != first);
   const auto centred = weight("heq:n=5,center_median=1", w.shape()),
              again = weight("heq:n=5,center_median=1", w.shape());
-  centred->on_epoch_begin(w, 0);
-  again->on_epoch_begin(shifted, 0);
+  centred->on_epoch_begin(w, {});
+  again->on_epoch_begin(shifted, {});
   CHECK(again->states()[1].value.item() == Approx(centred->states()[1].value.item() + 0.25));
   CHECK(again->states()[0].value.item() == Approx(centred->states()[0].value.item()));
   CHECK(again->deploy(shifted).codes == centred->deploy(w).codes);
@@ -275,35 +276,71 @@ TEST_CASE("quantize_gradient: numbers are set aside at the forward, each element
   CHECK(untouched.position() == 0);
 }
 
-TEST_CASE("activations from outside join the registry", "[quant]") {
-  class Toy final : public tern::ActQuantizer {
-   public:
-    Tensor forward(const Tensor& v, bool) override {
-      return tern::quant::straight_through<float>(
-          "toy", v, [](float x) { return x >= 0.25f ? 3.0f : 0.0f; }, [](float) { return true; });
-    }
-    int lo() const override { return 0; }
-    int hi() const override { return 1; }
-    float step() const override { return 3.0f; }
-    int code(float v) const override { return v >= 0.25f; }
-  };
-  tern::register_act_quantizer("toy", "a test", [](const QuantSpec&) { return std::make_unique<Toy>(); });
-  CHECK(act("toy")->thresholds() == std::vector<float>{0.25f});
-  CHECK_THROWS_WITH(tern::register_act_quantizer("lsq", "again", {}), ContainsSubstring("exists already"));
-}
-
 TEST_CASE("bad options of every kind are named", "[quant]") {
   const Shape shape{1, 8};
-  CHECK_THROWS_WITH(weight("ttq:t=1", shape), ContainsSubstring("[ttq]") && ContainsSubstring("t within [0, 1)"));
-  CHECK_THROWS_WITH(weight("tas:delta=3", shape), ContainsSubstring("0.05 .. 2"));
-  CHECK_THROWS_WITH(weight("tas:h=0", shape), ContainsSubstring("h > 0"));
-  CHECK_THROWS_WITH(weight("totnet:group=row", shape), ContainsSubstring("[totnet]"));
-  CHECK_THROWS_WITH(weight("dorefa:bits=8", shape), ContainsSubstring("1 .. 7"));
-  CHECK_THROWS_WITH(weight("lsq:bits=1", shape), ContainsSubstring("ternary or 2 .. 7"));
-  CHECK_THROWS_WITH(weight("lsq:bits=uternary", shape), ContainsSubstring("\"uternary\""));
-  CHECK_THROWS_WITH(weight("bwn:xnor=yes", shape), ContainsSubstring("xnor"));
-  CHECK_THROWS_WITH(act("lsq:bits=-2"), ContainsSubstring("ternary, uternary or 1 .. 7"));
-  CHECK_THROWS_WITH(act("tas:mode=relu"), ContainsSubstring("signed, relu01 or relu012"));
-  CHECK_THROWS_WITH(act("tas:mode=relu012,h=1"), ContainsSubstring("unknown option \"h\""));
-  CHECK_THROWS_WITH(act("ternary:factor=nan"), ContainsSubstring("factor"));
+  CHECK_THROWS_WITH(weight("ttq:t=1", shape), "[ttq] expected t in [0, 1) (default 0.05); got \"1\"");
+  CHECK_THROWS_WITH(weight("tas:delta=3", shape), ContainsSubstring("delta in [0.05, 2]"));
+  CHECK_THROWS_WITH(weight("tas:h=0", shape), ContainsSubstring("h in (0, 1e30]"));
+  CHECK_THROWS_WITH(weight("totnet:group=row", shape),
+                    "[totnet] expected group=layer|filter (default filter); got \"row\"");
+  CHECK_THROWS_WITH(weight("dorefa:bits=8", shape), ContainsSubstring("bits in 1..7"));
+  CHECK_THROWS_WITH(weight("lsq:bits=1", shape), ContainsSubstring("bits=ternary|2..7"));
+  CHECK_THROWS_WITH(weight("lsq:bits=uternary", shape), ContainsSubstring("did you mean \"ternary\"?"));
+  CHECK_THROWS_WITH(weight("bwn:xnor=yes", shape), ContainsSubstring("xnor=0|1"));
+  CHECK_THROWS_WITH(weight("trq:a=1", shape), ContainsSubstring("known: none"));
+  CHECK_THROWS_WITH(act("lsq:bits=-2"), ContainsSubstring("bits=ternary|uternary|1..7"));
+  CHECK_THROWS_WITH(act("tas:mode=relu"), ContainsSubstring("mode=signed|relu01|relu012"));
+  CHECK_THROWS_WITH(act("tas:mode=relu012,h=1"), ContainsSubstring("\"h\" has no effect with mode=relu012"));
+  CHECK_THROWS_WITH(act("ternary:factor=0.3"), ContainsSubstring("it counts with threshold=mean"));
+  CHECK_THROWS_WITH(act("tbn:factor=nan"), ContainsSubstring("factor"));
+}
+
+TEST_CASE("every row has a table that can be right, and every word of it makes a quantizer", "[quant]") {
+  const auto words = [](const tern::SpecOption& o) {
+    std::vector<std::string> out{o.shown_default()};
+    for (std::size_t begin = 0; begin <= o.range.size(); begin = o.range.find('|', begin) + 1) {
+      const std::string alternative = o.range.substr(begin, o.range.find('|', begin) - begin);
+      if (alternative.find_first_of("[(.") == std::string::npos) out.push_back(alternative);
+      if (o.range.find('|', begin) == std::string::npos) break;
+    }
+    return out;
+  };
+  const auto check = [&](const std::vector<tern::MethodInfo>& all, const auto& make) {
+    for (const auto& info : all) {
+      if (info.key == "toy") continue;
+      INFO(info.key);
+      REQUIRE(info.options);
+      CHECK_NOTHROW(tern::check_options(info.key, *info.options));
+      for (const tern::SpecOption& o : *info.options) {
+        CHECK_FALSE(o.help.empty());
+        CHECK(o.help.size() + o.when.size() < 120);
+        if (!o.when.empty() || o.fallback.starts_with('=')) continue;
+        for (const std::string& word : words(o)) CHECK_NOTHROW(make(info.key + ":" + o.name + "=" + word));
+      }
+    }
+  };
+  check(tern::weight_quantizers(), [](const std::string& spec) { weight(spec, Shape{2, 4}); });
+  check(tern::act_quantizers(), [](const std::string& spec) { act(spec); });
+}
+
+TEST_CASE("a method from outside with a table gets specs that have every option", "[quant]") {
+  std::string seen;
+  tern::register_weight_quantizer(
+      "with_table", "a test", {{"t", "0.05", "[0, 1)", "a share"}, {"init", "twn", "twn|one", "a start"}},
+      [&](const QuantSpec& spec, const Shape&) { return seen = spec.str(), std::unique_ptr<tern::WeightQuantizer>(); });
+  weight("with_table:init=one", Shape{1, 1});
+  CHECK(seen == "with_table:t=0.05,init=one");
+  CHECK_THROWS_WITH(weight("with_table:t=2", Shape{1, 1}), ContainsSubstring("[with_table] expected t in [0, 1)"));
+  tern::weight_quantizer_registry().remove("with_table");
+  CHECK_THROWS_WITH(
+      tern::register_act_quantizer("wrong", "a test", {{"t", "2", "[0, 1)", "a share"}},
+                                   [](const QuantSpec&) { return std::unique_ptr<tern::ActQuantizer>(); }),
+      ContainsSubstring("[wrong] option \"t\""));
+  std::string raw;
+  tern::register_act_quantizer("no_table", "a test", [&](const QuantSpec& spec) {
+    return raw = spec.str(), std::unique_ptr<tern::ActQuantizer>();
+  });
+  act("no_table:anything=1");
+  CHECK(raw == "no_table:anything=1");
+  tern::act_quantizer_registry().remove("no_table");
 }

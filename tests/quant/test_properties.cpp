@@ -70,7 +70,7 @@ TEST_CASE("every weight quantizer: what forward emits is code times scale, bit f
       const Tensor w = random(shape, 3, scale);
       const auto q = tern::make_weight_quantizer(QuantSpec::parse(spec), shape);
       q->init(w);
-      q->on_epoch_begin(w, 0);
+      q->on_epoch_begin(w, {});
       const Tensor values = q->forward(w);
       const tern::WeightCodes c = q->deploy(w);
       REQUIRE(c.shape == shape);
@@ -161,12 +161,12 @@ TEST_CASE("every quantizer: state copied into a fresh one gives the same functio
     const auto a = tern::make_weight_quantizer(QuantSpec::parse(spec), w.shape());
     const auto b = tern::make_weight_quantizer(QuantSpec::parse(spec), w.shape());
     a->init(w);
-    a->on_epoch_begin(w, 0);
+    a->on_epoch_begin(w, {});
     copy(*a, *b);
     CHECK(a->forward(w).to_vector() == b->forward(w).to_vector());
     for (const auto& q : {a.get(), b.get()}) {  // and the next epoch
       q->after_step();
-      q->on_epoch_begin(next, 1);
+      q->on_epoch_begin(next, {.epoch = 1});
     }
     CHECK(a->forward(next).to_vector() == b->forward(next).to_vector());
   }
@@ -206,7 +206,7 @@ TEST_CASE("relations: TRQ(a) is LSQ(2a); FATNN with equal steps has LSQ's codes;
   CHECK(trq->deploy(w).codes == lsq->deploy(w).codes);
   CHECK(trq->forward(w).to_vector() == lsq->forward(w).to_vector());
   CHECK(fatnn->deploy(w).codes == lsq->deploy(w).codes);
-  heq->on_epoch_begin(w, 0);
+  heq->on_epoch_begin(w, {});
   const double s = heq->states()[0].value.item();
   const auto codes = heq->deploy(w).codes;
   for (std::size_t i = 0; i < codes.size(); ++i) {
@@ -222,7 +222,7 @@ TEST_CASE("shares of zero on Gaussian weights: HEQ 33.3, 21.6, 16.0 %, TWN 42.4 
       {"heq:n=3", 0.333}, {"heq:n=5", 0.216}, {"heq:n=7", 0.160}, {"twn", 0.424}};
   for (const auto& [spec, share] : expected) {
     const auto q = tern::make_weight_quantizer(QuantSpec::parse(spec), shape);
-    q->on_epoch_begin(w, 0);
+    q->on_epoch_begin(w, {});
     const auto codes = q->deploy(w).codes;
     const auto zeros =
         static_cast<double>(std::count(codes.begin(), codes.end(), 0)) / static_cast<double>(codes.size());
@@ -270,21 +270,4 @@ TEST_CASE("gradients of learned steps against finite differences of the un-round
   const Tensor leaf_v = leaf(w.to_vector(), w.shape(), tern::DType::kF64);
   tern::backward(lsq->forward(leaf_v), g.to(tern::DType::kF64));
   CHECK(step.grad().item() == Approx((lsq_loss(s0 + h) - lsq_loss(s0 - h)) / (2 * h) / std::sqrt(64.0)).margin(1e-4));
-}
-
-TEST_CASE("a quantizer from outside joins the registry", "[quant]") {
-  class Toy final : public tern::WeightQuantizer {
-   public:
-    Tensor forward(const Tensor& w) override { return w; }
-    tern::WeightCodes deploy(const Tensor& w) const override {
-      tern::WeightCodes c;
-      c.shape = w.shape();
-      return c;
-    }
-  };
-  tern::register_weight_quantizer("toy", "a test",
-                                  [](const QuantSpec&, const Shape&) { return std::make_unique<Toy>(); });
-  CHECK(tern::make_weight_quantizer(QuantSpec::parse("toy"), Shape{1, 1}) != nullptr);
-  CHECK_THROWS_WITH(tern::register_weight_quantizer("toy", "again", {}), ContainsSubstring("exists already"));
-  CHECK_THROWS_WITH(tern::register_weight_quantizer("twn", "again", {}), ContainsSubstring("exists already"));
 }

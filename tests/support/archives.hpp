@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "packed/crc32.hpp"
+#include "files/crc32.hpp"
 
 namespace tern::testing {
 
@@ -76,7 +76,7 @@ inline Member member(const std::string& name, const Bytes& content, bool deflate
   m.name = name;
   m.packed = deflate ? deflated(content) : content;
   m.size = static_cast<std::uint32_t>(content.size());
-  m.crc = packed::crc32(content);
+  m.crc = tern::crc32(content);
   m.method = deflate ? 8 : 0;
   return m;
 }

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "packed/crc32.hpp"
+#include "files/crc32.hpp"
 
 namespace tern::testing {
 
@@ -44,14 +44,14 @@ inline void repair(Bytes& f) {
   std::size_t at = 48;
   for (std::uint64_t i = 0, n = get(f, 12, 4); i < n && at + 21 <= 48 + table; ++i) {
     const std::uint64_t offset = get(f, at + 1, 8), size = get(f, at + 9, 8);
-    if (offset <= f.size() && size <= f.size() - offset) put(f, at + 17, packed::crc32(all.subspan(offset, size)));
+    if (offset <= f.size() && size <= f.size() - offset) put(f, at + 17, tern::crc32(all.subspan(offset, size)));
     const auto bytes = entry_bytes(f, at, 48 + table);
     if (!bytes) break;
     at += *bytes;
   }
-  put(f, 32, packed::crc32(all.subspan(48, table)));
-  put(f, 44, packed::crc32(all.first(44)));
-  put(f, f.size() - 4, packed::crc32(all.first(f.size() - 4)));
+  put(f, 32, tern::crc32(all.subspan(48, table)));
+  put(f, 44, tern::crc32(all.first(44)));
+  put(f, f.size() - 4, tern::crc32(all.first(f.size() - 4)));
 }
 
 /// A file taken apart: the entries of its table, each with its section.

@@ -2,7 +2,7 @@
 # The program from the outside: train, kill, resume, pack, verify, run, and what bad input gets.
 # Usage: cli.sh TERN_PROGRAM SOURCE_ROOT      (TERN_KILLS: how often the training run is killed, 5 by default)
 set -eu
-tern=$1
+case $1 in /*) tern=$1 ;; *) tern=$PWD/$1 ;; esac
 root=$2
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -84,7 +84,7 @@ same_tensors whole killed || fail "weights differ after $kills kills and resumes
 printf 'kills survived: %s\n' "$kills"
 
 # A pretrained network, frozen onto the grid, packed.
-plain="--data fashion-mnist-mini --width 4 --limit-train 320 --limit-test 100 --batch 32"
+plain="--data fashion-mnist-mini --width 4 --weights none --acts none --limit-train 320 --limit-test 100 --batch 32"
 $tern train --run "$dir/fp32" $plain --epochs 1 --quiet
 phases="--policy rpr:clip=1,partitions=5 --phases 0.75:$((1 + want_kills / 2))x1e-3+1:1x1e-3 --limit-train 4000 --checkpoint-steps 2 --quiet"
 $tern freeze --from "$dir/fp32" --run "$dir/rpr" $phases
@@ -97,7 +97,7 @@ grep -q 'certified' "$dir/freeze.txt" || fail "no certificate"
 grep -q 'rescaled' "$dir/freeze.err" || fail "nothing said about rescaling"
 grep -q "warm start from $dir/fp32/last.safetensors: [0-9]* tensors used, " "$dir/freeze.err" || fail "nothing said of the weights"
 grep -q 'input: mean .* (from .*fp32/last.safetensors)' "$dir/freeze.err" || fail "nothing said of the normalisation"
-grep -q 'validation: 0.04 of' "$dir/freeze.err" || fail "freeze holds no images out, or does not say so"
+grep -q 'validation: [0-9]* of [0-9]* training images are held out' "$dir/freeze.err" || fail "freeze holds no images out, or does not say so"
 grep -q '^validation = 0.04' "$dir/frozen/config.toml" || fail "freeze's default for validation"
 [ -e "$dir/frozen/best.safetensors" ] || fail "freeze keeps no best checkpoint"
 grep -q '^net.conv2.weight .* conv2.weight$' "$dir/frozen/mapping.txt" || fail "no mapping.txt"
@@ -120,7 +120,7 @@ expect 2 'run: is required' $tern freeze --from "$dir/fp32"
 refused 2 'from' $tern freeze
 refused 2 'from' $tern freeze --from ''
 refused 2 'from' $tern freeze "$dir/fromless.toml"
-refused 1 'unknown policy' $tern freeze --from "$dir/fp32" --policy nope
+refused 1 'unknown freezing policy' $tern freeze --from "$dir/fp32" --policy nope
 refused 1 'there is no checkpoint' $tern freeze --from "$dir/nowhere" --model vgg_small --quiet
 refused 1 'cannot be frozen there' $tern freeze --from "$dir/fp32" --weights sttn --quiet
 refused 1 'conv1.weight' $tern freeze --from "$dir/fp32" --model resnet20 --quiet
@@ -139,7 +139,7 @@ grep -q '^[0-9]* tensors used, 0 missing, 0 unused$' "$dir/eval.txt" || fail "ev
 grep -q '^net.conv2.weight .* conv2.weight$' "$dir/eval.txt" || fail "eval --mapping of a run"
 grep -q '^input: mean .* (from ' "$dir/eval.txt" || fail "eval does not say where the normalisation comes from"
 $tern eval "$dir/fp32/last.safetensors" --model vgg_small --width 4 --data fashion-mnist-mini --limit 20 --mapping --json >"$dir/eval.json"
-grep -q '"tensors":{"used":[0-9]*,"missing":\[\],"unused":0,"mapping":\[{"source":"net.conv1.weight"' "$dir/eval.json" || fail "eval --json --mapping"
+grep -q '"tensors":{"used":[0-9]*,"missing":\[\],"unused":0,"remarks":\[\],"mapping":\[{"source":"net.conv1.weight"' "$dir/eval.json" || fail "eval --json --mapping"
 grep -q '"mean_from":"from ' "$dir/eval.json" || fail "eval --json: normalisation"
 expect 1 'conv1.weight' $tern eval "$dir/fp32" --model resnet20 --data fashion-mnist-mini
 for option in --width --options --mean --std; do expect 2 "$option: needs --model" $tern eval "$dir/fp32" "$option" 1; done
@@ -151,6 +151,34 @@ $tern bench rescale resnet18 --quiet | grep -q 'weights rescaled in' || fail "be
 $tern pack "$dir/whole" "$dir/net.tern" --quiet
 $tern verify "$dir/whole" "$dir/net.tern" --limit 100 --quiet || fail "verify found a difference"
 $tern verify "$dir/whole" "$dir/net.tern" --limit 50 --json | grep -q '"identical":true' || fail "verify --json"
+
+# The packed network as a C program.
+$tern export "$dir/net.tern" --c "$dir/c" --selftest 2 --arduino --json | grep -q '"steps":' || fail "export --json"
+$tern export "$dir/net.tern" --c "$dir/c" --selftest 2 | grep -q "^RAM [0-9]*: arena" || fail "export"
+if command -v cc >/dev/null && command -v make >/dev/null; then
+  make -s -C "$dir/c" check >"$dir/out" || fail "self-test of the C program: $(cat "$dir/out")"
+  $tern verify "$dir/whole" "$dir/net.tern" --limit 20 --c | grep -q "^c99/.* 20 of 20 .* yes" || fail "verify --c"
+  $tern verify "$dir/whole" "$dir/net.tern" --limit 20 --quiet --c "$dir/c" || fail "verify --c DIR"
+  sed -i 's/x_hw > code/x_hw < code/' "$dir/c/net.c"
+  expect 1 "path c99/.*, node pool1: " $tern verify "$dir/whole" "$dir/net.tern" --limit 20 --quiet --c "$dir/c"
+fi
+expect 2 "max-flash" $tern export "$dir/net.tern" --c "$dir/small" --max-flash 6x
+expect 1 "bytes of flash, more than 1024" $tern export "$dir/net.tern" --c "$dir/small" --max-flash 1k
+expect 1 "tern pack" $tern export "$dir/whole" --c "$dir/small"
+[ ! -e "$dir/small" ] || fail "a refused export left files behind"
+
+# And as ONNX.
+for form in "" --exact --int2; do
+  # shellcheck disable=SC2086  # a flag or none
+  $tern export "$dir/net.tern" --onnx "$dir/net.onnx" $form --json >"$dir/out"
+  grep -q "\"bytes\":$(wc -c <"$dir/net.onnx"),\"opset\":2" "$dir/out" || fail "export --onnx $form"
+done
+expect 2 "--c, --onnx: expected one of both" $tern export "$dir/net.tern"
+expect 2 "--c, --onnx: expected one of both" $tern export "$dir/net.tern" --c "$dir/small" --onnx "$dir/small.onnx"
+expect 2 "exact: needs --onnx" $tern export "$dir/net.tern" --c "$dir/small" --exact
+expect 1 "tern pack" $tern export "$dir/whole" --onnx "$dir/small.onnx"
+[ ! -e "$dir/small.onnx" ] || fail "a refused export left a file behind"
+
 $tern run "$dir/net.tern" --limit 50 --json | grep -q '"images":50' || fail "run --json"
 $tern plan "$dir/net.tern" --seconds 0.01 --json | grep -q '"median_us":' || fail "plan --json"
 $tern size "$dir/net.tern" --json | grep -q "\"bytes\":$(wc -c <"$dir/net.tern")," || fail "size is not that of the file"
@@ -164,7 +192,10 @@ $tern plan "$dir/net.tern" --seconds 0 --kernel bitsliced | grep -q "bitsliced/"
 $tern bench model "$dir/net.tern" --run "$dir/whole" --batches 1 --at 1 --seconds 0.01 --layer-seconds 0 --json | grep -q '"float_images_per_second"' || fail "bench model"
 $tern bench model --topology resnet20 --width 8 --batches 2 --at 1,2 --seconds 0.01 --layer-seconds 0.001 --quiet | grep -q "tern/fp32" || fail "bench model --topology"
 expect 2 "topology" $tern bench model
-for verb in train search draw eval pack verify run bench compare summary data list info; do
+expect 2 "momentum: has no effect" $tern train --momentum 0.9 --optimizer adam --run "$dir/x"
+printf '[optim]\noptimizer = "adam"\nmomentum = 0.95\n' >"$dir/momentum.toml"
+refused 1 "adam has no momentum" $tern train "$dir/momentum.toml" --data fashion-mnist-mini --limit-train 64 --quiet
+for verb in train search draw eval pack export verify run bench compare summary data list info; do
   $tern "$verb" --help | grep -q -- --help || fail "$verb --help"
 done
 $tern info --json | grep -q '"isas":' || fail "info --json"
@@ -197,7 +228,7 @@ $tern draw --curves "$dir/found" --out "$dir/curves.svg" --json | grep -q '"out"
 printf '{"normal":7}' >"$dir/bad.json"
 expect 1 "bad.json" $tern draw "$dir/bad.json"
 expect 1 "holds no search" $tern search --run "$dir/nothing" --resume
-refused 1 "expected one of" $tern search --data fashion --quiet
+refused 1 "unknown data set" $tern search --data fashion --quiet
 refused 1 "known" $tern search --data fashion-mnist-mini --limit-train 64 --space nope --quiet
 
 # Another network's weights do not verify.
@@ -224,11 +255,65 @@ expect 1 "holds a run already" $tern train --run "$dir/whole" $settings
 expect 1 "holds no run" $tern train --run "$dir/nothing" --resume
 refused 1 "known:" $tern train --weights twm --data fashion-mnist-mini --quiet
 refused 1 "known:" $tern train --model vgg --data fashion-mnist-mini --quiet
-refused 1 "expected one of" $tern train --data fashion --quiet
+refused 1 "unknown data set" $tern train --data fashion --quiet
 refused 1 "expected integer" $tern train --epochs many
 refused 1 "unknown option" $tern train --weights twn:t=x --data fashion-mnist-mini --quiet
-refused 1 "expected rescale" $tern train --rescale foo --data fashion-mnist-mini --quiet
-expect 2 "epochs: expected a number > 0" $tern compare "$dir/fromless.toml" --out "$dir/x" --pair none/none --epochs 0
+refused 1 "expected rescale" $tern freeze --from "$dir/fp32" --rescale foo --quiet
+expect 2 "epochs: has no effect" $tern compare "$dir/fromless.toml" --out "$dir/x" --pair none/none --epochs 3
+expect 2 "did you mean --schedule" $tern train --lr 0.1
+expect 2 "did you mean --batch?" $tern train --batch-size 8
+expect 2 "did you mean --run?" $tern train -o x
+expect 2 "did you mean --sheet?" $tern data fashion-mnist-mini --out x.png
+[ "$($tern -V)" = "$($tern --version)" ] || fail "-V"
+[ "$($tern help size)" = "$($tern size --help)" ] || fail "tern help VERB"
+
+# Options that change nothing are refused; what is not given is chosen, and said.
+printf 'tern-graph 1\nx = input() shape=1x28x28\nf = flatten(x)\ny = linear(f) out=10\n' >"$dir/net.txt"
+for option in '--weights twn' '--acts ternary' '--width 8' '--model vgg_7' '--options relu=1' '--quantize-first-last'; do
+  refused 2 "${option%% *}" $tern train --graph "$dir/net.txt" $option --data fashion-mnist-mini --quiet
+done
+refused 2 "beta1: has no effect" $tern train --beta1 0.8 --data fashion-mnist-mini --quiet
+refused 2 "rescale: has no effect" $tern train --rescale none --data fashion-mnist-mini --quiet
+refused 2 "allow-missing: has no effect" $tern train --allow-missing --data fashion-mnist-mini --quiet
+expect 2 "epochs: has no effect" $tern freeze --from "$dir/fp32" --run "$dir/refused" --epochs 3
+mkdir "$dir/first"
+(cd "$dir/first" && $tern train --limit-train 64 --limit-test 32 --epochs 1 --data fashion-mnist-mini >/dev/null 2>"$dir/first.err") || fail "tern train with defaults"
+grep -q 'weights twn, acts ternary' "$dir/first.err" || fail "tern train does not say what it chose"
+grep -q '^weights = .twn' "$dir/first/runs/fashion-mnist-mini-1/config.toml" || fail "the default run directory"
+
+# One name for one thing: --model and --graph for the topology, RUN or --run for the run, -o for what is written.
+for verb in summary 'bench train --batch 2 --steps 1' 'bench model --batches 1 --at 1 --seconds 0.01 --layer-seconds 0'; do
+  $tern $verb --model mlp --input 1x28x28 --quiet >/dev/null || fail "$verb --model"
+  $tern $verb --graph "$dir/net.txt" --quiet >/dev/null || fail "$verb --graph"
+  expect 2 "width: has no effect with --graph" $tern $verb --graph "$dir/net.txt" --width 3
+  expect 2 "expected one topology" $tern $verb --graph "$dir/net.txt" --model mlp
+done
+$tern summary mlp --input 1x28x28 --text >"$dir/mlp.txt"
+[ "$($tern summary "$dir/mlp.txt")" = "$($tern summary --graph "$dir/mlp.txt")" ] || fail "summary of a graph"
+[ "$($tern summary --graph "$dir/mlp.txt")" = "$($tern summary mlp --input 1x28x28)" ] || fail "summary --text"
+$tern train --graph "$dir/mlp.txt" --data fashion-mnist-mini --limit-train 64 --limit-test 50 --epochs 1 --run "$dir/mlp" --quiet >/dev/null
+$tern pack --run "$dir/mlp" -o "$dir/mlp.tern" --quiet || fail "pack --run -o"
+$tern verify "$dir/mlp.tern" --run "$dir/mlp" --limit 20 --quiet || fail "verify --run"
+plain="--graph $dir/mlp.txt --data fashion-mnist-mini"
+$tern eval "$dir/mlp/last.safetensors" $plain --limit 20 --quiet >/dev/null || fail "eval --graph"
+$tern pack "$dir/mlp/last.safetensors" --out "$dir/plain.tern" $plain --quiet || fail "pack --graph"
+$tern verify "$dir/mlp/last.safetensors" "$dir/plain.tern" $plain --limit 20 --quiet || fail "verify --graph"
+expect 2 "data: needs --model or --graph" $tern pack "$dir/mlp" "$dir/x.tern" --data mnist
+for verb in 'verify --run '"$dir/mlp" run plan 'bench model'; do
+  expect 1 "max_work\|max-work" $tern $verb "$dir/mlp.tern" --max-work 10
+done
+$tern train "$dir/mlp" --resume --quiet || fail "train RUN --resume"
+expect 2 "is a directory; a run is named by --run" $tern train "$dir/mlp"
+expect 2 "is a directory; a run is named by --run" $tern search "$dir/search" --run "$dir/x"
+expect 2 "run: is required" $tern search
+expect 2 "config: there is no file" $tern train "$dir/nothing.toml"
+
+# Texts fit a terminal.
+for verb in train freeze search compare list data size info run; do
+  $tern "$verb" --help | awk -v v="$verb" 'length($0) > 100 {print v ": " $0; bad = 1} END {exit bad}' || fail "$verb --help is wider than 100 columns"
+done
+$tern list | awk 'length($0) > 100 {exit 1}' || fail "list is wider than 100 columns"
+$tern size "$dir/net.tern" | awk 'length($0) > 100 {exit 1}' || fail "size is wider than 100 columns"
 expect 2 "needs the name" $tern data --sheet "$dir/y.png"
 expect 2 "ending in .png" $tern data fashion-mnist-mini --sheet "$dir/y.jpg"
 expect 2 "ending in .svg" $tern draw --curves "$dir/whole" --out "$dir/y.dot"

@@ -1,8 +1,8 @@
 #include "catch.hpp"
-#include "core/file.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/train.hpp"
+#include "train/internal.hpp"
 
 using tern::TrainConfig;
 
@@ -29,8 +29,9 @@ TEST_CASE("config: bad files and values name line, key and the known ones", "[tr
     CHECK_THROWS_AS(TrainConfig::parse(text, "c.toml"), tern::FormatError);
     CHECK_THROWS_WITH(TrainConfig::parse(text, "c.toml"), ContainsSubstring(reason));
   };
-  fails("[optim]\nepoch = 3\n", "line 2: unknown key \"epoch\" in [optim]; known: epochs");
-  fails("[optimizer]\n", "unknown section \"optimizer\"; known: model, data, optim, freeze, run");
+  fails("[optim]\nepoch = 3\n", "line 2: [optim] unknown key \"epoch\"; did you mean \"epochs\"? known: epochs");
+  fails("[optimizer]\n",
+        "unknown section \"optimizer\"; did you mean \"optim\"? known: model, data, optim, freeze, run");
   fails("[optim]\nepochs = 3.5\n", "expected integer for \"epochs\"");
   fails("[optim]\nnesterov = 1\n", "expected true or false");
   fails("[optim\n", "c.toml, line 1");
@@ -99,4 +100,43 @@ TEST_CASE("config: text that is not UTF-8 is refused by name, and what is UTF-8 
   }
   c.data = "caf\xe9";
   CHECK_THROWS_WITH(c.check(), ContainsSubstring("got \"caf\\xe9\""));
+}
+
+TEST_CASE("config: letters that are not ASCII stand in quotes and comments only, and all is UTF-8", "[train]") {
+  for (const char* bad : {"[data]\n\xce\x92", "[data]\n\xce\x92 = 1", "[data]\nlimit_train = \xd9\xa1",
+                          "\n[d\xc3\xa4ta]", "# \xce\x92\n\xce\x92", "\xef\xbb\xbf\n\xef\xbb\xbf"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_WITH(TrainConfig::parse(bad, "c"),
+                      ContainsSubstring("c, line 2: expected letters that are not ASCII"));
+  }
+  for (const char* bad : {"\n# \xce", "\n[data]\ndata = \"\xff\"", "\n\xce"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_WITH(TrainConfig::parse(bad, "c"),
+                      ContainsSubstring("c, line ") && ContainsSubstring("expected UTF-8"));
+  }
+  CHECK_NOTHROW(TrainConfig::parse("\xef\xbb\xbf# \xce\x92\n[data]\n", "c"));
+}
+
+TEST_CASE("config: the optimizer's spec goes before the settings of old, which may not contradict it", "[train]") {
+  TrainConfig c;
+  CHECK(tern::optimizer_spec(c).str() == "sgd:momentum=0.9,nesterov=0");
+  c.momentum = 0.95;
+  c.nesterov = true;
+  CHECK(tern::optimizer_spec(c).str() == "sgd:momentum=0.95,nesterov=1");
+  c.optimizer = "sgd:nesterov=1,momentum=0.95";
+  CHECK(tern::optimizer_spec(c).str() == c.optimizer);
+  c.optimizer = "sgd:nesterov=true,momentum=0.8";
+  CHECK_THROWS_WITH(tern::optimizer_spec(c), ContainsSubstring("expected one momentum") && ContainsSubstring("0.95"));
+  c.optimizer = "adam";
+  CHECK_THROWS_WITH(tern::optimizer_spec(c),
+                    ContainsSubstring("the optimizer adam has no momentum: the setting:momentum=0.95 has no effect"));
+  c.optimizer = "sgd";
+  c.set("optimizer", "sgd:momentum=0.95");
+  CHECK(c.nesterov);
+  c.set("optimizer", "adam:beta2=0.99,eps=1e-6");  // which has neither
+  CHECK(c.momentum == 0.9);
+  CHECK_FALSE(c.nesterov);
+  CHECK(tern::optimizer_spec(c).str() == "adam:beta2=0.99,eps=1e-6,beta1=0.9");
+  c.optimizer = "adam:betta=1";
+  CHECK_THROWS_WITH(tern::make_optimizer(tern::optimizer_spec(c), {}), ContainsSubstring("unknown option \"betta\""));
 }

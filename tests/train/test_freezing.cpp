@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
-#include "core/file.hpp"
+#include "files/read.hpp"
+#include "freeze/registry.hpp"
+#include "registration.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/freeze.hpp"
@@ -19,7 +21,7 @@ using tern::TrainConfig;
 
 namespace {
 
-TrainConfig tiny(const std::string& policy = "rpr") {
+TrainConfig freezing_run(const std::string& policy = "rpr") {
   TrainConfig c;
   c.width = 4;
   c.weights = "grid:levels=ternary";
@@ -59,7 +61,7 @@ void check_same_tensors(const std::string& a, const std::string& b) {
 
 TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[train]") {
   const TempDir dir;
-  TrainConfig c = tiny();
+  TrainConfig c = freezing_run();
   c.validation = 0.2;
   std::vector<tern::EpochResult> epochs;
   tern::TrainCallbacks callbacks;
@@ -120,7 +122,7 @@ TEST_CASE("freezing run: phases, both accuracies, a certificate at the end", "[t
 
 TEST_CASE("freezing run: stopped in the middle of a partition epoch and resumed, the same bits", "[train]") {
   for (const std::string policy : {"rpr", "inq", "rpr:clip=1,partitions=3"}) {
-    TrainConfig c = tiny(policy);
+    TrainConfig c = freezing_run(policy);
     c.checkpoint_steps = 3;
     const TempDir dir;
     run(c, dir / "whole");
@@ -151,14 +153,14 @@ TEST_CASE("freezing run: the number of threads changes no bit", "[train]") {
   const int before = tern::num_threads();
   for (const int threads : {1, 2, 3}) {
     tern::set_num_threads(threads);
-    run(tiny("rpr:clip=1,partitions=3"), dir / std::to_string(threads));
+    run(freezing_run("rpr:clip=1,partitions=3"), dir / std::to_string(threads));
     check_same_tensors(dir / "1/last.safetensors", dir / (std::to_string(threads) + "/last.safetensors"));
   }
   tern::set_num_threads(before);
 }
 
 TEST_CASE("freezing run: an auto phase ends by itself, and a resumed run knows", "[train]") {
-  TrainConfig c = tiny();
+  TrainConfig c = freezing_run();
   c.validation = 0.2;
   c.limit_train = 80;
   c.phases = "0.9:auto20x0+1:1x1e-3";  // nothing but batch norm moves: validation comes to rest
@@ -177,7 +179,7 @@ TEST_CASE("freezing run: an auto phase ends by itself, and a resumed run knows",
 }
 
 TEST_CASE("freezing run: over the levels of a learned quantizer", "[train]") {
-  TrainConfig c = tiny();
+  TrainConfig c = freezing_run();
   c.weights = "lsq";
   c.phases = "0.75:1x1e-3+1:2x1e-3";
   c.checkpoint_steps = 3;
@@ -200,7 +202,7 @@ TEST_CASE("freezing run: over the levels of a learned quantizer", "[train]") {
 TEST_CASE("freezing run: quantizers that cannot be frozen are refused at the start", "[train]") {
   for (const char* weights : {"sttn", "heq:n=5", "dorefa:bits=4"}) {
     INFO(weights);
-    TrainConfig c = tiny();
+    TrainConfig c = freezing_run();
     c.weights = weights;
     const TempDir dir;
     CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("cannot be frozen there"));
@@ -233,13 +235,14 @@ void alter(const std::string& path, const std::string& tensor, float value) {
 TEST_CASE("freezing run: no weight stays relaxed unnoticed in the phase with fraction 1", "[train]") {
   tern::register_freeze_policy("one_left", "for this test",
                                [](const tern::Spec&) { return std::make_unique<OneLeft>(); });
+  const tern::testing::Removal removal(tern::freeze_policy_registry(), "one_left");
   const TempDir dir;
-  TrainConfig c = tiny("one_left");
+  TrainConfig c = freezing_run("one_left");
   CHECK_THROWS_WITH(tern::train(c, dir / "policy", false),
                     ContainsSubstring("freezes all weights in the phase with fraction 1"));
 
   // Masks that somebody changed in a checkpoint within that phase.
-  c = tiny();
+  c = freezing_run();
   c.phases = "1:2x1e-3";
   const auto stopped = [&](const std::string& name) {
     std::int64_t steps = 0;
@@ -267,7 +270,7 @@ TEST_CASE(
     "freezing run: a schedule that ends below fraction 1 warns at the start and at the end, and so does validation 0",
     "[train]") {
   const auto notes_of = [](const std::string& phases, double validation) {
-    TrainConfig c = tiny();
+    TrainConfig c = freezing_run();
     c.phases = phases;
     c.validation = validation;
     c.limit_train = 64;
@@ -293,13 +296,13 @@ TEST_CASE(
 
 TEST_CASE("freezing run: from a pretrained run, whose normalisation it takes over", "[train]") {
   const TempDir dir;
-  TrainConfig fp32 = tiny("none");
+  TrainConfig fp32 = freezing_run("none");
   fp32.weights = "none";
   fp32.epochs = 1;
   fp32.mean = "0.25";
   fp32.std = "0.5";
   tern::train(fp32, dir / "fp32", false);
-  TrainConfig c = tiny();
+  TrainConfig c = freezing_run();
   c.from = dir / "fp32";
   run(c, dir / "run");
   const auto r = tern::load_run(dir / "run", "last");
@@ -309,7 +312,7 @@ TEST_CASE("freezing run: from a pretrained run, whose normalisation it takes ove
 
 TEST_CASE("freezing run: settings that do not fit are refused", "[train]") {
   const auto fails = [](const char* name, const char* text, const char* reason) {
-    TrainConfig c = tiny();
+    TrainConfig c = freezing_run();
     c.set(name, text);
     CHECK_THROWS_AS(c.check(), tern::ValueError);
     CHECK_THROWS_WITH(c.check(), ContainsSubstring(reason));
@@ -319,7 +322,7 @@ TEST_CASE("freezing run: settings that do not fit are refused", "[train]") {
   fails("phases", "auto", "validation > 0");
   fails("rescale", "maybe", "filter, layer or none");
   fails("ema", "0.9", "ema");
-  TrainConfig c = tiny();
+  TrainConfig c = freezing_run();
   c.weights = "none";
   const TempDir dir;
   CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("quantized weights"));
@@ -328,7 +331,7 @@ TEST_CASE("freezing run: settings that do not fit are refused", "[train]") {
 
 TEST_CASE("freezing run: weight_lr is a factor on the rate of the weights that freeze, and on no other", "[train]") {
   const TempDir dir;
-  TrainConfig c = tiny();
+  TrainConfig c = freezing_run();
   c.phases = "0.75:1x1e-3";
   const auto weights_of = [&](double factor, const std::string& name) {
     c.weight_lr = factor;

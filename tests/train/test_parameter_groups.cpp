@@ -3,7 +3,7 @@
 #include <set>
 
 #include "catch.hpp"
-#include "core/file.hpp"
+#include "files/write.hpp"
 #include "temp_dir.hpp"
 #include "tern/train.hpp"
 #include "train/internal.hpp"

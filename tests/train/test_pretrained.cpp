@@ -5,28 +5,18 @@
 
 #include "archives.hpp"
 #include "catch.hpp"
-#include "core/file.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/safetensors.hpp"
 #include "tern/train.hpp"
+#include "train/runs.hpp"
 
 using tern::TrainConfig;
+using tern::testing::tiny_run;
 
 namespace {
-
-TrainConfig tiny() {
-  TrainConfig c;
-  c.width = 4;
-  c.data = "fashion-mnist-mini";
-  c.limit_train = 160;
-  c.limit_test = 50;
-  c.epochs = 2;
-  c.batch = 32;
-  c.schedule = "constant:lr=0.05";
-  c.eval_batch = 50;
-  return c;
-}
 
 /// The tensors of a run's network without the prefix, as a plain file has them.
 std::vector<tern::NamedTensor> plain_tensors(const std::string& checkpoint) {
@@ -57,7 +47,7 @@ bool says(const std::vector<std::string>& notes, const std::string& text) {
 
 TEST_CASE("pretrained: a run gives its best checkpoint with averaged weights, as evaluation takes them", "[train]") {
   const TempDir dir;
-  TrainConfig c = tiny();
+  TrainConfig c = tiny_run();
   c.ema = 0.8;
   c.validation = 0.25;
   tern::train(c, dir / "source", false);
@@ -69,7 +59,7 @@ TEST_CASE("pretrained: a run gives its best checkpoint with averaged weights, as
   }
   tern::write_safetensors(dir / "source/last.safetensors", last.tensors, last.metadata);
 
-  TrainConfig next = tiny();
+  TrainConfig next = tiny_run();
   next.from = dir / "source";
   const auto notes = start_only(next, dir / "run");
   CHECK(says(notes, "warm start from " + (dir / "source/best.safetensors") + ": "));
@@ -89,7 +79,7 @@ TEST_CASE("pretrained: a run gives its best checkpoint with averaged weights, as
 
 TEST_CASE("pretrained: input normalisation comes from the settings, else the file, else the data set", "[train]") {
   const TempDir dir;
-  TrainConfig c = tiny();
+  TrainConfig c = tiny_run();
   c.mean = "0.25";
   c.std = "0.5";
   const auto trained = tern::train(c, dir / "source", false);
@@ -97,7 +87,7 @@ TEST_CASE("pretrained: input normalisation comes from the settings, else the fil
   tern::write_safetensors(dir / "told.safetensors", tensors, {{"mean", "0.25"}, {"std", "0.5"}});
   tern::write_safetensors(dir / "half.safetensors", tensors, {{"mean", "0.25"}});
   tern::write_safetensors(dir / "mute.safetensors", tensors);
-  const TrainConfig plain = tiny();
+  const TrainConfig plain = tiny_run();
   const tern::Images test = tern::load_data(plain).test;
   const auto loss = [&](const TrainConfig& config, const std::string& from) {
     tern::TrainedRun r = tern::load_weights(config, from);
@@ -118,7 +108,7 @@ TEST_CASE("pretrained: input normalisation comes from the settings, else the fil
   CHECK(half.mean_from == "from " + (dir / "half.safetensors"));
   CHECK(half.std_from == "of the data set");
   // A run that starts from them says the same.
-  TrainConfig next = tiny();
+  TrainConfig next = tiny_run();
   next.from = dir / "half.safetensors";
   CHECK(says(start_only(next, dir / "run"),
              "input: mean 0.25 (from " + next.from + "), std " + half.std + " (of the data set)"));
@@ -126,13 +116,13 @@ TEST_CASE("pretrained: input normalisation comes from the settings, else the fil
 
 TEST_CASE("pretrained: metadata that is no list of numbers makes one short line", "[train]") {
   const TempDir dir;
-  tern::train(tiny(), dir / "source", false);
+  tern::train(tiny_run(), dir / "source", false);
   const auto tensors = plain_tensors(dir / "source/last.safetensors");
   for (const std::string& mean : {std::string("0.25\n0.5"), std::string(800000, 'x'), std::string(""),
                                   std::string("nan"), std::string("0.25,")}) {
     tern::write_safetensors(dir / "bad.safetensors", tensors, {{"mean", mean}});
     try {
-      tern::load_weights(tiny(), dir / "bad.safetensors");
+      tern::load_weights(tiny_run(), dir / "bad.safetensors");
       FAIL("accepted " << mean.substr(0, 20));
     } catch (const tern::FormatError& e) {
       const std::string what = e.what();
@@ -177,20 +167,20 @@ TEST_CASE(
     "pretrained: a file of another topology, or with a part of the tensors, is refused before anything is written",
     "[train]") {
   const TempDir dir;
-  tern::train(tiny(), dir / "source", false);
+  tern::train(tiny_run(), dir / "source", false);
   const auto tensors = plain_tensors(dir / "source/last.safetensors");
   tern::write_safetensors(dir / "part.safetensors", {tensors[0]});
-  TrainConfig c = tiny();
+  TrainConfig c = tiny_run();
   c.from = dir / "part.safetensors";
   CHECK_THROWS_WITH(tern::train(c, dir / "run", false),
                     ContainsSubstring("lacks") && ContainsSubstring("allow_missing"));
   CHECK_FALSE(std::filesystem::exists(dir / "run"));
-  CHECK_THROWS_WITH(tern::load_weights(tiny(), c.from), ContainsSubstring("lacks"));
+  CHECK_THROWS_WITH(tern::load_weights(tiny_run(), c.from), ContainsSubstring("lacks"));
   c.allow_missing = true;
   CHECK(says(start_only(c, dir / "allowed"), "missing: "));
   CHECK(tern::load_weights(c, c.from).mapping.used == 1);
 
-  c = tiny();
+  c = tiny_run();
   c.from = dir / "source";
   c.width = 8;
   CHECK_THROWS_AS(tern::train(c, dir / "wide", false), tern::ShapeError);
@@ -201,10 +191,25 @@ TEST_CASE(
   for (const char* name : {"wide", "other", "none"}) CHECK_FALSE(std::filesystem::exists(dir / name));
 }
 
+TEST_CASE("pretrained: files of torch.save() and graphs for other images are refused with the cure", "[train]") {
+  const TempDir dir;
+  tern::write_file_atomically(dir / "w.pth", std::string_view("PK"));
+  TrainConfig c = tiny_run();
+  c.from = dir / "w.pth";
+  CHECK_THROWS_WITH(tern::train(c, dir / "run", false), ContainsSubstring("safetensors.torch.save_file"));
+  tern::write_file_atomically(
+      dir / "net.txt",
+      std::string_view("tern-graph 1\nx = input() shape=3x28x28\nf = flatten(x)\ny = linear(f) out=10\n"));
+  c.from.clear();
+  c.graph = dir / "net.txt";
+  CHECK_THROWS_WITH(tern::train(c, dir / "run", false),
+                    ContainsSubstring("takes images of 3x28x28; the data set has 1x28x28"));
+}
+
 TEST_CASE("pretrained: weights in NumPy's npz and npy", "[train]") {
   using namespace tern::testing;
   const TempDir dir;
-  tern::train(tiny(), dir / "source", false);
+  tern::train(tiny_run(), dir / "source", false);
   const auto tensors = plain_tensors(dir / "source/last.safetensors");
   std::vector<Member> members;
   Bytes first;
@@ -219,7 +224,7 @@ TEST_CASE("pretrained: weights in NumPy's npz and npy", "[train]") {
   tern::write_file_atomically(dir / "all.npz", zip(members));
   tern::write_file_atomically(dir / "conv2.weight.npy", first);
   const auto weights = tern::read_safetensors(dir / "source/last.safetensors").find("net.conv2.weight").to_vector();
-  TrainConfig c = tiny();
+  TrainConfig c = tiny_run();
   c.seed = 2;
   c.from = dir / "all.npz";
   start_only(c, dir / "npz");

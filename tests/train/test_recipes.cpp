@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "catch.hpp"
-#include "core/file.hpp"
+#include "files/write.hpp"
 #include "temp_dir.hpp"
 #include "tern/nas.hpp"
 #include "tern/optim.hpp"
@@ -58,7 +58,7 @@ TEST_CASE("recipes: every file names known settings, topologies, quantizers, dat
     const tern::TrainConfig c = tern::TrainConfig::load(entry.path().string());
     CHECK_NOTHROW(c.check());
     CHECK_NOTHROW(tern::make_schedule(c.schedule));
-    CHECK_NOTHROW(tern::make_optimizer(c.optimizer, {}, {}));
+    CHECK_NOTHROW(tern::make_optimizer(c.optimizer, {}));
     const tern::Augment augment = tern::Augment::parse(c.augment);
     CHECK(is_data(c.data));
     const int size = c.image_size > 0               ? static_cast<int>(c.image_size)

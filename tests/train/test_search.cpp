@@ -6,28 +6,22 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
-#include "core/file.hpp"
+#include "files/read.hpp"
+#include "files/write.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 #include "tern/parallel.hpp"
 #include "tern/safetensors.hpp"
 #include "tern/search.hpp"
+#include "train/runs.hpp"
 
 using tern::SearchConfig;
 
 namespace {
 
-SearchConfig tiny() {
-  SearchConfig c;
-  c.data = "fashion-mnist-mini";
+SearchConfig augmented_search() {
+  SearchConfig c = tern::testing::tiny_search();
   c.augment = "pad=2,flip";
-  c.limit_train = 64;
-  c.image_size = 8;
-  c.cells = 3;
-  c.width = 4;
-  c.epochs = 2;
-  c.batch = 16;
-  c.eval_limit = 16;
   c.arch_lr = 0.01;
   return c;
 }
@@ -62,7 +56,7 @@ void search_with_stops(const SearchConfig& config, const std::string& run, std::
 TEST_CASE("search: stopped and resumed, it ends with the bits of an undisturbed one", "[train]") {
   for (const char* paths : {"all", "one"}) {
     INFO("paths " << paths);
-    SearchConfig c = tiny();
+    SearchConfig c = augmented_search();
     c.paths = paths;
     const TempDir dir;
     const tern::SearchResult whole = tern::search(c, dir / "whole", false);
@@ -80,7 +74,7 @@ TEST_CASE("search: stopped and resumed, it ends with the bits of an undisturbed 
 
 TEST_CASE("search: a checkpoint whose position lies outside the search is refused, lost metrics are not missed",
           "[train]") {
-  SearchConfig c = tiny();
+  SearchConfig c = augmented_search();
   const TempDir dir;
   std::int64_t steps = 0;
   tern::SearchCallbacks callbacks;
@@ -115,7 +109,7 @@ TEST_CASE("search: a checkpoint whose position lies outside the search is refuse
 TEST_CASE("search: genotypes chosen again, by the same rules and by others", "[train]") {
   const TempDir dir;
   const std::string run = dir / "run";
-  SearchConfig c = tiny();
+  SearchConfig c = augmented_search();
   const tern::SearchResult found = tern::search(c, run, false);
   const std::string best = tern::read_text_file(run + "/genotype-best.json"),
                     last = tern::read_text_file(run + "/genotype-last.json");
@@ -151,7 +145,7 @@ TEST_CASE("search: alpha moves, and a second order gradient moves it elsewhere",
     }
     return std::vector<double>{};
   };
-  SearchConfig c = tiny();
+  SearchConfig c = augmented_search();
   c.epochs = 1;
   const std::vector<double> first = alphas(c);
   REQUIRE(first.size() == 14 * 7);
@@ -173,7 +167,7 @@ TEST_CASE("search: alpha moves, and a second order gradient moves it elsewhere",
 
 TEST_CASE("search: the binary and the DARTS space run, and their genotypes stay in them", "[train]") {
   for (const char* space : {"binary", "darts"}) {
-    SearchConfig c = tiny();
+    SearchConfig c = augmented_search();
     c.space = space;
     c.epochs = 1;
     c.limit_train = 32;
@@ -189,7 +183,7 @@ TEST_CASE("search: the binary and the DARTS space run, and their genotypes stay 
 
 TEST_CASE("search: what was found trains, from a genotype file", "[train]") {
   const TempDir dir;
-  SearchConfig c = tiny();
+  SearchConfig c = augmented_search();
   c.epochs = 1;
   tern::search(c, dir / "search", false);
   tern::TrainConfig t;
@@ -218,7 +212,7 @@ TEST_CASE("search: configuration", "[train]") {
   c.set("space", "darts");
   CHECK(SearchConfig::parse(c.toml(), "text").toml() == c.toml());
   CHECK_THROWS_WITH(SearchConfig::parse("[space]\ncell = 3\n", "c.toml"),
-                    ContainsSubstring("line 2: unknown key \"cell\""));
+                    ContainsSubstring("line 2: [space] unknown key \"cell\"; did you mean \"cells\"?"));
   CHECK_THROWS_WITH(SearchConfig::parse("[optim]\n", "c.toml"),
                     ContainsSubstring("known: space, data, search, weights"));
   const auto bad = [](const char* name, const char* text) {
@@ -235,7 +229,7 @@ TEST_CASE("search: configuration", "[train]") {
   bad("allow_zero", "perhaps");
   bad("data", "folder:/tmp/caf\xe9");
   const TempDir dir;
-  CHECK_THROWS_AS(tern::search(tiny(), dir / "nothing", true), tern::IoError);
+  CHECK_THROWS_AS(tern::search(augmented_search(), dir / "nothing", true), tern::IoError);
 }
 
 TEST_CASE("curves: read from metrics, drawn; damaged lines are named", "[train]") {

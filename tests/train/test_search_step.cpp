@@ -33,10 +33,11 @@ LabelledImages random_batch(std::uint64_t seed, float size = 1.0f) {
   return LabelledImages(b);
 }
 
-// Ready to train, with a mixture that is not even.
-void prepare(SearchStep& step) {
+// Ready to train in that epoch, with a mixture that is not even.
+void prepare(SearchStep& step, std::int64_t epoch = 0) {
   step.net().network().set_training(true);
   step.net().network().init_quantizers(random_batch(4).images);
+  step.net().network().on_epoch_begin({.epoch = epoch});
   Rng rng(5);
   for (const NamedTensor& a : step.net().alphas()) {
     for (float& x : a.value.span<float>()) x = rng.normal();
@@ -49,10 +50,10 @@ std::map<std::string, std::vector<double>> alpha_gradient(double entropy_weight,
   c.entropy_weight = entropy_weight;
   c.arch_weight_decay = 0;
   SearchStep step(c, tiny_cells());
-  prepare(step);
+  prepare(step, epoch);
   step.run(random_batch(1), random_batch(2), {.epoch = epoch, .step = 0, .steps_per_epoch = 1, .epochs = 50});
   std::map<std::string, std::vector<double>> out;
-  for (const NamedTensor& t : step.optimizer_state()) {
+  for (const NamedTensor& t : step.state().optimizer) {
     for (const NamedTensor& a : step.net().alphas()) {
       if (t.name != a.name + ".m") continue;
       out[a.name] = t.value.to_vector();
@@ -102,10 +103,10 @@ TEST_CASE("search step: what alpha sees leaves running statistics and weights as
     prepare(b);
     const Position where{.epoch = 0, .step = 0, .steps_per_epoch = 1, .epochs = 1};
     std::vector<std::vector<double>> before;
-    for (const NamedTensor& t : a.network_state()) before.push_back(t.value.to_vector());
+    for (const NamedTensor& t : a.state().network) before.push_back(t.value.to_vector());
     a.run(random_batch(1), random_batch(2), where);
     b.run(random_batch(1), random_batch(3, 9.0f), where);
-    const auto state_a = a.network_state(), state_b = b.network_state();
+    const auto state_a = a.state().network, state_b = b.state().network;
     REQUIRE(state_a.size() == state_b.size());
     int moved = 0;
     for (std::size_t i = 0; i < state_a.size(); ++i) {

@@ -2,7 +2,7 @@
 # Debian and Ubuntu, as root or with sudo; elsewhere it says what to install and stops.
 
 tern_build_packages="g++ meson ninja-build pkg-config libopenblas-dev libstb-dev libcli11-dev nlohmann-json3-dev
-  libtomlplusplus-dev libfmt-dev zlib1g-dev"
+  libtomlplusplus-dev libfmt-dev zlib1g-dev libprotozero-dev"
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'tern: %s\n' "$*" >&2; exit 1; }
@@ -20,7 +20,7 @@ install_packages() {
     have_tools && return 0
     say "This is not Debian or Ubuntu. Please install, by your system's names:"
     say "  a C++20 compiler, meson, ninja, pkg-config, and the development files of OpenBLAS, stb, CLI11, nlohmann-json,"
-    say "  toml++, fmt and zlib (for the tests also Catch2)"
+    say "  toml++, fmt, zlib and protozero (for the tests also Catch2)"
     die "then run this command again"
   fi
   missing=$(missing_packages "$@")

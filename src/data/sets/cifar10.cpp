@@ -11,6 +11,7 @@ DatasetEntry cifar10_dataset() {
   DatasetEntry e;
   e.summary = "CIFAR-10, 50,000 + 10,000 colour 32x32, 10 classes (official pixels)";
   e.how_to_get = "datasets/fetch --into DIR cifar10, then --data-dir DIR or TERN_DATA=DIR";
+  e.files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin (the binary version, not the one for Python)";
   e.places = {"cifar10", "cifar-10-batches-bin"};
   e.present = [](const std::string& path) { return has_file(path, "data_batch_1.bin"); };
   e.class_names = cifar10_class_names();

@@ -34,6 +34,7 @@ DatasetEntry cifar100_dataset() {
   DatasetEntry e;
   e.summary = "CIFAR-100, 50,000 + 10,000 colour 32x32, 100 classes";
   e.how_to_get = "datasets/fetch --into DIR cifar100, then --data-dir DIR or TERN_DATA=DIR";
+  e.files = "train.bin and test.bin (the binary version, not the one for Python)";
   e.places = {"cifar100", "cifar-100-binary"};
   e.present = [](const std::string& path) { return has_file(path, "train.bin"); };
   e.class_names = fine_names();

@@ -17,7 +17,7 @@ DatasetEntry cifar10_jpeg_dataset() {
   e.class_names = cifar10_class_names();
   e.load = [](const std::string& path, const LoadOptions& options) {
     LoadOptions o = options;
-    if (o.channels == 0) o.channels = 3;
+    if (o.shape.channels == 0) o.shape.channels = 3;
     Dataset set = read_tree(path, o);
     if (set.train.channels == 3 && set.train.height == 32) set_cifar10_normalisation(set);
     return set;

@@ -14,7 +14,8 @@ DatasetEntry fashion_mnist_dataset() {
   e.how_to_get =
       "apt install dataset-fashion-mnist (Debian, Ubuntu), or datasets/fetch --into DIR fashion-mnist, then "
       "--data-dir DIR or TERN_DATA=DIR";
-  e.places = {"fashion-mnist"};
+  e.files = kIdxFiles;
+  e.places = {"fashion-mnist", "FashionMNIST"};
   e.class_names = fashion_class_names();
   e.present = is_idx_folder;
   e.load = [](const std::string& path, const LoadOptions&) { return read_fashion(path); };

@@ -11,6 +11,7 @@ DatasetEntry fashion_mnist_mini_dataset() {
   DatasetEntry e;
   e.summary = "a balanced part of Fashion-MNIST, 8,000 + 2,000, that comes with tern";
   e.how_to_get = "it comes with tern in datasets/fashion-mnist-mini; take a complete checkout or installation";
+  e.files = kIdxFiles;
   e.places = {"fashion-mnist-mini"};
   e.class_names = fashion_class_names();
   e.present = is_idx_folder;

@@ -9,7 +9,8 @@ DatasetEntry mnist_dataset() {
   DatasetEntry e;
   e.summary = "MNIST, 60,000 + 10,000 grey 28x28, handwritten digits";
   e.how_to_get = "datasets/fetch --into DIR mnist, then --data-dir DIR or TERN_DATA=DIR";
-  e.places = {"mnist"};
+  e.files = kIdxFiles;
+  e.places = {"mnist", "MNIST"};
   e.present = is_idx_folder;
   e.class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
   e.load = [names = e.class_names](const std::string& path, const LoadOptions&) {

@@ -10,6 +10,7 @@ DatasetEntry stl10_dataset() {
   DatasetEntry e;
   e.summary = "STL-10, 5,000 + 8,000 colour 96x96, 10 classes";
   e.how_to_get = "datasets/fetch --into DIR stl10, then --data-dir DIR or TERN_DATA=DIR";
+  e.files = "train_X.bin, train_y.bin, test_X.bin, test_y.bin";
   e.places = {"stl10", "stl10_binary"};
   e.present = [](const std::string& path) { return has_file(path, "train_X.bin"); };
   e.class_names = {"airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"};

@@ -14,7 +14,7 @@ DatasetEntry tiny_imagenet_10_dataset() {
   e.places = {"tiny-imagenet-10.tar", "tiny-imagenet-10"};
   e.load = [](const std::string& path, const LoadOptions& options) {
     LoadOptions o = options;
-    if (o.channels == 0) o.channels = 3;
+    if (o.shape.channels == 0) o.shape.channels = 3;
     return read_tree(path, o);
   };
   return e;

@@ -5,17 +5,15 @@
 namespace tern::nas {
 namespace {
 
-std::string add_dense(const EdgePlace& at, std::int64_t kernel, std::int64_t dilation) {
-  const ConvSpec conv{
-      .out = at.channels, .kernel = kernel, .stride = at.stride, .pad = dilation * (kernel / 2), .dilation = dilation};
-  return add_norm_sign_conv_relu(at, at.input, conv, !at.searching);
+std::string add_binary(const EdgePlace& at, std::int64_t kernel, std::int64_t dilation) {
+  return add_norm_sign_conv_relu(at, at.input, same_conv(at, kernel, dilation), !at.searching);
 }
 
 }  // namespace
 
-std::string add_bconv3(const EdgePlace& at) { return add_dense(at, 3, 1); }
-std::string add_bconv5(const EdgePlace& at) { return add_dense(at, 5, 1); }
-std::string add_bdil3(const EdgePlace& at) { return add_dense(at, 3, 2); }
-std::string add_bdil5(const EdgePlace& at) { return add_dense(at, 5, 2); }
+std::string add_bconv3(const EdgePlace& at) { return add_binary(at, 3, 1); }
+std::string add_bconv5(const EdgePlace& at) { return add_binary(at, 5, 1); }
+std::string add_bdil3(const EdgePlace& at) { return add_binary(at, 3, 2); }
+std::string add_bdil5(const EdgePlace& at) { return add_binary(at, 5, 2); }
 
 }  // namespace tern::nas

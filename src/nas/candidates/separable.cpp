@@ -8,12 +8,9 @@ namespace {
 
 std::string add_once(const EdgePlace& at, const std::string& x, const std::string& part, std::int64_t kernel,
                      std::int64_t stride, std::int64_t dilation) {
-  const ConvSpec depthwise{.out = at.channels,
-                           .kernel = kernel,
-                           .stride = stride,
-                           .pad = dilation * (kernel / 2),
-                           .dilation = dilation,
-                           .groups = at.channels};
+  ConvSpec depthwise = same_conv(at, kernel, dilation);
+  depthwise.stride = stride;
+  depthwise.groups = at.channels;
   const std::string y = add_conv(at, part + "_depth", add_act(at, part + "_act", x), depthwise);
   return add_norm(at, part + "_bn", add_conv(at, part + "_point", y, {.out = at.channels}));
 }

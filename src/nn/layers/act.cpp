@@ -19,7 +19,7 @@ class ActLayer final : public Layer {
     else if (kind_ == "sigmoid")
       function_ = sigmoid;
     else if (kind_ == "prelu")
-      slope_ = new_tensor(place, "slope", Shape{shape_[0]}, 0.25).set_requires_grad(true);
+      slope_ = new_tensor(place, tensor_names::kSlope, Shape{shape_[0]}, 0.25).set_requires_grad(true);
     else if (kind_ != "none")
       throw ValueError(at_node(place.node) + "unknown kind \"" + kind_ +
                        "\"; known: relu, prelu, hardtanh, tanh, sigmoid, none");
@@ -34,7 +34,7 @@ class ActLayer final : public Layer {
   bool is_relu() const override { return kind_ == "relu"; }
   std::vector<Parameter> parameters() override {
     if (!slope_.defined()) return {};
-    return {{"slope", slope_, ParamKind::kNorm}};
+    return {{tensor_names::kSlope, slope_, ParamKind::kNorm}};
   }
 
  private:

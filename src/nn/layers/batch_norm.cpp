@@ -18,10 +18,11 @@ class BatchNormLayer final : public Layer {
     }
     const Shape channels{shape_[0]};
     if (node.flag("affine", true)) {
-      gamma_ = new_tensor(place, "gamma", channels, 1).set_requires_grad(true);
-      beta_ = new_tensor(place, "beta", channels, 0).set_requires_grad(true);
+      gamma_ = new_tensor(place, tensor_names::kGamma, channels, 1).set_requires_grad(true);
+      beta_ = new_tensor(place, tensor_names::kBeta, channels, 0).set_requires_grad(true);
     }
-    state_ = {new_tensor(place, "running_mean", channels, 0), new_tensor(place, "running_var", channels, 1)};
+    state_ = {new_tensor(place, tensor_names::kRunningMean, channels, 0),
+              new_tensor(place, tensor_names::kRunningVar, channels, 1)};
   }
 
   Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
@@ -33,13 +34,14 @@ class BatchNormLayer final : public Layer {
   }
 
   Shape output_shape() const override { return shape_; }
+  std::int64_t least_batch() const override { return shape_.numel() == shape_[0] ? 2 : 1; }
   bool can_fuse_relu() const override { return true; }
   std::vector<Parameter> parameters() override {
     if (!gamma_.defined()) return {};
-    return {{"gamma", gamma_, ParamKind::kNorm}, {"beta", beta_, ParamKind::kNorm}};
+    return {{tensor_names::kGamma, gamma_, ParamKind::kNorm}, {tensor_names::kBeta, beta_, ParamKind::kNorm}};
   }
   std::vector<NamedTensor> buffers() override {
-    return {{"running_mean", state_.running_mean}, {"running_var", state_.running_var}};
+    return {{tensor_names::kRunningMean, state_.running_mean}, {tensor_names::kRunningVar, state_.running_var}};
   }
 
  private:

@@ -1,97 +1,55 @@
 // conv2d: convolution whose weights may be quantized.
-//
-// Training multiplies real values (fake quantization). Evaluation of a quantized network multiplies integer codes,
-// whose sums are exact in float32 in any order, and scales them afterwards; a float layer of such a network sums in the
-// order that kernels/exact.hpp defines (unless Network::set_fake_evaluation asks for speed). Both make the packed
-// network's result reproducible bit for bit.
 #include "nn/exact_ops.hpp"
-#include "nn/layer_util.hpp"
+#include "nn/weighted_layer.hpp"
 
 namespace tern {
 namespace {
 
-Conv2dOptions options_of(const GraphNode& node) {
-  return Conv2dOptions::square(bounded(node, "stride", 1, 1), bounded(node, "pad", 0, 0),
-                               bounded(node, "dilation", 1, 1), bounded(node, "groups", 1, 1));
-}
+struct Geometry {
+  Conv2dOptions options;
+  Shape weights, output;
+};
 
-Shape weight_shape(const LayerPlace& place) {
+Geometry geometry_of(const LayerPlace& place) {
   const GraphNode& node = place.node;
   const std::int64_t out = bounded(node, "out", 1), kernel = bounded(node, "kernel", 1),
                      groups = bounded(node, "groups", 1, 1);
-  const std::int64_t in = expect_rank(place, 0, 3)[0];
-  if (in % groups != 0 || out % groups != 0) {
-    throw ValueError(at_node(node) + "expected groups that divide " + std::to_string(in) + " inputs and " +
+  const Shape& in = expect_rank(place, 0, 3);
+  if (in[0] % groups != 0 || out % groups != 0) {
+    throw ValueError(at_node(node) + "expected groups that divide " + std::to_string(in[0]) + " inputs and " +
                      std::to_string(out) + " outputs");
   }
-  return {out, in / groups, kernel, kernel};
+  const Conv2dOptions o = Conv2dOptions::square(bounded(node, "stride", 1, 1), bounded(node, "pad", 0, 0),
+                                                bounded(node, "dilation", 1, 1), groups);
+  const auto extent = [&](int dim) { return conv_out_extent(in[dim], kernel, o.stride_h, o.pad_h, o.dilation_h); };
+  return {o, {out, in[0] / groups, kernel, kernel}, bounded_result(node, {out, extent(1), extent(2)})};
 }
 
-class Conv2dLayer final : public Layer {
+class Conv2dLayer final : public WeightedLayer {
  public:
-  explicit Conv2dLayer(const LayerPlace& place)
-      : options_(options_of(place.node)), weight_(place, weight_shape(place), place.rng) {
-    const GraphNode& node = place.node;
-    allow_keys(node, {"out", "kernel", "stride", "pad", "dilation", "groups", "bias", "weights", "init"});
-    expect_inputs(place, 1);
-    const Shape& in = place.inputs[0];
-    const Shape& w = weight_.latent().shape();
-    output_ = {w[0], conv_out_extent(in[1], w[2], options_.stride_h, options_.pad_h, options_.dilation_h),
-               conv_out_extent(in[2], w[3], options_.stride_w, options_.pad_w, options_.dilation_w)};
-    if (node.flag("bias", false)) bias_ = new_tensor(place, "bias", Shape{w[0]}, 0).set_requires_grad(true);
-  }
-
-  Value forward(const std::vector<Value>& in, const ForwardContext& context) override {
-    const Conv2dOptions o = options_without_border(in[0]);
-    if (!context.exact)
-      return {weight_.with_gradient_bits(conv2d(real_with_border(in[0]), weight_.for_training(), bias_, o), context)};
-    if (!weight_.quantizer()) return {conv2d_in_order(real_with_border(in[0]), weight_.latent(), bias_, o)};
-    const LayerWeight::Codes& w = weight_.codes();
-    const bool codes = in[0].is_codes();
-    if (codes) check_exact_sums(w.all.numel() / w.all.size(0), w.max_code, in[0]);
-    const Tensor x = with_border(in[0].t, in[0].pad);
-    const auto multiply = [&](const Tensor& weights) {
-      return codes ? conv2d(x, weights, {}, o) : conv2d_in_order(x, weights, {}, o);
-    };
-    const Tensor positive = multiply(w.all);
-    const Tensor negative = w.negative.defined() ? multiply(w.negative) : Tensor();
-    return {scale_sums(positive, negative, w, codes ? in[0].step : 1.0f, bias_)};
-  }
-
+  explicit Conv2dLayer(const LayerPlace& place) : Conv2dLayer(place, geometry_of(place)) {}
   Shape output_shape() const override { return output_; }
-  std::vector<Parameter> parameters() override {
-    std::vector<Parameter> out;
-    weight_.add_parameters(out);
-    if (bias_.defined()) out.push_back({"bias", bias_, ParamKind::kBias});
-    return out;
-  }
-  std::vector<NamedTensor> buffers() override { return weight_.buffers(); }
-  std::int64_t macs() const override { return weight_.latent().numel() * output_[1] * output_[2]; }
-  void refresh() override { weight_.refresh(); }
-  void init_quantizers() override { weight_.init_quantizer(); }
-  void on_epoch_begin(std::int64_t epoch) override { weight_.on_epoch_begin(epoch); }
-  void after_step() override { weight_.after_step(); }
-  const WeightQuantizer* weight_quantizer() const override { return weight_.quantizer(); }
-  Tensor weight() const override { return weight_.latent(); }
-  Tensor training_weight() const override { return weight_.for_training(); }
-  void set_relaxed(const Tensor& mask) override { weight_.set_relaxed(mask); }
+  std::int64_t macs() const override { return weight().numel() * output_[1] * output_[2]; }
 
  private:
-  // A border of zeros is the convolution's own affair; any other value is written around the image first.
-  Tensor with_border(const Tensor& x, float value) const {
-    if (value == 0) return x;
-    return pad(pad(x, 2, options_.pad_h, options_.pad_h, value), 3, options_.pad_w, options_.pad_w, value);
+  Conv2dLayer(const LayerPlace& place, const Geometry& g)
+      : WeightedLayer(place, g.weights, false), options_(g.options), output_(g.output) {
+    allow_keys(place.node, {"out", "kernel", "stride", "pad", "dilation", "groups", "bias", "weights", "init"});
+    expect_inputs(place, 1);
   }
-  Tensor real_with_border(const Value& x) const { return with_border(x.real(), x.real_pad()); }
-  Conv2dOptions options_without_border(const Value& x) const {
+
+  // A border of zeros is the convolution's own affair; any other value is written around the image first.
+  Tensor multiply(const Tensor& x, float border, const Tensor& w, const Tensor& bias, Sums sums) const override {
     Conv2dOptions o = options_;
-    if (x.pad != 0) o.pad_h = o.pad_w = 0;
-    return o;
+    Tensor image = x;
+    if (border != 0) {
+      image = pad(pad(x, 2, o.pad_h, o.pad_h, border), 3, o.pad_w, o.pad_w, border);
+      o.pad_h = o.pad_w = 0;
+    }
+    return sums == Sums::kInOrder ? conv2d_in_order(image, w, bias, o) : conv2d(image, w, bias, o);
   }
 
   Conv2dOptions options_;
-  LayerWeight weight_;
-  Tensor bias_;
   Shape output_;
 };
 

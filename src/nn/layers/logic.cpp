@@ -6,7 +6,7 @@
 //   tgap(x)        real=0, stop_grad=0
 //   mux(y, x, T)   real=0, grad=sum|logic
 //
-// Paper: HEQ, section on logic-gated residual networks. Differs: m of the twin is taken per sample, not per batch.
+// Paper: Nguyen, Guicquero, Sicard, 2022, section IV-A. Differs: m of the twin is taken per sample, not per batch.
 #include "tern/logic.hpp"
 
 #include "nn/layer_util.hpp"

@@ -61,8 +61,9 @@ class MixLayer final : public Layer {
       if (at == columns_.end()) throw ValueError(at_node(node) + "expected normed to be among the columns");
       const Shape channels{expect_rank(place, 1, 3)[0]};
       const std::string name = state_name(*at);
-      states_[static_cast<std::size_t>(at - columns_.begin())] = {new_tensor(place, name + "running_mean", channels, 0),
-                                                                  new_tensor(place, name + "running_var", channels, 1)};
+      states_[static_cast<std::size_t>(at - columns_.begin())] = {
+          new_tensor(place, name + tensor_names::kRunningMean, channels, 0),
+          new_tensor(place, name + tensor_names::kRunningVar, channels, 1)};
     }
     shape_ = place.inputs[1];
     for (std::size_t i = 2; i < place.inputs.size(); ++i) {
@@ -107,12 +108,16 @@ class MixLayer final : public Layer {
     for (std::size_t i = 0; i < states_.size(); ++i) {
       if (!states_[i].running_mean.defined()) continue;
       const std::string name = state_name(columns_[i]);
-      out.push_back({name + "running_mean", states_[i].running_mean});
-      out.push_back({name + "running_var", states_[i].running_var});
+      out.push_back({name + tensor_names::kRunningMean, states_[i].running_mean});
+      out.push_back({name + tensor_names::kRunningVar, states_[i].running_var});
     }
     return out;
   }
   Shape output_shape() const override { return shape_; }
+  std::int64_t least_batch() const override {
+    const bool norms = std::ranges::any_of(states_, [](const auto& s) { return s.running_mean.defined(); });
+    return norms && shape_.numel() == shape_[0] ? 2 : 1;
+  }
 
  private:
   struct Summands {

@@ -47,6 +47,8 @@ class QuantizeLayer final : public Layer {
   }
   std::vector<NamedTensor> buffers() override { return quantizer_->states(); }
   void refresh() override { thresholds_.clear(); }
+  void on_epoch_begin(const Position& at) override { quantizer_->on_epoch_begin(at); }
+  void before_step(const Position& at) override { quantizer_->before_step(at); }
   void after_step() override { quantizer_->after_step(); }
   const ActQuantizer* act_quantizer() const override { return quantizer_.get(); }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "core/names.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -13,12 +14,6 @@ using Attrs = std::vector<std::pair<std::string, std::string>>;
 
 void set_unless(Attrs& attrs, const char* key, std::int64_t value, std::int64_t standard) {
   if (value != standard) attrs.emplace_back(key, std::to_string(value));
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string list;
-  for (const std::string& w : words) list += (list.empty() ? "" : ", ") + w;
-  return list.empty() ? "none" : list;
 }
 
 std::string short_text(double v) {
@@ -186,7 +181,7 @@ double ModelBuilder::number(const std::string& key, double fallback, double low,
 Graph ModelBuilder::finish() {
   for (const auto& [key, value] : options_.extra) {
     if (std::find(known_extra_.begin(), known_extra_.end(), key) != known_extra_.end()) continue;
-    throw ValueError("[make_model] unknown option \"" + key + "\" of this topology; known: " + join(known_extra_));
+    throw ValueError("[make_model] " + unknown_name("option of this topology", key, known_extra_));
   }
   return graph_;
 }

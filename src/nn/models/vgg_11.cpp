@@ -12,12 +12,12 @@
 namespace tern {
 namespace {
 
-enum class Gate { kNone, kOr, kMux };
+enum class GateKind { kNone, kOr, kMux };
 
 class LogicNet {
  public:
-  LogicNet(const ModelOptions& options, Gate gate) : b_(options), gate_(gate) {
-    if (gate == Gate::kNone) return;
+  LogicNet(const ModelOptions& options, GateKind gate) : b_(options), gate_(gate) {
+    if (gate == GateKind::kNone) return;
     if (!b_.float_acts() && !b_.bit_acts()) {
       throw ValueError("[make_model] expected activations in {0,1} (heaviside) or none for logic gates; got \"" +
                        options.acts + "\"");
@@ -29,7 +29,7 @@ class LogicNet {
     }
     if (b_.choice("or_grad", {"sum", "logic"}) == "logic") or_mode_.emplace_back("grad", "logic");
     or_mode_.insert(or_mode_.end(), mode_.begin(), mode_.end());
-    if (gate_ == Gate::kMux && b_.choice("tgap_stop_grad", {"0", "1"}) == "1") mode_.emplace_back("stop_grad", "1");
+    if (gate_ == GateKind::kMux && b_.choice("tgap_stop_grad", {"0", "1"}) == "1") mode_.emplace_back("stop_grad", "1");
   }
 
   Graph build() {
@@ -51,20 +51,20 @@ class LogicNet {
   }
 
   std::string gated(const std::string& x, const std::string& y) {
-    if (gate_ == Gate::kNone) return y;
-    if (gate_ == Gate::kOr) return b_.op("or", {x, y}, or_mode_);
+    if (gate_ == GateKind::kNone) return y;
+    if (gate_ == GateKind::kOr) return b_.op("or", {x, y}, or_mode_);
     return b_.op("mux", {y, x, b_.op("tgap", {x}, mode_)}, or_mode_);
   }
 
   ModelBuilder b_;
-  Gate gate_;
+  GateKind gate_;
   std::vector<std::pair<std::string, std::string>> mode_, or_mode_;
 };
 
 }  // namespace
 
-Graph make_model_vgg_11(const ModelOptions& options) { return LogicNet(options, Gate::kNone).build(); }
-Graph make_model_ornet_11(const ModelOptions& options) { return LogicNet(options, Gate::kOr).build(); }
-Graph make_model_muxornet_11(const ModelOptions& options) { return LogicNet(options, Gate::kMux).build(); }
+Graph make_model_vgg_11(const ModelOptions& options) { return LogicNet(options, GateKind::kNone).build(); }
+Graph make_model_ornet_11(const ModelOptions& options) { return LogicNet(options, GateKind::kOr).build(); }
+Graph make_model_muxornet_11(const ModelOptions& options) { return LogicNet(options, GateKind::kMux).build(); }
 
 }  // namespace tern

@@ -6,7 +6,7 @@ namespace {
 
 class Constant final : public Schedule {
  public:
-  explicit Constant(const Spec& spec) : lr_(rate(spec, "lr")) { spec.allow_only({"lr"}); }
+  explicit Constant(const Spec& spec) : lr_(spec.number("lr")) {}
   double lr(const Position&) const override { return lr_; }
 
  private:
@@ -15,6 +15,6 @@ class Constant final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_constant(const Spec& spec) { return std::make_unique<Constant>(spec); }
+ScheduleMethod schedule_constant() { return {{{"lr", "", "[0, inf)", "the rate"}}, make_from<Constant>}; }
 
 }  // namespace tern

@@ -11,9 +11,7 @@ namespace {
 
 class Cosine final : public Schedule {
  public:
-  explicit Cosine(const Spec& spec)
-      : hi_(rate(spec, "hi")), lo_(rate(spec, "lo", 0)), per_step_(moves_per_step(spec, false)) {
-    spec.allow_only({"hi", "lo", "per"});
+  explicit Cosine(const Spec& spec) : hi_(spec.number("hi")), lo_(spec.number("lo")), per_step_(moves_per_step(spec)) {
     check_range(spec, lo_, hi_);
   }
   double lr(const Position& at) const override {
@@ -28,6 +26,11 @@ class Cosine final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_cosine(const Spec& spec) { return std::make_unique<Cosine>(spec); }
+ScheduleMethod schedule_cosine() {
+  return {{{"hi", "", "[0, inf)", "rate at the beginning"},
+           {"lo", "0", "[0, inf)", "rate at the end"},
+           per_option("epoch")},
+          make_from<Cosine>};
+}
 
 }  // namespace tern

@@ -13,17 +13,12 @@ namespace {
 class CosineRestarts final : public Schedule {
  public:
   explicit CosineRestarts(const Spec& spec)
-      : hi_(rate(spec, "hi")),
-        lo_(rate(spec, "lo", 0)),
+      : hi_(spec.number("hi")),
+        lo_(spec.number("lo")),
         period_(spec.number("period")),
-        mult_(spec.number("mult", 1)),
-        per_step_(moves_per_step(spec, false)) {
-    spec.allow_only({"hi", "lo", "period", "mult", "per"});
+        mult_(spec.number("mult")),
+        per_step_(moves_per_step(spec)) {
     check_range(spec, lo_, hi_);
-    // Shorter periods are no use, and would make the loop below long.
-    if (period_ < 1 || mult_ < 1) {
-      throw ValueError("[cosine_restarts] expected period >= 1 (epochs) and mult >= 1; got \"" + spec.str() + "\"");
-    }
   }
   double lr(const Position& at) const override {
     double since = epochs_done(at, per_step_), period = period_;
@@ -42,8 +37,14 @@ class CosineRestarts final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_cosine_restarts(const Spec& spec) {
-  return std::make_unique<CosineRestarts>(spec);
+ScheduleMethod schedule_cosine_restarts() {
+  return {{{"hi", "", "[0, inf)", "rate at the beginning of each period"},
+           {"lo", "0", "[0, inf)", "rate at its end"},
+           // Shorter ones are no use, and would make the loop above long.
+           {"period", "", "[1, inf)", "epochs of the first period"},
+           {"mult", "1", "[1, inf)", "how many times as long each further one is"},
+           per_option("epoch")},
+          make_from<CosineRestarts>};
 }
 
 }  // namespace tern

@@ -1,5 +1,5 @@
 // lr(t) = lr for t <= hold, then lr * factor^(t - hold), t in epochs (per=step: with their fraction).
-// HEQ (algorithms, section 8): lr 1e-3, hold 49, factor 0.9.
+// HEQ has lr 1e-3 in its first 50 epochs (hold 49) and then factor 0.9: Nguyen, Guicquero, Sicard, 2022, section III-B.
 #include <algorithm>
 #include <cmath>
 
@@ -11,12 +11,10 @@ namespace {
 class Exponential final : public Schedule {
  public:
   explicit Exponential(const Spec& spec)
-      : lr_(rate(spec, "lr")),
-        factor_(factor_of(spec, spec.number("factor"))),
-        hold_(rate(spec, "hold", 0)),
-        per_step_(moves_per_step(spec, false)) {
-    spec.allow_only({"lr", "factor", "hold", "per"});
-  }
+      : lr_(spec.number("lr")),
+        factor_(spec.number("factor")),
+        hold_(spec.number("hold")),
+        per_step_(moves_per_step(spec)) {}
   double lr(const Position& at) const override {
     return lr_ * std::pow(factor_, std::max(0.0, epochs_done(at, per_step_) - hold_));
   }
@@ -28,6 +26,12 @@ class Exponential final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_exponential(const Spec& spec) { return std::make_unique<Exponential>(spec); }
+ScheduleMethod schedule_exponential() {
+  return {{{"lr", "", "[0, inf)", "rate at the beginning"},
+           {"factor", "", "(0, inf)", "on the rate, an epoch"},
+           {"hold", "0", "[0, inf)", "epochs before it begins to count"},
+           per_option("epoch")},
+          make_from<Exponential>};
+}
 
 }  // namespace tern

@@ -7,12 +7,10 @@ namespace {
 class MultiStep final : public Schedule {
  public:
   explicit MultiStep(const Spec& spec)
-      : lr_(rate(spec, "lr")),
-        factor_(factor_of(spec, spec.number("factor", 0.1))),
+      : lr_(spec.number("lr")),
+        factor_(spec.number("factor")),
         milestones_(spec.numbers("at")),
-        per_step_(moves_per_step(spec, false)) {
-    spec.allow_only({"lr", "at", "factor", "per"});
-  }
+        per_step_(moves_per_step(spec)) {}
   double lr(const Position& at) const override {
     const double t = epochs_done(at, per_step_);
     double lr = lr_;
@@ -28,6 +26,12 @@ class MultiStep final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_multi_step(const Spec& spec) { return std::make_unique<MultiStep>(spec); }
+ScheduleMethod schedule_multi_step() {
+  return {{{"lr", "", "[0, inf)", "rate at the beginning"},
+           {"at", "", "[0, inf);...", "milestones, epochs joined by ';'"},
+           {"factor", "0.1", "(0, inf)", "on the rate at each milestone"},
+           per_option("epoch")},
+          make_from<MultiStep>};
+}
 
 }  // namespace tern

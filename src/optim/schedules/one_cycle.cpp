@@ -11,16 +11,9 @@ namespace {
 class OneCycle final : public Schedule {
  public:
   explicit OneCycle(const Spec& spec)
-      : hi_(rate(spec, "hi")), lo_(rate(spec, "lo")), per_step_(moves_per_step(spec, true)) {
-    spec.allow_only({"hi", "lo", "momentum", "per"});
+      : hi_(spec.number("hi")), lo_(spec.number("lo")), per_step_(moves_per_step(spec)) {
     check_range(spec, lo_, hi_);
-    if (!spec.has("momentum")) return;
-    momentum_ = spec.numbers("momentum");
-    const auto legal = [](double m) { return m >= 0 && m < 1; };
-    if (momentum_.size() != 2 || !legal(momentum_[0]) || !legal(momentum_[1])) {
-      throw ValueError("[one_cycle] expected momentum=HIGH;LOW, both in [0, 1); got \"" + spec.text("momentum", "") +
-                       "\"");
-    }
+    if (spec.text("momentum") != "none") momentum_ = spec.numbers("momentum");
   }
   double lr(const Position& at) const override { return value(ticks(at, per_step_), lo_, hi_, lo_ / 100); }
   std::optional<double> momentum(const Position& at) const override {
@@ -48,6 +41,12 @@ class OneCycle final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_one_cycle(const Spec& spec) { return std::make_unique<OneCycle>(spec); }
+ScheduleMethod schedule_one_cycle() {
+  return {{{"hi", "", "[0, inf)", "rate at the top"},
+           {"lo", "", "[0, inf)", "rate at the beginning; a hundredth of it at the end"},
+           {"momentum", "none", "none|[0, 1);[0, 1)", "HIGH;LOW of a momentum that is cycled the other way"},
+           per_option("step")},
+          make_from<OneCycle>};
+}
 
 }  // namespace tern

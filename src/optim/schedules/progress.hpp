@@ -1,9 +1,10 @@
-// What schedules share: reading rates and per=, and how far a run has come.
+// What schedules share: how far a run has come, the option per=, and what their files give the registry.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
+#include "core/registry.hpp"
 #include "tern/error.hpp"
 #include "tern/optim.hpp"
 
@@ -19,14 +20,11 @@ inline void check_position(const Position& at) {
                    std::to_string(at.steps_per_epoch) + ", epochs " + std::to_string(at.epochs));
 }
 
-/// Reads per=step|epoch.
-inline bool moves_per_step(const Spec& spec, bool fallback) {
-  const std::string per = spec.text("per", fallback ? "step" : "epoch");
-  if (per != "step" && per != "epoch") {
-    throw ValueError("[" + spec.key + "] expected per=step or per=epoch; got \"" + per + "\"");
-  }
-  return per == "step";
+/// The option of most schedules that says when the rate moves.
+inline SpecOption per_option(const char* fallback) {
+  return {"per", fallback, "epoch|step", "hold the rate over an epoch, or move it at every step"};
 }
+inline bool moves_per_step(const Spec& spec) { return spec.text("per") == "step"; }
 
 /// Epochs done, with the fraction of the current one if `per_step`.
 inline double epochs_done(const Position& at, bool per_step) {
@@ -46,20 +44,11 @@ inline Ticks ticks(const Position& at, bool per_step) {
   return {done < all ? done : all, all};
 }
 
-/// An option that must be >= 0: a rate. Errors: ValueError.
-inline double not_negative(const Spec& spec, const char* option, double value) {
-  if (value >= 0) return value;
-  throw ValueError("[" + spec.key + "] expected " + option + " >= 0; got " + spec.text(option, ""));
-}
-inline double rate(const Spec& spec, const char* option) { return not_negative(spec, option, spec.number(option)); }
-inline double rate(const Spec& spec, const char* option, double fallback) {
-  return not_negative(spec, option, spec.number(option, fallback));
-}
-
-/// The option "factor". Errors: ValueError if it is not positive.
-inline double factor_of(const Spec& spec, double value) {
-  if (value > 0) return value;
-  throw ValueError("[" + spec.key + "] expected factor > 0; got " + spec.text("factor", ""));
+/// What a file of schedules gives the registry of one.
+using ScheduleMethod = Method<ScheduleFactory>;
+template <class S>
+std::unique_ptr<Schedule> make_from(const Spec& spec) {
+  return std::make_unique<S>(spec);
 }
 
 /// Errors: ValueError if hi < lo.

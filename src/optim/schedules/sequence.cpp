@@ -58,7 +58,7 @@ std::unique_ptr<Schedule> make_schedule(std::string_view text) {
     const std::size_t end = end_of_part(text);
     const bool last = end == std::string_view::npos;
     Spec spec = Spec::parse(text.substr(0, end));
-    const ScheduleFactory factory = schedule_factory(spec.key);
+    const auto row = schedule_registry().find(spec.key);
     const int epochs = spec.integer("for", 0);
     if (last && spec.has("for")) {
       throw ValueError("[schedule] the last part runs to the end and takes no for=; got \"" + spec.str() + "\"");
@@ -67,7 +67,7 @@ std::unique_ptr<Schedule> make_schedule(std::string_view text) {
       throw ValueError("[schedule] expected for=EPOCHS, >= 1, in every part but the last; got \"" + spec.str() + "\"");
     }
     std::erase_if(spec.options, [](const auto& o) { return o.first == "for"; });
-    std::unique_ptr<Schedule> schedule = factory(spec);
+    std::unique_ptr<Schedule> schedule = row.make(row.completed(spec));
     if (!schedule) throw ValueError("[schedule] the factory of \"" + spec.key + "\" returned nothing");
     if (last && parts.empty()) return schedule;
     parts.push_back({std::move(schedule), epochs});

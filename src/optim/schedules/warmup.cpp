@@ -10,9 +10,7 @@ namespace {
 class Warmup final : public Schedule {
  public:
   explicit Warmup(const Spec& spec)
-      : from_(rate(spec, "from", 0)), to_(rate(spec, "to")), per_step_(moves_per_step(spec, true)) {
-    spec.allow_only({"from", "to", "per"});
-  }
+      : from_(spec.number("from")), to_(spec.number("to")), per_step_(moves_per_step(spec)) {}
   double lr(const Position& at) const override {
     const Ticks t = ticks(at, per_step_);
     return from_ + (to_ - from_) * static_cast<double>(std::min(t.done + 1, t.all)) / static_cast<double>(t.all);
@@ -25,6 +23,11 @@ class Warmup final : public Schedule {
 
 }  // namespace
 
-std::unique_ptr<Schedule> make_schedule_warmup(const Spec& spec) { return std::make_unique<Warmup>(spec); }
+ScheduleMethod schedule_warmup() {
+  return {{{"to", "", "[0, inf)", "rate behind its last step"},
+           {"from", "0", "[0, inf)", "rate that it begins from"},
+           per_option("step")},
+          make_from<Warmup>};
+}
 
 }  // namespace tern

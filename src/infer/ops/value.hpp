@@ -1,0 +1,60 @@
+// What travels along the edges of a packed graph, for one image, and how it lies in memory where no step has packed it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include "core/aligned.hpp"
+#include "tern/shape.hpp"
+
+namespace tern::infer {
+
+using i64 = std::int64_t;
+
+struct ValueType {
+  Shape shape;     ///< [C H W] or [K]
+  float step = 0;  ///< 0: real values
+  int lo = 0, hi = 0;
+
+  bool is_codes() const { return step != 0; }
+  bool same_codes(const ValueType& o) const { return is_codes() && step == o.step && lo == o.lo && hi == o.hi; }
+  i64 numel() const { return shape.numel(); }
+  i64 channels() const { return shape[0]; }
+  i64 height() const { return shape.rank() == 3 ? shape[1] : 1; }
+  i64 width() const { return shape.rank() == 3 ? shape[2] : 1; }
+  i64 pixels() const { return height() * width(); }
+};
+
+/// A value: int8 codes if its type is codes, else floats, row-major.
+struct Dense {
+  const ValueType* type = nullptr;
+  float* floats = nullptr;
+  std::int8_t* codes = nullptr;
+};
+
+/// Memory that a plain definition needs in between: numbered buffers of each type, which grow once.
+class Scratch {
+ public:
+  /// At least n elements, of any values. Valid until the same buffer is asked for again.
+  template <class T>
+  T* get(std::size_t buffer, i64 n) {
+    auto& all = std::get<std::vector<AlignedVector<T>>>(buffers_);
+    if (all.size() <= buffer) all.resize(buffer + 1);
+    if (all[buffer].size() < static_cast<std::size_t>(n)) all[buffer].resize(static_cast<std::size_t>(n));
+    return all[buffer].data();
+  }
+
+ private:
+  std::tuple<std::vector<AlignedVector<float>>, std::vector<AlignedVector<std::int8_t>>,
+             std::vector<AlignedVector<std::int32_t>>>
+      buffers_;
+};
+
+/// fl(step * code).
+void dequantize(const std::int8_t* codes, i64 n, float step, float* out);
+/// The value as floats: its own, or dequantized into the scratch buffer 0.
+const float* real(const Dense& value, Scratch& scratch);
+
+}  // namespace tern::infer
