@@ -133,7 +133,7 @@ void @_trace_real(int32_t step, float value) { @_sum_real(&@_sums[step], value);
 static void @_all(int images) {
     static @_arena arena;
     static uint8_t image[@@_IMAGE_BYTES];
-    static float scores[@@_SCORES];
+    static @_score scores[@@_SCORES];
     for (; images > 0; images--) {
         int32_t i;
         if (fread(image, 1, sizeof image, stdin) != sizeof image) exit(3);
@@ -141,7 +141,7 @@ static void @_all(int images) {
         memset(&arena, 0x55 + images, sizeof arena);
         @_run(image, &arena, scores);
         printf("@");
-        for (i = 0; i < @@_SCORES; i++) printf(" %08lx", (unsigned long)@_bits(scores[i]));
+        for (i = 0; i < @@_SCORES; i++) printf(" %08lx", (unsigned long)@_bits(@@_REAL(scores[i])));
         for (i = 0; i < @@_STEPS; i++) printf(" %08lx", (unsigned long)@_sums[i]);
         printf("\n");
         if (@_step_names[0][0] == '\0' || @_arena_bytes != @@_ARENA_BYTES || @_class(scores) < 0) exit(4);

@@ -19,6 +19,46 @@ TEST_CASE("c: every operation computes the reference's bits", "[export]") {
   programs.check(test::c_compilers());
 }
 
+TEST_CASE("c: scores of integer networks are rounded as single precision rounds", "[export]") {
+  using Weights = test::Builder::Weights;
+  test::CPrograms programs;
+  const auto network = [](const Weights& last, std::uint64_t seed) {
+    test::Builder b(seed);
+    const std::string x = b.quantize(b.input("2x9x8"), -128, 127, "0.0123");
+    b.linear(b.plain("flatten", {b.conv(x, 30, 3, 3, {.max_code = 1, .lo = -4, .hi = 7})}), 20, last);
+    return b.model;
+  };
+  const auto add = [&](const packed::Model& m, bool whole) {
+    const bool is = export_c(m).files.at("net.h").find("typedef int64_t net_score;") != std::string::npos;
+    CHECK(is == whole);
+    programs.add(m, {}, 4);
+  };
+  std::uint64_t seed = 70;
+  for (const int scales : {0, 1, 2}) {
+    for (const bool bias : {false, true}) {
+      packed::Model m = network({.max_code = 3, .scales = scales, .bias = bias}, seed++);
+      for (const char* scale : {".scale_pos", ".scale_neg"}) {
+        const auto it = m.blobs.find(m.graph.nodes().back().name + scale);
+        if (it == m.blobs.end()) continue;
+        std::vector<float> values = it->second.f32;
+        for (float& v : values) v = std::abs(v);
+        it->second = packed::Blob::of_floats({20}, values);
+      }
+      add(m, true);
+    }
+  }
+  packed::Model far = network({.max_code = 1}, seed++);
+  std::vector<float> scales(20, 0x1.fffffep0f);
+  scales[3] = 0x1.fffffep-60f;
+  far.blobs.at(far.graph.nodes().back().name + ".scale_pos") = packed::Blob::of_floats({20}, scales);
+  add(far, false);
+  test::Builder codes(seed);
+  codes.linear(codes.plain("flatten", {codes.quantize(codes.input("1x4x4"), -3, 3)}), 5,
+               {.max_code = 1, .lo = -2, .hi = 3});
+  add(codes.model, true);
+  programs.check(test::c_compilers());
+}
+
 TEST_CASE("c: layers on codes of every width, padding, weight and number of channels", "[export]") {
   using Weights = test::Builder::Weights;
   test::CPrograms programs;

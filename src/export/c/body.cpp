@@ -22,6 +22,12 @@ std::string Body::of_channel(const std::string& what, std::span<const float> val
   return element(floats(name + "_" + what, node.graph->name + ": " + what + ", one a channel", values), index);
 }
 
+std::string Body::of_channel(const std::string& what, const std::vector<i64>& values) const {
+  if (std::all_of(values.begin(), values.end(), [&](i64 v) { return v == values[0]; })) return literal(values[0]);
+  return "(int64_t)" +
+         element(integers(name + "_" + what, node.graph->name + ": " + what + " in units of the scores", values), o);
+}
+
 const Emitter& emitter_of(const infer::Node& node) {
   static const std::vector<std::pair<const infer::Meaning*, const Emitter*>> kAll{
 #define TERN_PACKED_OP(name, ...) {&infer::name##_op, &name##_c},

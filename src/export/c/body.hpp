@@ -3,6 +3,7 @@
 // where the number goes and what is done to it afterwards are written by step.cpp.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct Body {
   std::string o, p, q, i;
   Form form;
   const std::string& name;  ///< what names of its tables begin with
+  std::optional<int> unit;  ///< `v` is a whole number of 2^unit: a score of a network without floats
   StepText& out;
 
   Code& code() const { return out.code; }
@@ -52,6 +54,7 @@ struct Body {
   std::string of_channel(const std::string& what, std::span<const float> values) const {
     return of_channel(what, values, o);
   }
+  std::string of_channel(const std::string& what, const std::vector<i64>& values) const;
 };
 
 /// Which indices an emitter reads.

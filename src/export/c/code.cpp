@@ -24,6 +24,10 @@ std::string hexadecimal(float v) { return fmt::format("{:a}f", v); }
 
 std::string literal(float v) { return std::signbit(v) ? "(" + hexadecimal(v) + ")" : hexadecimal(v); }
 
+std::string literal(i64 v) {
+  return v < 0 ? "(-INT64_C(" + std::to_string(-v) + "))" : "INT64_C(" + std::to_string(v) + ")";
+}
+
 void Code::put(const std::string& text) {
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());

@@ -19,6 +19,8 @@ std::string times(const std::string& a, i64 b);
 /// A float as C writes it without loss: 0x1.8p-3f; as part of an expression, (-0x1.8p-3f).
 std::string hexadecimal(float v);
 std::string literal(float v);
+/// An integer that needs 64 bits: INT64_C(12); as part of an expression, (-INT64_C(12)).
+std::string literal(i64 v);
 
 class Code {
  public:

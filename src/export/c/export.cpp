@@ -124,7 +124,7 @@ CExport export_c(const packed::Model& model, const CExportOptions& options) {
   CExport e;
   e.arena_bytes = p.arena_bytes;
   e.image_bytes = p.nodes[0].type.numel();
-  e.score_bytes = 4 * p.nodes.back().type.numel();
+  e.score_bytes = (p.unit ? 8 : 4) * p.nodes.back().type.numel();
   e.code_bytes = kCodeBase + kCodeStep * static_cast<i64>(p.steps.size());
   const auto measure = [&] {
     e.steps.clear();

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "export/c/arena.hpp"
+#include "export/c/whole.hpp"
 #include "kernels/exact.hpp"
 
 namespace tern::c99 {
@@ -13,7 +14,8 @@ namespace {
 class Names {
  public:
   explicit Names(const Prefix& prefix) : prefix_(prefix) {
-    for (const char* own : {"run", "class", "class_names", "word", "count", "trace", "arena", "selftest", "scores"})
+    for (const char* own :
+         {"run", "class", "class_names", "word", "count", "trace", "arena", "selftest", "score", "scores", "single"})
       taken_.insert(prefix.lower + "_" + own);
   }
   std::string of(const GraphNode& node) {
@@ -166,6 +168,26 @@ class Planner {
   std::vector<bool> needed_, done_;
 };
 
+// Whether each step but that of the scores makes codes of codes.
+bool only_codes(const Program& p) {
+  return std::all_of(p.steps.begin(), p.steps.end(), [&](const Step& s) {
+    return s.last() == p.result || (s.chain.empty() && p.nodes[s.head].type.is_codes());
+  });
+}
+
+std::optional<int> unit_of_scores(const Program& p) {
+  if (!only_codes(p)) return std::nullopt;
+  if (p.result == p.nodes.size()) {
+    const infer::ValueType& last = p.values.back().type;
+    return last.is_codes() ? unit_of(scaling(last)) : std::nullopt;
+  }
+  const auto step = std::find_if(p.steps.begin(), p.steps.end(), [&](const Step& s) { return s.last() == p.result; });
+  const infer::Multiply* m = p.nodes[step->head].operation->multiply();
+  if (!m || !step->chain.empty()) return std::nullopt;
+  const infer::ValueType& in = p.values[p.nodes[step->head].inputs[0]].type;
+  return on_codes(*m, in) ? unit_of(scaling(*m, in)) : std::nullopt;
+}
+
 void expect_small(const std::vector<infer::Node>& nodes) {
   constexpr i64 kMost = i64{1} << 24;
   for (const infer::Node& n : nodes) {
@@ -190,9 +212,10 @@ infer::NodeReader Program::reader(std::size_t i) const {
 }
 
 Program plan(const packed::Model& model, const std::string& name, int max_word) {
-  Program p{Prefix(name), model, infer::check_model(model), {}, {}, {}, {}, {}, 0, max_word};
+  Program p{Prefix(name), model, infer::check_model(model), {}, {}, {}, {}, {}, 0, {}, max_word};
   expect_small(p.nodes);
   Planner(p).plan();
+  p.unit = unit_of_scores(p);
   place(p);
   return p;
 }

@@ -26,10 +26,13 @@ struct Program {
   std::vector<std::size_t> memory;  ///< by node: the node whose memory it reads
   std::vector<Table> image_tables;  ///< of what bytes become
   std::vector<Step> steps;
-  std::size_t result = 0;  ///< the node whose step writes the scores
+  std::size_t result = 0;   ///< the node whose step writes the scores
+  std::optional<int> unit;  ///< scores are whole numbers of 2^unit, and nothing is a float; none: they are floats
   int max_word = 32;
   i64 arena_bytes = 0;
 
+  /// Type of a score: a number of the result.
+  std::string score() const { return prefix.lower + "_score"; }
   /// Of the step's function.
   std::string name(const Step& step) const {
     return step.head == nodes.size() ? prefix.lower + "_scores" : names[step.last()];

@@ -42,7 +42,7 @@ const char* const kMain =
 
 static @_arena arena;
 static uint8_t image[@@_IMAGE_BYTES];
-static float scores[@@_SCORES];
+static @_score scores[@@_SCORES];
 
 #ifdef @@_TRACE
 #include "@_sums.h"
@@ -77,7 +77,7 @@ void @_trace_real(int32_t step, float value) {
 static void print_sums(void) {
     int32_t i;
     for (i = 0; i < @@_SCORES; i++) {
-        printf("%08lx ", (unsigned long)@_bits(scores[i]));
+        printf("%08lx ", (unsigned long)@_bits(@@_REAL(scores[i])));
     }
     for (i = 0; i < @@_STEPS; i++) {
         printf(" %08lx", (unsigned long)sums[i]);
@@ -91,7 +91,7 @@ static void print_scores(void) {
     const int32_t best = @_class(scores);
     printf("%ld %s:", (long)best, @_class_names[best]);
     for (i = 0; i < @@_SCORES; i++) {
-        printf(" %.9g", (double)scores[i]);
+        printf(" %.9g", (double)@@_REAL(scores[i]));
     }
     printf("\n");
 }
@@ -198,7 +198,7 @@ const char* const kSketch = R"(// Classifies an image that stands here in the sk
 
 static @_arena arena;
 static uint8_t image[@@_IMAGE_BYTES];
-static float scores[@@_SCORES];
+static @_score scores[@@_SCORES];
 
 void setup() {
   Serial.begin(115200);
@@ -254,6 +254,7 @@ std::string manifest_file(const Written& w) {
                            {"words", w.options.words},
                            {"input", w.program.nodes[0].type.shape.str()},
                            {"scores", w.program.nodes.back().type.numel()},
+                           {"score", w.program.unit ? "int64_t, of 2^" + std::to_string(*w.program.unit) : "float"},
                            {"classes", class_names(w.program)},
                            {"flash", {{"tables", e.table_bytes}, {"code_estimate", e.code_bytes}}},
                            {"ram", {{"arena", e.arena_bytes}, {"image", e.image_bytes}, {"scores", e.score_bytes}}}};

@@ -22,7 +22,7 @@ static const uint32_t expected_sums[@@_IMAGES][@@_STEPS] = {{
 
 static @_arena arena;
 static uint8_t image[@@_IMAGE_BYTES];
-static float scores[@@_SCORES];
+static @_score scores[@@_SCORES];
 static uint32_t sums[@@_STEPS];
 
 void @_trace_code(int32_t step, int32_t code) {{
@@ -55,7 +55,7 @@ int32_t @_selftest(void) {{
             }}
         }}
         for (i = 0; i < @@_SCORES; i++) {{
-            if (@_bits(scores[i]) != expected_scores[n][i]) {{
+            if (@_bits(@@_REAL(scores[i])) != expected_scores[n][i]) {{
                 return -1;
             }}
         }}

@@ -54,7 +54,7 @@ const char* const kRun = R"(
 )";
 
 const char* const kClass = R"(
-int32_t @_class(const float *scores) {
+int32_t @_class(const @_score *scores) {
     int32_t best = 0;
     for (int32_t i = 1; i < @@_SCORES; i++) {
         const int first_number = (scores[best] != scores[best]) && (scores[i] == scores[i]);
@@ -66,30 +66,74 @@ int32_t @_class(const float *scores) {
 }
 )";
 
-const char* const kTables = R"(
-/* Where tables lie and how they are read: AVR keeps constants in memory unless told otherwise. */
-#if defined(__AVR__)
-#include <avr/pgmspace.h>
-#define @@_TABLE PROGMEM
-#define @@_I8(table, i) ((int8_t)pgm_read_byte(&(table)[i]))
-#define @@_I16(table, i) ((int16_t)pgm_read_word(&(table)[i]))
-#define @@_I32(table, i) ((int32_t)pgm_read_dword(&(table)[i]))
-#define @@_U8(table, i) pgm_read_byte(&(table)[i])
-#define @@_U16(table, i) pgm_read_word(&(table)[i])
-#define @@_U32(table, i) pgm_read_dword(&(table)[i])
-#define @@_F32(table, i) pgm_read_float(&(table)[i])
-#else
-#define @@_TABLE
-#define @@_I8(table, i) ((table)[i])
-#define @@_I16(table, i) ((table)[i])
-#define @@_I32(table, i) ((table)[i])
-#define @@_U8(table, i) ((table)[i])
-#define @@_U16(table, i) ((table)[i])
-#define @@_U32(table, i) ((table)[i])
-#define @@_U64(table, i) ((table)[i])
-#define @@_F32(table, i) ((table)[i])
-#endif
+const char* const kWholeClass = R"(
+int32_t @_class(const @_score *scores) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < @@_SCORES; i++) {
+        if (scores[i] > scores[best]) {
+            best = i;
+        }
+    }
+    return best;
+}
 )";
+
+// How tables are read by their access macros: on AVR, elsewhere.
+struct Access {
+  const char *name, *from_flash;
+};
+constexpr Access kAccess[] = {
+    {"I8", "((int8_t)pgm_read_byte(&(table)[i]))"},
+    {"I16", "((int16_t)pgm_read_word(&(table)[i]))"},
+    {"I32", "((int32_t)pgm_read_dword(&(table)[i]))"},
+    {"I64", "((int64_t)@@_DWORDS(&(table)[i]))"},
+    {"U8", "pgm_read_byte(&(table)[i])"},
+    {"U16", "pgm_read_word(&(table)[i])"},
+    {"U32", "pgm_read_dword(&(table)[i])"},
+    {"U64", "@@_DWORDS(&(table)[i])"},
+    {"F32", "pgm_read_float(&(table)[i])"},
+};
+
+std::string access_macros(const std::vector<const Table*>& tables) {
+  std::string avr, others;
+  const auto define = [](const char* name, const std::string& as) {
+    return "#define @@_" + std::string(name) + "(table, i) " + as + "\n";
+  };
+  for (const Access& a : kAccess) {
+    if (std::none_of(tables.begin(), tables.end(), [&](const Table* t) { return t->access == a.name; })) continue;
+    const std::string from_flash = a.from_flash;
+    if (from_flash.find("DWORDS") != std::string::npos && avr.find("@@_DWORDS(at)") == std::string::npos) {
+      avr +=
+          "#define @@_DWORDS(at) ((uint64_t)pgm_read_dword(at) | ((uint64_t)pgm_read_dword((const uint8_t *)(at) + 4) "
+          "<< 32))\n";
+    }
+    avr += define(a.name, from_flash);
+    others += define(a.name, "((table)[i])");
+  }
+  return "/* Where tables lie and how they are read: AVR keeps constants in memory unless told otherwise. */\n"
+         "#if defined(__AVR__)\n#include <avr/pgmspace.h>\n#define @@_TABLE PROGMEM\n" +
+         avr + "#else\n#define @@_TABLE\n" + others + "#endif\n";
+}
+
+// In the order of the file.
+std::vector<const Table*> tables_of(const Written& w) {
+  std::vector<const Table*> out;
+  for (const Table& t : w.program.image_tables) out.push_back(&t);
+  for (const StepText& s : w.steps) {
+    for (const Table& t : s.tables) out.push_back(&t);
+  }
+  return out;
+}
+
+// What a score is.
+std::string score_type(const Program& p) {
+  if (!p.unit) return "typedef float @_score;\n#define @@_REAL(score) (score)\n";
+  return fmt::format(
+      "/* A whole number of 2^{0}, and no float anywhere: @@_REAL makes one, the score of the trained network to the "
+      "bit. */\n"
+      "typedef int64_t @_score;\n#define @@_SCORE_EXPONENT ({0})\n#define @@_REAL(score) ((float)(score) * 0x1p{0}f)\n",
+      *p.unit);
+}
 
 }  // namespace
 
@@ -128,6 +172,7 @@ std::string header_file(const Written& w) {
 #define @@_ARENA_BYTES {}
 #define @@_ARENA_ALIGN {}
 
+{}
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -140,10 +185,10 @@ typedef union {{
 extern const size_t @_arena_bytes; /* @@_ARENA_BYTES */
 
 /* image: @@_IMAGE_BYTES. arena: its contents before and after mean nothing. scores: @@_SCORES numbers. */
-void @_run(const uint8_t *image, void *arena, float *scores);
+void @_run(const uint8_t *image, void *arena, @_score *scores);
 
 /* Index of the largest score, the lowest one of equals. */
-int32_t @_class(const float *scores);
+int32_t @_class(const @_score *scores);
 
 #ifdef __cplusplus
 }}
@@ -152,19 +197,18 @@ int32_t @_class(const float *scores);
 #endif
 )",
           origin(w), image[0], image[1], image[2], image.numel(), p.nodes.back().type.numel(),
-          std::max<i64>(p.arena_bytes, 1), p.max_word / 8, p.max_word),
+          std::max<i64>(p.arena_bytes, 1), p.max_word / 8, score_type(p), p.max_word),
       p.prefix);
 }
 
 std::string tables_file(const Written& w) {
   const Prefix& prefix = w.program.prefix;
+  const std::vector<const Table*> tables = tables_of(w);
   std::string out =
-      fill("/* The constants of @. */\n#ifndef @@_TABLES_H\n#define @@_TABLES_H\n\n#include <stdint.h>\n", prefix) +
-      fill(kTables, prefix);
-  for (const Table& t : w.program.image_tables) out += "\n" + t.definition(prefix);
-  for (const StepText& s : w.steps) {
-    for (const Table& t : s.tables) out += "\n" + t.definition(prefix);
-  }
+      fill("/* The constants of @. */\n#ifndef @@_TABLES_H\n#define @@_TABLES_H\n\n#include <stdint.h>\n\n" +
+               access_macros(tables),
+           prefix);
+  for (const Table* t : tables) out += "\n" + t->definition(prefix);
   return out + "\n#endif\n";
 }
 
@@ -174,7 +218,7 @@ std::string source_file(const Written& w) {
                              ". One function a step; @_run at the end calls them in turn. */\n#include "
                              "\"@.h\"\n\n#include \"@_tables.h\"\n",
                          p.prefix);
-  out += kSingle;
+  if (!p.unit) out += kSingle;
   if (has_pipeline(w)) {
     out += fill(
         "\n/* Inner loops, for high-level synthesis. */\n#ifdef @@_HLS\n#define @@_PIPELINE _Pragma(\"HLS "
@@ -191,7 +235,8 @@ std::string source_file(const Written& w) {
       p.prefix);
   out += fill(kRun, p.prefix);
   out += fill(
-      "\nconst size_t @_arena_bytes = @@_ARENA_BYTES;\n\nvoid @_run(const uint8_t *image, void *arena, float *scores) "
+      "\nconst size_t @_arena_bytes = @@_ARENA_BYTES;\n\nvoid @_run(const uint8_t *image, void *arena, @_score "
+      "*scores) "
       "{\n",
       p.prefix);
   Code body(1);
@@ -209,7 +254,7 @@ std::string source_file(const Written& w) {
     body.line("{}_SEE({}_see({}));", p.prefix.upper, p.name(p.steps[s]), to);
   }
   if (!image) body.line("(void)image;");
-  return out + body.text() + "}\n" + fill(kClass, p.prefix);
+  return out + body.text() + "}\n" + fill(p.unit ? kWholeClass : kClass, p.prefix);
 }
 
 std::string trace_file(const Written& w) {
@@ -217,17 +262,18 @@ std::string trace_file(const Written& w) {
   std::set<std::string> helpers;
   Code functions;
   for (std::size_t s = 0; s < p.steps.size(); ++s) {
-    const bool scores = p.steps[s].head == p.nodes.size();
+    const bool scores = p.steps[s].head == p.nodes.size() || p.steps[s].last() == p.result;
     const Value value =
         scores ? stored(infer::ValueType{p.nodes.back().type.shape}, p.max_word) : p.values[p.steps[s].last()];
     const Operand y(p.prefix, value, "y", helpers);
-    functions.open("static void {}_see(const {} *y)", p.name(p.steps[s]), value.element());
+    functions.open("static void {}_see(const {} *y)", p.name(p.steps[s]), scores ? p.score() : value.element());
     {
       const Loop o(functions, "o", value.channels());
       const Loop i(functions, "i", value.pixels());
       const bool codes = value.type.is_codes();
+      const std::string number = codes ? y.code(o.at, i.at) : y.real(o.at, i.at);
       functions.line("{}_trace_{}({}, {});", p.prefix.lower, codes ? "code" : "real", s,
-                     codes ? y.code(o.at, i.at) : y.real(o.at, i.at));
+                     scores ? fmt::format("{}_REAL({})", p.prefix.upper, number) : number);
     }
     functions.close();
     functions.blank();

@@ -1,6 +1,7 @@
 // The function of one step: loops over the result, the head's statements, those of the chain, and the store.
 #include "core/names.hpp"
 #include "export/c/program.hpp"
+#include "export/c/whole.hpp"
 
 namespace tern::c99 {
 namespace {
@@ -27,6 +28,7 @@ class Writer {
 
  private:
   const infer::Node& head() const { return p_.nodes[step_.head]; }
+  bool scores() const { return step_.last() == p_.result; }
   bool by_rows() const { return emitter_of(head()).walk == Walk::kRows; }
 
   void heading() {
@@ -39,7 +41,7 @@ class Writer {
   std::string signature() const {
     std::string parameters;
     for (const Operand& x : operands_) parameters += "const " + x.value().element() + " *" + x.at() + ", ";
-    return "static void " + p_.name(step_) + "(" + parameters + y_.element() + " *y)";
+    return "static void " + p_.name(step_) + "(" + parameters + (scores() ? p_.score() : y_.element()) + " *y)";
   }
 
   // Channel after channel, as floats and bytes lie.
@@ -105,7 +107,7 @@ class Writer {
   // Leaves one number of the result in `v` or `code`.
   void number(const std::string& o, const std::string& p, const std::string& q, const std::string& i) {
     const bool starts_real = !head().type.is_codes() || emitter_of(head()).walk == Walk::kNumber;
-    if (starts_real) code_.line("float v;");
+    if (starts_real) code_.line("{} v;", scores() ? p_.score() : "float");
     if (y_.type.is_codes()) code_.line("int32_t code;");
     if (emitter_of(head()).walk == Walk::kNumber) code_.line("v = {};", operands_[0].real(o, i));
     emit(step_.head, o, p, q, i);
@@ -115,7 +117,8 @@ class Writer {
   void emit(std::size_t node, const std::string& o, const std::string& p, const std::string& q, const std::string& i) {
     const infer::NodeReader reader = p_.reader(node);
     emitter_of(p_.nodes[node])
-        .emit({p_.nodes[node], reader, operands_, p_.prefix, o, p, q, i, form_, p_.names[node], out_});
+        .emit({p_.nodes[node], reader, operands_, p_.prefix, o, p, q, i, form_, p_.names[node],
+               scores() ? p_.unit : std::nullopt, out_});
   }
 
   const Program& p_;
@@ -132,11 +135,17 @@ StepText write_scores(const Program& p, const Step& step) {
   StepText out;
   const Operand x(p.prefix, p.values.back(), "x", out.helpers);
   out.code.comment("Scores: " + x.value().description() + " as real numbers");
-  out.code.open("static void {}(const {} *x, float *y)", p.name(step), x.value().element());
+  out.code.open("static void {}(const {} *x, {} *y)", p.name(step), x.value().element(), p.score());
+  if (p.unit) out.helpers.insert("single");
+  const auto score = [&](const std::string& channel, const std::string& pixel) {
+    if (!p.unit) return x.real(channel, pixel);
+    const std::string worth = literal(in_units({x.value().type.step}, *p.unit).front());
+    return fmt::format("{}_single({} * {})", p.prefix.lower, worth, x.code(channel, pixel));
+  };
   {
     const Loop o(out.code, "o", x.value().channels());
     const Loop i(out.code, "i", x.value().pixels());
-    out.code.line("y[{}] = {};", plus(times(o.at, x.value().pixels()), i.at), x.real(o.at, i.at));
+    out.code.line("y[{}] = {};", plus(times(o.at, x.value().pixels()), i.at), score(o.at, i.at));
   }
   out.code.close();
   return out;

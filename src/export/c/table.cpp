@@ -52,6 +52,12 @@ Table integers(const std::string& name, const std::string& remark, std::span<con
   return table(name, remark, values, "int32_t", "I32", 4, decimal);
 }
 
+Table integers(const std::string& name, const std::string& remark, const std::vector<i64>& values) {
+  const std::vector<std::int32_t> narrow(values.begin(), values.end());
+  if (std::equal(values.begin(), values.end(), narrow.begin())) return integers(name, remark, narrow);
+  return table(name, remark, values, "int64_t", "I64", 8, [](i64 v) { return literal(v); });
+}
+
 Table words(const std::string& name, const std::string& remark, std::span<const std::uint64_t> values, int bits) {
   const std::string width = std::to_string(bits);
   return table(name, remark, values, "uint" + width + "_t", "U" + width, bits / 8, [&](std::uint64_t v) {

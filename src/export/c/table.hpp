@@ -26,6 +26,8 @@ struct Table {
 
 /// int8_t, int16_t or int32_t.
 Table integers(const std::string& name, const std::string& remark, std::span<const std::int32_t> values);
+/// int64_t, or one of these where all fit.
+Table integers(const std::string& name, const std::string& remark, const std::vector<i64>& values);
 /// uint8_t .. uint64_t.
 Table words(const std::string& name, const std::string& remark, std::span<const std::uint64_t> values, int bits);
 Table floats(const std::string& name, const std::string& remark, std::span<const float> values);

@@ -139,6 +139,23 @@ static int32_t @_count(@_word v) {
 }
 )";
 
+const char* const kSingle =
+    R"(/* Rounded to 24 binary digits, halves to the even number: what single precision holds. */
+static int64_t @_single(int64_t v) {
+    uint64_t digits = (v < 0) ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
+    int32_t below = 0;
+    for (int32_t i = 0; i < 40; i++) {
+        below += ((digits >> below) > 0xffffffu) ? 1 : 0;
+    }
+    if (below > 0) {
+        const uint64_t half = (uint64_t)1 << (below - 1);
+        const uint64_t odd = (digits >> below) & 1u;
+        digits = ((digits + half - 1u + odd) >> below) << below;
+    }
+    return (v < 0) ? -(int64_t)digits : (int64_t)digits;
+}
+)";
+
 std::string code_reader(const std::string& helper) {
   const bool negative = helper[4] == 's';
   const int digits = helper[5] - '0', bits = std::stoi(helper.substr(7));
@@ -162,7 +179,10 @@ std::string code_reader(const std::string& helper) {
 }  // namespace
 
 std::string helper_definition(const Prefix& prefix, const std::string& helper, int word_bits) {
-  std::string out = helper != "count" ? code_reader(helper) : word_bits == 64 ? kCount64 : kCount32;
+  std::string out = helper == "single"  ? kSingle
+                    : helper != "count" ? code_reader(helper)
+                    : word_bits == 64   ? kCount64
+                                        : kCount32;
   for (const auto& [mark, text] : {std::pair<std::string, std::string>{"@@", prefix.upper}, {"@", prefix.lower}}) {
     for (std::size_t at = out.find(mark); at != std::string::npos; at = out.find(mark, at + text.size()))
       out.replace(at, mark.size(), text);

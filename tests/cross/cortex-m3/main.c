@@ -24,7 +24,7 @@ int main(void) { return net_selftest() == 0 ? 0 : 1; }
 #else
 static net_arena arena;
 static uint8_t image[NET_IMAGE_BYTES];
-static float scores[NET_SCORES];
+static net_score scores[NET_SCORES];
 int main(void) {
   for (int32_t i = 0; i < NET_IMAGE_BYTES; i++) image[i] = (uint8_t)(i * 37);
   TIMER_RELOAD = 0xffffffu;

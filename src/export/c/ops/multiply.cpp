@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "export/c/whole.hpp"
+
 namespace tern::c99 {
 namespace {
 
 using infer::Multiply;
-
-// Sums are integers where both weights and input are codes.
-bool on_codes(const Multiply& m, const Value& in) { return in.type.is_codes() && !m.codes.empty(); }
 
 int largest(std::span<const std::int8_t> codes) {
   int most = 0;
@@ -60,13 +59,21 @@ void threshold(const Layer& l) {
   c.line("code += {};", reached(plus(first, j.at)));
 }
 
-// fl(scale * step) for sums of codes, else the scale. Empty: 1.
-std::vector<float> factors(const Layer& l, std::span<const float> scale) {
-  std::vector<float> out(scale.begin(), scale.end());
-  if (!l.integers) return out;
-  if (out.empty()) return {l.in.value().type.step};
-  for (float& s : out) s = s * l.in.value().type.step;
-  return out;
+// The score in units, rounded after every operation.
+void whole(const Layer& l, const Scaling& s, int unit) {
+  Code& c = l.b.code();
+  l.b.out.helpers.insert("single");
+  const auto rounded = [&](const std::string& what) { return l.b.prefix.lower + "_single(" + what + ")"; };
+  const auto scaled = [&](const std::string& what, const std::vector<float>& factor, const std::string& sum) {
+    return rounded(l.b.of_channel(what, in_units(factor, unit)) + " * " + sum);
+  };
+  if (l.m.two_scales()) {
+    c.line("v = {};", rounded(scaled("scale_pos", s.factor, "acc_pos") + " - " +
+                              scaled("scale_neg", s.negative_factor, "acc_neg")));
+  } else {
+    c.line("v = {};", scaled("scale", s.factor, "acc"));
+  }
+  if (!s.bias.empty()) c.line("v = {};", rounded("v + " + l.b.of_channel("bias", in_units(s.bias, unit))));
 }
 
 void finish(const Layer& l) {
@@ -74,17 +81,21 @@ void finish(const Layer& l) {
     threshold(l);
     return;
   }
-  const auto scaled = [&](const std::string& what, std::span<const float> scale, const std::string& sum) {
-    const std::vector<float> factor = factors(l, scale);
+  const Scaling s = scaling(l.m, l.in.value().type);
+  if (l.b.unit) {
+    whole(l, s, *l.b.unit);
+    return;
+  }
+  const auto scaled = [&](const std::string& what, const std::vector<float>& factor, const std::string& sum) {
     const std::string real = l.integers ? "(float)" + sum : sum;
     return factor.empty() ? real : fmt::format("{} * {}", l.b.of_channel(what, factor), real);
   };
   Code& c = l.b.code();
   if (l.m.two_scales()) {
-    c.line("v = (float)({}) - (float)({});", scaled("scale_pos", l.m.scale_pos, "acc_pos"),
-           scaled("scale_neg", l.m.scale_neg, "acc_neg"));
+    c.line("v = (float)({}) - (float)({});", scaled("scale_pos", s.factor, "acc_pos"),
+           scaled("scale_neg", s.negative_factor, "acc_neg"));
   } else {
-    c.line("v = {};", scaled("scale", l.m.scale_pos, "acc"));
+    c.line("v = {};", scaled("scale", s.factor, "acc"));
   }
   if (!l.m.bias.empty()) c.line("v = v + {};", l.b.of_channel("bias", l.m.bias));
 }
@@ -105,7 +116,7 @@ Layer::Layer(const Body& body)
       m(*body.node.operation->multiply()),
       in(body.in[0]),
       d(m.on(infer::ValueType{in.value().view})),
-      integers(on_codes(m, in.value())),
+      integers(on_codes(m, in.value().type)),
       weights(m.codes.begin(), m.codes.end()) {
   const i64 k = d.k();
   for (i64 o = 0; o < d.outputs; ++o) {
@@ -151,7 +162,7 @@ bool can(Form form, const infer::Node& node, const Value& in) {
   if (form == Form::kPlain) return true;
   const int most = largest(m->codes);
   if (form == Form::kBase3) return most <= 1;
-  if (!on_codes(*m, in) || in.layout != Layout::kPlanes) return false;
+  if (!on_codes(*m, in.type) || in.layout != Layout::kPlanes) return false;
   const i64 group = m->shape.channels / m->shape.groups;
   int digits = 0;
   while (most >= 1 << digits) ++digits;
