@@ -104,6 +104,7 @@ void bench_model(const BenchModelOptions& o) {
   set_num_threads(1);
   Subject s = subject(o);
   infer::Options how;
+  how.threads = 0;
   how.kernel = o.kernel;
   how.calibrate = o.calibrate;
   how.max_work = o.max_work;

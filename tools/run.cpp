@@ -29,6 +29,7 @@ struct PhotoOptions {
 infer::Session open_session(const PhotoOptions& o) {
   expect_packed(o.file);
   infer::Options how;
+  how.threads = 0;
   if (!o.isa.empty()) how.isa = isa_from_name(o.isa);
   how.kernel = o.kernel;
   how.max_work = o.max_work;

@@ -88,6 +88,7 @@ void verify_all(const VerifyOptions& o) {
   Report report;
   for (infer::Options how : infer::every_path()) {
     how.max_work = o.max_work;
+    how.threads = 0;
     Progress progress(o.common);
     const std::string path = std::string(name_of(*how.isa)) + (how.kernel.empty() ? "" : "/" + how.kernel);
     const VerifyResult r =

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/public.h"
 #include "tern/tensor.hpp"
 
 namespace tern {
@@ -26,10 +27,10 @@ namespace tern {
 /// Shapes: dy as the result; each gradient as its input, else backward() throws a ShapeError.
 using BackwardFn = std::function<std::vector<Tensor>(const Tensor& dy)>;
 
-bool grad_enabled();
+TERN_PUBLIC bool grad_enabled();
 
 /// While alive, record() records nothing on this thread.
-class NoGrad {
+class TERN_PUBLIC NoGrad {
  public:
   NoGrad();
   ~NoGrad();
@@ -43,11 +44,11 @@ class NoGrad {
 /// Makes `y` the result of `op` on `inputs`. Returns y. Does nothing if recording is off or no input wants a gradient.
 /// `backward` may keep inputs alive by capturing them; it must capture `y` only as y.detach(), else the graph never
 /// dies.
-Tensor record(std::string_view op, Tensor y, const std::vector<Tensor>& inputs, BackwardFn backward);
+TERN_PUBLIC Tensor record(std::string_view op, Tensor y, const std::vector<Tensor>& inputs, BackwardFn backward);
 /// True if record() with these inputs would record: lets an op skip saving what only its backward needs.
-bool will_record(const std::vector<Tensor>& inputs);
+TERN_PUBLIC bool will_record(const std::vector<Tensor>& inputs);
 
-struct BackwardOptions {
+struct TERN_PUBLIC BackwardOptions {
   /// Keep the recorded graph for a second backward(). Otherwise each node is released as soon as it has been used, so
   /// that activations are freed while the walk proceeds.
   bool retain_graph = false;
@@ -56,12 +57,12 @@ struct BackwardOptions {
 /// Adds d(loss)/d(leaf) to grad() of every leaf that requires it. `seed` is d(loss), 1 by default.
 /// Errors: ShapeError if loss has more than one element and no seed is given, or the seed's shape differs;
 /// ValueError if nothing was recorded, or the graph was already released.
-void backward(const Tensor& loss, const Tensor& seed = {}, BackwardOptions options = {});
+TERN_PUBLIC void backward(const Tensor& loss, const Tensor& seed = {}, BackwardOptions options = {});
 
 /// Asks backward() to also fill grad() of an intermediate result.
-void retain_grad(const Tensor& t);
+TERN_PUBLIC void retain_grad(const Tensor& t);
 
 /// The recorded graph in DOT, one box an operation with the shape of its result. For reading, not for parsing.
-std::string graph_dot(const Tensor& loss);
+TERN_PUBLIC std::string graph_dot(const Tensor& loss);
 
 }  // namespace tern

@@ -9,10 +9,11 @@
 #include "tern/data.hpp"
 #include "tern/infer.hpp"
 #include "tern/nn.hpp"
+#include "tern/public.h"
 
 namespace tern {
 
-struct Timing {
+struct TERN_PUBLIC Timing {
   double median_seconds = 0;
   double best_seconds = 0;
   int runs = 0;
@@ -20,17 +21,17 @@ struct Timing {
 
 /// Runs the candidates in turn, at least `min_rounds` rounds and until `seconds` have passed, after one round to warm
 /// up.
-std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds,
-                                     int min_rounds = 5);
+TERN_PUBLIC std::vector<Timing> time_alternately(const std::vector<std::function<void()>>& candidates, double seconds,
+                                                 int min_rounds = 5);
 
 /// A network that was never trained: random weights, quantizers and batch norms that have seen one batch of random
 /// images, in evaluation mode. For measuring topologies. Errors: those of Network.
-Network fresh_network(Graph graph);
+TERN_PUBLIC Network fresh_network(Graph graph);
 /// `count` images of random bytes in the shape C H W.
-Images random_images(const Shape& shape, std::int64_t count);
+TERN_PUBLIC Images random_images(const Shape& shape, std::int64_t count);
 
 /// Images per second of a network's float evaluation, if there is one, and of a packed one, on the same images.
-struct ModelSpeed {
+struct TERN_PUBLIC ModelSpeed {
   std::int64_t batch = 0;
   int threads = 0;
   double float_images_per_second = 0;  ///< medians
@@ -40,11 +41,11 @@ struct ModelSpeed {
   double ratio() const { return packed_images_per_second / float_images_per_second; }
 };
 /// `network`: of the session's input shape, or null. Errors: ValueError if there are fewer than `batch` images.
-ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images, std::int64_t batch,
-                         double seconds);
+TERN_PUBLIC ModelSpeed measure_speed(Network* network, infer::Session& session, const Images& images,
+                                     std::int64_t batch, double seconds);
 
 /// Time of a training step of a topology on random images, by phase; medians over the steps.
-struct TrainSpeed {
+struct TERN_PUBLIC TrainSpeed {
   std::int64_t batch = 0;
   int threads = 0;
   int steps = 0;
@@ -55,6 +56,7 @@ struct TrainSpeed {
   double images_per_second() const { return static_cast<double>(batch) / step_seconds; }
 };
 /// SGD with momentum on batches of random bytes, augmented by `augment`, as a training run does it.
-TrainSpeed measure_training(Graph graph, std::int64_t batch, int steps, const std::string& augment = "pad=4,flip");
+TERN_PUBLIC TrainSpeed measure_training(Graph graph, std::int64_t batch, int steps,
+                                        const std::string& augment = "pad=4,flip");
 
 }  // namespace tern

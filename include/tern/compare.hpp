@@ -7,17 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "tern/public.h"
 #include "tern/train.hpp"
 
 namespace tern {
 
-struct MethodPair {
+struct TERN_PUBLIC MethodPair {
   std::string weights, acts;  ///< quantizer specs; "none" is fp32 and ReLU
   std::string str() const { return weights + " / " + acts; }
   bool is_fp32() const { return weights == "none" && acts == "none"; }
 };
 
-struct ComparePlan {
+struct TERN_PUBLIC ComparePlan {
   TrainConfig recipe;  ///< weights, acts and seed of it are replaced
   std::vector<MethodPair> pairs;
   std::vector<std::int64_t> seeds{1};
@@ -26,7 +27,7 @@ struct ComparePlan {
   std::string directory;  ///< one run directory a pair and seed in it, and table.json, table.md, table.svg
 };
 
-struct CompareRow {
+struct TERN_PUBLIC CompareRow {
   MethodPair pair;
   std::vector<double> accuracies;  ///< on the test images, one a seed whose run has not diverged; all else is of these
   std::size_t diverged = 0;        ///< further seeds; without others mean, gap and loss are no numbers
@@ -41,7 +42,7 @@ struct CompareRow {
   double seconds = 0;                                    ///< of training, mean a seed
 };
 
-struct CompareCallbacks {
+struct TERN_PUBLIC CompareCallbacks {
   std::function<void(std::size_t run, std::size_t runs, const std::string& name)> start;
   std::function<void(const StepProgress&)> step;
   std::function<void(const std::string&)> note;  ///< one line worth knowing of a run, which it names
@@ -50,7 +51,7 @@ struct CompareCallbacks {
   std::function<bool()> interrupted;  ///< as of RunCallbacks; ends the comparison as `stop` does
 };
 
-struct CompareTable {
+struct TERN_PUBLIC CompareTable {
   std::vector<CompareRow> rows;  ///< in the order of the pairs
   std::size_t done = 0, runs = 0;
   /// Whose mean the gaps are from: the first fp32 pair with an accuracy; null without one.
@@ -67,12 +68,12 @@ struct CompareTable {
 /// would come to other bits now, because data or kernels have changed or do not show, which with recipe.resume_anyway
 /// is a note; IoError if another process works there; FormatError with path and line if the metrics or the result of a
 /// run are damaged; those of train().
-CompareTable compare(const ComparePlan& plan, const CompareCallbacks& callbacks = {});
+TERN_PUBLIC CompareTable compare(const ComparePlan& plan, const CompareCallbacks& callbacks = {});
 
 /// The table as JSON (everything above), as Markdown, and as a picture: a dot a pair with its spread, and the fp32
 /// line. Each says so if it is partial.
-std::string compare_json(const CompareTable& table);
-std::string compare_markdown(const CompareTable& table);
-std::string compare_svg(const CompareTable& table);
+TERN_PUBLIC std::string compare_json(const CompareTable& table);
+TERN_PUBLIC std::string compare_markdown(const CompareTable& table);
+TERN_PUBLIC std::string compare_svg(const CompareTable& table);
 
 }  // namespace tern

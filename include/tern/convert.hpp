@@ -14,6 +14,7 @@
 #include "tern/infer.hpp"
 #include "tern/nn.hpp"
 #include "tern/packed.hpp"
+#include "tern/public.h"
 #include "tern/safetensors.hpp"
 
 namespace tern {
@@ -24,7 +25,7 @@ namespace tern {
 /// network must be in evaluation mode.
 /// Errors: ValueError naming the node if an op has no packed form, or if the result could not be loaded, as with
 /// weights that are not finite.
-packed::Model pack(const Network& network, const std::map<std::string, std::string>& meta = {});
+TERN_PUBLIC packed::Model pack(const Network& network, const std::map<std::string, std::string>& meta = {});
 
 // ---- packing layers of one's own: compose operations that a packed graph has (tern/packed.hpp) ----
 //
@@ -37,18 +38,18 @@ packed::Model pack(const Network& network, const std::map<std::string, std::stri
 //   });
 
 /// Integer codes lo..hi, each worth step * code.
-struct CodeRange {
+struct TERN_PUBLIC CodeRange {
   int lo = 0, hi = 0;
   float step = 0;
   int pad = 0;  ///< the code of padded pixels
   friend bool operator==(const CodeRange&, const CodeRange&) = default;
 };
 /// What a quantizer emits.
-CodeRange code_range(const ActQuantizer& quantizer);
+TERN_PUBLIC CodeRange code_range(const ActQuantizer& quantizer);
 
 /// A node of a packed graph in the making. The packed runtime computes each op in the expressions of
 /// src/kernels/exact.hpp; the layer is packed without loss if its evaluation rounds at the same places.
-struct PackedNode {
+struct TERN_PUBLIC PackedNode {
   std::string op;
   std::vector<std::string> inputs = {};  ///< names of packed nodes
   std::vector<std::pair<std::string, std::string>> attrs = {};
@@ -56,11 +57,11 @@ struct PackedNode {
   std::optional<CodeRange> codes = {};             ///< of an op that makes codes: becomes the keys lo, hi and step
 };
 /// The numbers of a float32 tensor.
-packed::Blob float_blob(const Tensor& t);
+TERN_PUBLIC packed::Blob float_blob(const Tensor& t);
 
 /// What a packer sees of the network, and the packed graph that it appends to. One node of the network is being packed;
 /// its packer must end with finish() or pass_through().
-class PackContext {
+class TERN_PUBLIC PackContext {
  public:
   const Network& network() const;
   std::size_t index() const;  ///< of the node being packed
@@ -101,17 +102,17 @@ class PackContext {
 
 using Packer = std::function<void(PackContext&)>;
 /// Says how layers of an op become packed. Errors: ValueError if the op has a packer, or a reason to have none.
-void register_packer(const std::string& op, Packer packer);
-struct PackerInfo {
+TERN_PUBLIC void register_packer(const std::string& op, Packer packer);
+struct TERN_PUBLIC PackerInfo {
   std::string op;
   std::string reason;  ///< why layers of this op have no packed form; "": they have one
 };
-std::vector<PackerInfo> packers();
+TERN_PUBLIC std::vector<PackerInfo> packers();
 
 // ---- comparing ----
 
 /// What a verification found. `values` are numbers compared (codes, floats, logits).
-struct VerifyResult {
+struct TERN_PUBLIC VerifyResult {
   struct Node {
     std::string name;
     std::int64_t values = 0;
@@ -130,13 +131,14 @@ struct VerifyResult {
 /// compares bit for bit every value that the packed model says to be one of the network's, the logits, and the
 /// predictions. A value of a node that the network does not have counts as different. Errors: ShapeError if the model
 /// does not take such images, or has another number of classes; those of infer::Session.
-VerifyResult verify(Network& network, const packed::Model& model, const infer::Options& how, const Images& images,
-                    std::int64_t batch, const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+TERN_PUBLIC VerifyResult verify(Network& network, const packed::Model& model, const infer::Options& how,
+                                const Images& images, std::int64_t batch,
+                                const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
 // ---- weights from files ----
 
 /// What became of each tensor of a file and of the network.
-struct ImportReport {
+struct TERN_PUBLIC ImportReport {
   struct Row {
     std::string source, shape, target;
     /// "", "unused" (no target), "missing" (no source; the target keeps its value) or "anew" (of the classifier, and
@@ -162,23 +164,24 @@ struct ImportReport {
 /// first tensor of another shape; FormatError naming one whose dtype is not read; ValueError if no name matches, two
 /// tensors of a side have one name, a weight, bias or tensor of a batch norm is missing, a source holds integers, a
 /// value that is not finite or a negative running variance.
-ImportReport import_weights(const Network& network, const SafetensorsFile& file, const std::string& file_name,
-                            bool allow_missing = false);
+TERN_PUBLIC ImportReport import_weights(const Network& network, const SafetensorsFile& file,
+                                        const std::string& file_name, bool allow_missing = false);
 /// For a network that will import from `file`: refuses a tensor that has another shape there, in the same words; with
 /// `allow_missing` not yet those that differ in the first extent alone.
-ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_name, bool allow_missing = false);
+TERN_PUBLIC ShapeCheck import_shapes(const SafetensorsFile& file, const std::string& file_name,
+                                     bool allow_missing = false);
 
 // ---- images for networks ----
 
 /// The normalisation that a graph's input node carries (mean 0, std 1 if it has none).
-Normalizer normalizer_of(const Graph& graph);
+TERN_PUBLIC Normalizer normalizer_of(const Graph& graph);
 /// [N C H W].
-Tensor batch_tensor(const Batch& batch);
+TERN_PUBLIC Tensor batch_tensor(const Batch& batch);
 /// In the shape C H W that a network takes (convert_images()).
-Images fit_images(Images images, const Shape& shape);
+TERN_PUBLIC Images fit_images(Images images, const Shape& shape);
 /// The first `count` images, or as many as there are.
-Images first_images(const Images& images, std::int64_t count);
+TERN_PUBLIC Images first_images(const Images& images, std::int64_t count);
 /// What Network::init_quantizers() wants: the first `count` images fitted and normalised, not augmented, [N C H W].
-Tensor calibration_images(const Network& network, const Images& images, std::int64_t count);
+TERN_PUBLIC Tensor calibration_images(const Network& network, const Images& images, std::int64_t count);
 
 }  // namespace tern

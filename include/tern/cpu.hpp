@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/public.h"
+
 namespace tern {
 
 /// In ascending order of preference within an architecture.
@@ -19,27 +21,27 @@ enum class Isa {
 };
 
 /// "reference", "portable", "neon", "avx2", "avx512", "avx512vpopcnt".
-std::string_view name_of(Isa isa);
+TERN_PUBLIC std::string_view name_of(Isa isa);
 /// Errors: ValueError listing the available names if `name` is unknown or this CPU lacks it.
-Isa isa_from_name(std::string_view name);
+TERN_PUBLIC Isa isa_from_name(std::string_view name);
 /// Those that this build and this CPU have, ascending. Big-endian machines have the reference alone.
-std::vector<Isa> available_isas();
-bool is_available(Isa isa);
+TERN_PUBLIC std::vector<Isa> available_isas();
+TERN_PUBLIC bool is_available(Isa isa);
 
 /// The instruction set in use: the one given to set_active_isa(); else the one that the environment variable TERN_ISA
 /// names; else the best available. Errors: ValueError as isa_from_name() if TERN_ISA is wrong.
-Isa active_isa();
+TERN_PUBLIC Isa active_isa();
 /// Forces `isa` for everything that is planned from now on (sessions keep what they were loaded with).
 /// Errors: ValueError if the CPU lacks it. Thread safety: atomic.
-void set_active_isa(Isa isa);
+TERN_PUBLIC void set_active_isa(Isa isa);
 /// Back to TERN_ISA or the best.
-void reset_active_isa();
+TERN_PUBLIC void reset_active_isa();
 
 /// Brand string of the CPU and the features that matter here, in one line, for `tern info`.
-std::string cpu_description();
+TERN_PUBLIC std::string cpu_description();
 
 /// The value of an environment variable, "" if it is not set. The library's only reading of the environment besides
 /// TERN_ISA.
-std::string environment(const char* name);
+TERN_PUBLIC std::string environment(const char* name);
 
 }  // namespace tern

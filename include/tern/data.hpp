@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "tern/public.h"
 #include "tern/spec.hpp"
 
 namespace tern {
@@ -30,7 +31,7 @@ namespace tern {
 class Rng;
 
 /// C x H x W of one image.
-struct ImageShape {
+struct TERN_PUBLIC ImageShape {
   int channels = 0, height = 0, width = 0;
   std::size_t numel() const {
     return static_cast<std::size_t>(channels) * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
@@ -39,7 +40,7 @@ struct ImageShape {
 };
 
 /// Where the pixels of images come from that are too many to keep. Thread-safe.
-class ImageSource {
+class TERN_PUBLIC ImageSource {
  public:
   virtual ~ImageSource() = default;
   /// Writes the C x H x W bytes of image `i`. Errors: FormatError, IoError naming its file.
@@ -49,7 +50,7 @@ class ImageSource {
 };
 
 /// N images of one shape with their class indices.
-struct Images {
+struct TERN_PUBLIC Images {
   int channels = 0, height = 0, width = 0;
   std::vector<std::uint8_t> pixels;                ///< N x C x H x W; none if there is a source
   std::vector<std::int32_t> labels;                ///< N
@@ -67,14 +68,14 @@ struct Images {
 
 /// Which training images become test images of a set that has none: a share of each class, chosen by a seed, one image
 /// at least and all but one at most.
-struct TestSplit {
+struct TERN_PUBLIC TestSplit {
   double share = 0.2;  ///< in [0, 1]; 0: none, 1: all of them
   std::uint64_t seed = 1;
   /// As options of load_dataset(): "split=0.2,seed=1".
   std::string text() const;
 };
 
-struct Dataset {
+struct TERN_PUBLIC Dataset {
   std::string name;    ///< of the set that was loaded in the end (a fallback has its own name)
   std::string source;  ///< which files were read, and why, for "says which data it used"
   std::vector<std::string> class_names;
@@ -88,7 +89,7 @@ struct Dataset {
 
 // ---- Loading ----
 
-struct LoadOptions {
+struct TERN_PUBLIC LoadOptions {
   std::string data_dir;                  ///< looked in first (--data-dir); may be the set's own folder, or hold it
   std::vector<std::string> search_path;  ///< folders that hold data sets, looked in next (TERN_DATA)
   std::string system_dir = "/usr/share/datasets";  ///< looked in next; empty: not
@@ -105,10 +106,10 @@ struct LoadOptions {
   std::uint64_t memory = std::uint64_t{4} << 30;
 };
 /// What may stand behind the name of a data set: the options of it that a text can say.
-const OptionTable& dataset_options();
+TERN_PUBLIC const OptionTable& dataset_options();
 
 /// Splits "a:b:c" at ':' and drops empty parts.
-std::vector<std::string> split_path_list(std::string_view text);
+TERN_PUBLIC std::vector<std::string> split_path_list(std::string_view text);
 
 /// Loads a data set. `name` is a name of datasets(), found by the search order of LoadOptions; or `<set>:<path>`, read
 /// from exactly that path; behind either may stand options: "folder:photos,split=0.1,channels=1".
@@ -120,10 +121,10 @@ std::vector<std::string> split_path_list(std::string_view text);
 /// Errors: ValueError on an unknown name (lists the known ones) or option; IoError if the set is in none of the places
 /// (lists them, and how to get it); FormatError with path, byte offset and field on a damaged file, or naming the class
 /// folder without images.
-Dataset load_dataset(std::string_view name, const LoadOptions& options = {});
+TERN_PUBLIC Dataset load_dataset(std::string_view name, const LoadOptions& options = {});
 
 /// One kind of data set: what the registry holds.
-struct DatasetEntry {
+struct TERN_PUBLIC DatasetEntry {
   std::string name;        ///< as given to load_dataset; of a-z, 0-9 and '-', '_' stands for '-'
   std::string summary;     ///< one line for `tern data`
   std::string how_to_get;  ///< what to do if it is missing, one line
@@ -140,46 +141,46 @@ struct DatasetEntry {
 };
 
 /// Adds a data set from outside the library. Errors: tern/registry.hpp; `load` is what may not be empty.
-void register_dataset(DatasetEntry entry);
+TERN_PUBLIC void register_dataset(DatasetEntry entry);
 /// All known data sets, in the order of registration.
-std::vector<DatasetEntry> datasets();
+TERN_PUBLIC std::vector<DatasetEntry> datasets();
 /// Where load_dataset(name, options) would read `name` from; empty if it is nowhere (a fallback does not count).
 /// Errors: ValueError on an unknown name.
-std::string find_dataset(std::string_view name, const LoadOptions& options = {});
+TERN_PUBLIC std::string find_dataset(std::string_view name, const LoadOptions& options = {});
 
 /// Reads one JPEG (turned upright by its EXIF orientation), PNG, BMP, GIF (its first picture) or PNM file, and brings
 /// it to `shape` as LoadOptions::shape says. The label is 0. Errors: IoError if unreadable; FormatError if damaged, cut
 /// short, or over 256 Mi pixels.
-Images read_image_file(const std::string& path, ImageShape shape = {});
+TERN_PUBLIC Images read_image_file(const std::string& path, ImageShape shape = {});
 /// The same of a file's bytes; `name`: for messages.
-Images read_image(std::span<const std::uint8_t> file, const std::string& name, ImageShape shape = {});
-struct FoundImages {
+TERN_PUBLIC Images read_image(std::span<const std::uint8_t> file, const std::string& name, ImageShape shape = {});
+struct TERN_PUBLIC FoundImages {
   std::vector<std::string> files;  ///< sorted
   std::vector<std::string> notes;  ///< what was left out, a line a reason
 };
 /// The image files, by their names, in a folder and below it; links are followed, hidden files passed over. Errors:
 /// IoError if a folder cannot be read.
-FoundImages find_image_files(const std::string& folder);
+TERN_PUBLIC FoundImages find_image_files(const std::string& folder);
 
 /// Images in another shape: channels as in load_dataset, size by shorter side and centre crop. Of images with a source
 /// this and what follows have one as well.
-Images convert_images(const Images& images, ImageShape to);
+TERN_PUBLIC Images convert_images(const Images& images, ImageShape to);
 /// The images at `indices`, in that order. Errors: ValueError if one is out of range.
-Images select_images(const Images& images, std::span<const std::int64_t> indices);
+TERN_PUBLIC Images select_images(const Images& images, std::span<const std::int64_t> indices);
 /// The same images with their pixels kept. Errors: those of ImageSource::read().
-Images kept(Images images);
+TERN_PUBLIC Images kept(Images images);
 
-struct Split {
+struct TERN_PUBLIC Split {
   Images train, validation;
 };
 /// Holds out round(fraction * n) images of each class with n images, chosen by `seed`; both parts keep the file order.
 /// Errors: ValueError unless 0 <= fraction < 1.
-Split split_train_validation(const Images& images, double fraction, std::uint64_t seed);
+TERN_PUBLIC Split split_train_validation(const Images& images, double fraction, std::uint64_t seed);
 
 // ---- Normalisation ----
 
 /// x = (float(p) / 255.0f - mean[c]) / std[c], exactly this float expression, by a table of 256 entries a channel.
-class Normalizer {
+class TERN_PUBLIC Normalizer {
  public:
   Normalizer() = default;
   /// Errors: ValueError if the sizes differ, a value is not finite, or a std is not positive.
@@ -206,7 +207,7 @@ class Normalizer {
 /// All but cutout act on bytes, before normalisation: padding is black (pixel 0), as in common practice, not the mean.
 /// Cutout acts after it: the hole is 0, the mean colour (Paper: DeVries, Taylor, 2017).
 /// The same Rng state gives the same image; the number of draws depends on the steps alone.
-class Augment {
+class TERN_PUBLIC Augment {
  public:
   struct Step {
     enum class Kind { kResize, kPad, kCrop, kCenter, kFlip, kCutout } kind;
@@ -246,24 +247,25 @@ class Augment {
 
 // The pieces of it, on one C x H x W image each; `out` does not overlap `in`.
 /// out[c][y][x] = in[c][y + top - pad][x + left - pad], 0 outside; 0 <= top, left <= 2 * pad.
-void pad_crop(std::span<const std::uint8_t> in, ImageShape shape, int pad, int top, int left,
-              std::span<std::uint8_t> out);
+TERN_PUBLIC void pad_crop(std::span<const std::uint8_t> in, ImageShape shape, int pad, int top, int left,
+                          std::span<std::uint8_t> out);
 /// out[c][y][x] = in[c][y + top][x + left] for a height x width window inside the image.
-void crop(std::span<const std::uint8_t> in, ImageShape shape, int top, int left, int height, int width,
-          std::span<std::uint8_t> out);
-void flip_horizontal(std::span<std::uint8_t> image, ImageShape shape);
+TERN_PUBLIC void crop(std::span<const std::uint8_t> in, ImageShape shape, int top, int left, int height, int width,
+                      std::span<std::uint8_t> out);
+TERN_PUBLIC void flip_horizontal(std::span<std::uint8_t> image, ImageShape shape);
 /// Zeroes rows [y - L/2, y - L/2 + L) and columns likewise, clipped at the edges.
-void cutout(std::span<float> image, ImageShape shape, int length, int y, int x);
+TERN_PUBLIC void cutout(std::span<float> image, ImageShape shape, int length, int y, int x);
 /// Resizes to exactly height x width with a triangle filter (widened when shrinking, so without aliasing).
-void resize(std::span<const std::uint8_t> in, ImageShape shape, int height, int width, std::span<std::uint8_t> out);
+TERN_PUBLIC void resize(std::span<const std::uint8_t> in, ImageShape shape, int height, int width,
+                        std::span<std::uint8_t> out);
 /// Extents after resizing the shorter side to `side`, the longer rounded to nearest.
-ImageShape shorter_side_shape(ImageShape shape, int side);
+TERN_PUBLIC ImageShape shorter_side_shape(ImageShape shape, int side);
 
 // ---- What a network knows of its data ----
 
 /// What evaluation, packing and whoever gets the network need to know of the data that it was trained on. Travels as
 /// text in the metadata of checkpoints and packed files.
-struct DataRecord {
+struct TERN_PUBLIC DataRecord {
   std::string name;                      ///< of the set
   std::string fingerprint;               ///< Dataset::fingerprint
   std::vector<std::string> class_names;  ///< by output of the network; empty: not known
@@ -284,21 +286,21 @@ struct DataRecord {
 };
 
 /// Labels of a data set as outputs of a network: equal names mean the same class, whatever their order and number.
-struct ClassMatch {
+struct TERN_PUBLIC ClassMatch {
   std::vector<std::int32_t> outputs;  ///< by class of the data set
   std::string note;                   ///< one line if names moved or are not known; else empty
 };
 /// `network` are the names of the network's outputs; with none of them known, classes go by position.
 /// Errors: ValueError naming the classes among `used` that the network does not have, or whose name stands twice; with
 /// unknown names, if the data set has more or fewer classes than `outputs`; if there are more names than outputs.
-ClassMatch match_classes(const std::vector<std::string>& classes, std::span<const std::int32_t> used,
-                         const std::vector<std::string>& network, std::int64_t outputs);
+TERN_PUBLIC ClassMatch match_classes(const std::vector<std::string>& classes, std::span<const std::int32_t> used,
+                                     const std::vector<std::string>& network, std::int64_t outputs);
 
 // ---- Batches ----
 
 /// One batch: views into memory of the loader, aligned to 64 bytes, valid until its next call of next(), start_epoch()
 /// or its end.
-struct Batch {
+struct TERN_PUBLIC Batch {
   std::span<const float> images;          ///< N x C x H x W
   std::span<const std::int64_t> labels;   ///< N
   std::span<const std::int64_t> indices;  ///< N, positions in Images
@@ -306,7 +308,7 @@ struct Batch {
   std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
 };
 
-struct LoaderOptions {
+struct TERN_PUBLIC LoaderOptions {
   int batch_size = 128;    ///< images
   bool shuffle = false;    ///< a new order each epoch; else file order
   Augment augment = {};    ///< applied to each image
@@ -322,7 +324,7 @@ struct LoaderOptions {
 /// epoch): order comes from Rng(seed, epoch), the augmentation of an image from (seed, epoch, index), so neither the
 /// number of workers nor the place where a run resumes changes a bit. No allocation after the first epoch's start.
 /// Not thread-safe; may be destroyed at any time. `images` must outlive it.
-class BatchLoader {
+class TERN_PUBLIC BatchLoader {
  public:
   /// Errors: ValueError on an option out of range or no images; ShapeError if the pixels do not fit the labels, or the
   /// normaliser the channels.
@@ -353,17 +355,17 @@ class BatchLoader {
 
 // ---- Looking at data ----
 
-struct ImagesSummary {
+struct TERN_PUBLIC ImagesSummary {
   std::int64_t count = 0;
   std::vector<std::int64_t> per_class;
   std::vector<double> mean, std;  ///< per channel, of pixel / 255; std over all pixels (population)
 };
-ImagesSummary summarize(const Images& images, std::int64_t classes);
+TERN_PUBLIC ImagesSummary summarize(const Images& images, std::int64_t classes);
 
 /// Several lines of text: name, source, shapes, counts per class, mean and std.
-std::string describe(const Dataset& set);
+TERN_PUBLIC std::string describe(const Dataset& set);
 
-struct SheetOptions {
+struct TERN_PUBLIC SheetOptions {
   int rows = 10, cols = 20;
   bool shuffle = true;  ///< images drawn by `seed`; false: the first ones
   std::uint64_t seed = 1;
@@ -372,7 +374,7 @@ struct SheetOptions {
 /// images are enlarged, unless `class_names` is empty. Under a temporary name first, so that `path` is whole or
 /// untouched. Errors: ValueError if rows or cols is not positive or the sheet would be over 16384 pixels a side;
 /// IoError if it cannot be written.
-void contact_sheet(const Images& images, const std::vector<std::string>& class_names, const SheetOptions& options,
-                   const std::string& path);
+TERN_PUBLIC void contact_sheet(const Images& images, const std::vector<std::string>& class_names,
+                               const SheetOptions& options, const std::string& path);
 
 }  // namespace tern

@@ -6,34 +6,36 @@
 #include <stdexcept>
 #include <string>
 
+#include "tern/public.h"
+
 namespace tern {
 
 /// Base of every exception that the library throws on purpose.
-class Error : public std::runtime_error {
+class TERN_PUBLIC Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 /// Shapes that do not fit together. The message holds the offending shapes.
-class ShapeError : public Error {
+class TERN_PUBLIC ShapeError : public Error {
  public:
   using Error::Error;
 };
 
 /// A value or name outside its legal set. The message holds the value and the legal ones.
-class ValueError : public Error {
+class TERN_PUBLIC ValueError : public Error {
  public:
   using Error::Error;
 };
 
 /// A file whose content is wrong. The message holds path, byte offset and field.
-class FormatError : public Error {
+class TERN_PUBLIC FormatError : public Error {
  public:
   using Error::Error;
 };
 
 /// The operating system refused: missing file, no permission, disk full. The message holds the path.
-class IoError : public Error {
+class TERN_PUBLIC IoError : public Error {
  public:
   using Error::Error;
 };

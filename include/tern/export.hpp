@@ -16,10 +16,11 @@
 
 #include "tern/error.hpp"
 #include "tern/packed.hpp"
+#include "tern/public.h"
 
 namespace tern {
 
-struct CExportOptions {
+struct TERN_PUBLIC CExportOptions {
   /// What file names and C identifiers begin with: a lower-case C identifier.
   std::string name = "net";
   int words = 32;  ///< bits of the widest word of channels: 32 or 64
@@ -35,7 +36,7 @@ struct CExportOptions {
 };
 
 /// One function of the program.
-struct CStep {
+struct TERN_PUBLIC CStep {
   std::string nodes;        ///< "conv2 + bn2 + act2": nodes of the graph that it computes
   std::string node;         ///< the one whose value it stores; "": none, it makes scores of the last one's codes
   std::string form;         ///< of its weights: "bits", "base3", "int8", "fp32"; "": it has none
@@ -46,7 +47,7 @@ struct CStep {
   std::int64_t values = 0;  ///< numbers of its result
 };
 
-struct CExport {
+struct TERN_PUBLIC CExport {
   std::map<std::string, std::string> files;  ///< by path below the folder
   std::vector<CStep> steps;
   std::int64_t table_bytes = 0, code_bytes = 0;  ///< flash; the code's share is an estimate for Thumb-2 at -Os
@@ -58,7 +59,7 @@ struct CExport {
 };
 
 /// A program is larger than asked for.
-struct BudgetError : ValueError {
+struct TERN_PUBLIC BudgetError : ValueError {
   BudgetError(const std::string& what, std::string needs) : ValueError(what), table(std::move(needs)) {}
   std::string table;  ///< CExport::table()
 };
@@ -66,14 +67,14 @@ struct BudgetError : ValueError {
 /// A packed model as a C99 program that computes the same scores and codes, bit for bit.
 /// Errors: FormatError naming the node if the model is no network or cannot be written in C; ValueError on options, and
 /// with the table of what needs what if a budget is exceeded.
-CExport export_c(const packed::Model& model, const CExportOptions& options = {});
+TERN_PUBLIC CExport export_c(const packed::Model& model, const CExportOptions& options = {});
 
 /// Writes files below a folder, which it makes. Each is written whole or not at all, the manifest last.
 /// Errors: IoError.
-void write_files(const std::map<std::string, std::string>& files, const std::string& folder);
+TERN_PUBLIC void write_files(const std::map<std::string, std::string>& files, const std::string& folder);
 
 /// What a compiled program computed beside the packed runtime's plain definitions.
-struct CComparison {
+struct TERN_PUBLIC CComparison {
   struct Step {
     std::string node;                        ///< as CStep's
     std::int64_t values = 0, different = 0;  ///< of an image whose checksum differs, all values of the step count
@@ -88,9 +89,9 @@ struct CComparison {
 /// such as "cc" or "clang --target=...". Errors: FormatError if the folder's manifest is none, or names another packed
 /// file than one with `source_crc32`; ShapeError if bytes are left over; IoError if something cannot be read or
 /// started; Error with the first line that a compiler or the program complains with.
-CComparison compare_c(const packed::Model& model, std::uint32_t source_crc32, const std::string& folder,
-                      const std::string& compiler, std::span<const std::uint8_t> images,
-                      const std::function<void(std::int64_t done, std::int64_t all)>& progress = {});
+TERN_PUBLIC CComparison compare_c(const packed::Model& model, std::uint32_t source_crc32, const std::string& folder,
+                                  const std::string& compiler, std::span<const std::uint8_t> images,
+                                  const std::function<void(std::int64_t done, std::int64_t all)>& progress = {});
 
 enum class OnnxForm {
   kDefault,  ///< opset 21: QuantizeLinear and DequantizeLinear around int8 weights
@@ -103,6 +104,6 @@ constexpr int onnx_opset(OnnxForm form) { return form == OnnxForm::kInt2 ? 25 : 
 /// A packed model as an ONNX model, the bytes of a file: images [batch C H W] of bytes in, scores [batch K] out.
 /// docs/export.md says what agrees. Errors: FormatError naming the node if the model is no network or the form cannot
 /// hold it; ValueError if it is larger than an ONNX file can be.
-std::string export_onnx(const packed::Model& model, OnnxForm form = OnnxForm::kDefault);
+TERN_PUBLIC std::string export_onnx(const packed::Model& model, OnnxForm form = OnnxForm::kDefault);
 
 }  // namespace tern

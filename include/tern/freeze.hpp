@@ -29,6 +29,7 @@
 #include "tern/levels.hpp"
 #include "tern/nn.hpp"
 #include "tern/optim.hpp"
+#include "tern/public.h"
 #include "tern/spec.hpp"
 
 namespace tern {
@@ -36,7 +37,7 @@ namespace tern {
 // ---- step 1: rescale ----
 
 /// s* = argmin_{s > 0} ||w - s Q_s(w)||, Q_s(w) = the level nearest to w / s.
-struct ScaleFit {
+struct TERN_PUBLIC ScaleFit {
   double scale = 1, error = 0;            ///< s* and ||w - s* Q(w)||
   double grid_scale = 1, grid_error = 0;  ///< the best of the grid search alone
 };
@@ -49,12 +50,12 @@ struct ScaleFit {
 /// have a closed form, and all small weights the level 0. Where the simplex stops is not in the paper.
 /// Errors: ValueError if a weight is not finite.
 /// Cost: one sort of w and 1000 look-ups.
-ScaleFit fit_scale(std::span<const float> w, const LevelSet& levels);
+TERN_PUBLIC ScaleFit fit_scale(std::span<const float> w, const LevelSet& levels);
 
 /// Which weights share an s: those of one filter (output channel), or all of a layer.
 enum class RescaleGroups { kFilter, kLayer };
 
-struct RescaleReport {
+struct TERN_PUBLIC RescaleReport {
   struct Row {
     std::string layer;
     std::string folded_into;  ///< the batch norm; "" if the layer keeps s as its scale
@@ -73,12 +74,12 @@ struct RescaleReport {
 /// so that evaluation with the unquantized weights stays as it was. (The paper divides var alone, which is the same
 /// where var is far above eps, and not in a channel that is all but dead. var stays >= 0.) A layer that is read by
 /// something else keeps w and gets s as its scale. Errors: ValueError naming the layer if a weight is not finite.
-RescaleReport rescale(Network& network, RescaleGroups groups);
+TERN_PUBLIC RescaleReport rescale(Network& network, RescaleGroups groups);
 
 // ---- step 2: partitions ----
 
 /// What a policy gets for one layer when a partition begins.
-struct PartitionRequest {
+struct TERN_PUBLIC PartitionRequest {
   std::string layer;   ///< name of the node
   Tensor latent;       ///< float32, contiguous
   double relaxed = 0;  ///< share of relaxed elements: floor(relaxed * numel + 1e-6) of them
@@ -88,9 +89,9 @@ struct PartitionRequest {
   std::int64_t part = 0;  ///< of the epoch: 0 .. partitions_per_epoch() - 1
 };
 /// floor(share * numel + 1e-6).
-std::int64_t relaxed_count(double share, std::int64_t numel);
+TERN_PUBLIC std::int64_t relaxed_count(double share, std::int64_t numel);
 
-class FreezePolicy {
+class TERN_PUBLIC FreezePolicy {
  public:
   virtual ~FreezePolicy() = default;
   /// Writes 1 (relaxed) or 0 (constrained) for every element of `mask`, which holds the previous partition (all 1
@@ -111,13 +112,13 @@ class FreezePolicy {
 using FreezePolicyFactory = std::function<std::unique_ptr<FreezePolicy>(const Spec&)>;
 /// A policy by name, with options: "rpr", "rpr:clip=1,partitions=4", "inq:clear_optimizer_state=0".
 /// Errors: ValueError listing the known keys; those of Spec::completed() on bad options.
-std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec);
-std::vector<MethodInfo> freeze_policies();
+TERN_PUBLIC std::unique_ptr<FreezePolicy> make_freeze_policy(const Spec& spec);
+TERN_PUBLIC std::vector<MethodInfo> freeze_policies();
 /// Adds one from outside tern. The factory gets specs with a legal value for each of `options` and no other; without a
 /// table it reads and checks them by itself. Errors: tern/registry.hpp.
-void register_freeze_policy(const std::string& key, const std::string& help, OptionTable options,
-                            FreezePolicyFactory factory);
-void register_freeze_policy(const std::string& key, const std::string& help, FreezePolicyFactory factory);
+TERN_PUBLIC void register_freeze_policy(const std::string& key, const std::string& help, OptionTable options,
+                                        FreezePolicyFactory factory);
+TERN_PUBLIC void register_freeze_policy(const std::string& key, const std::string& help, FreezePolicyFactory factory);
 
 // ---- step 3: schedule ----
 
@@ -129,7 +130,7 @@ void register_freeze_policy(const std::string& key, const std::string& help, Fre
 ///            | "auto" EPOCHS "x" RATE            until the validation metric is stable, at most so many epochs
 ///
 ///   paper    0.9:27x1e-3,10x1e-4+0.95:10x1e-3,5x1e-4+0.975:..+0.9875:..+1:10x1e-3,10x1e-4,10x1e-5      (112 epochs)
-class FreezeSchedule {
+class TERN_PUBLIC FreezeSchedule {
  public:
   struct Run {
     std::int64_t epochs = 0;  ///< the most, if until_stable
@@ -175,12 +176,12 @@ class FreezeSchedule {
 
 /// True if the metric (larger is better, one value an epoch) has come to rest: none of the last 5 values is more than
 /// 0.001 above the best before them.
-bool is_stable(std::span<const double> metric);
+TERN_PUBLIC bool is_stable(std::span<const double> metric);
 
 // ---- all together ----
 
 /// Whether every quantized weight is on a level.
-struct Certificate {
+struct TERN_PUBLIC Certificate {
   std::int64_t layers = 0, weights = 0;
   std::int64_t off = 0;    ///< weights that are not
   std::int64_t moved = 0;  ///< weights with another code than they were frozen with (Freezer::certify() alone looks)
@@ -190,11 +191,11 @@ struct Certificate {
 /// A weight is on a level if what training multiplies with is code * scale of the packed form, bit for bit, and so is
 /// its latent value: equal to that product where the levels are fixed; where they are learned, equal to the latent
 /// value of every weight of its filter with the same code, and 0 if that is 0.
-Certificate certify(const Network& network);
+TERN_PUBLIC Certificate certify(const Network& network);
 
 /// Applies a policy to every layer with a weight quantizer: one mask a layer, shared by the layer (which weights are
 /// relaxed) and the optimizer (which may move). Constrained latent weights are not touched, bit for bit.
-class Freezer {
+class TERN_PUBLIC Freezer {
  public:
   /// Keeps references to both; the masks start as all relaxed.
   /// Errors: ValueError if no layer has a weight quantizer, or the policy's partitions_per_epoch() is out of range.

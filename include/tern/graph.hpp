@@ -23,9 +23,11 @@
 #include <utility>
 #include <vector>
 
+#include "tern/public.h"
+
 namespace tern {
 
-struct GraphNode {
+struct TERN_PUBLIC GraphNode {
   std::string name;
   std::string op;
   std::vector<std::string> inputs;
@@ -48,7 +50,7 @@ struct GraphNode {
   GraphNode& set(std::string_view key, std::int64_t value);
 };
 
-class Graph {
+class TERN_PUBLIC Graph {
  public:
   static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
   static constexpr std::size_t kMaxNodes = 100'000;

@@ -4,10 +4,12 @@
 #include <exception>
 #include <functional>
 
+#include "tern/public.h"
+
 namespace tern {
 
 /// Thrown by work that was given up, and by nothing else. No Error: nothing is wrong with it.
-class Interrupted : public std::exception {
+class TERN_PUBLIC Interrupted : public std::exception {
  public:
   const char* what() const noexcept override { return "interrupted"; }
 };
@@ -15,7 +17,7 @@ class Interrupted : public std::exception {
 /// As long as it lives, what this thread does asks `interrupted` before each piece of work (a file, an image, a chunk
 /// of parallel_for) from whichever thread does the piece, and throws Interrupted once the answer is true. Of scopes
 /// within each other the innermost is asked; one with an empty function lets nothing be given up.
-class Interruptible {
+class TERN_PUBLIC Interruptible {
  public:
   explicit Interruptible(std::function<bool()> interrupted);
   ~Interruptible();
@@ -28,6 +30,6 @@ class Interruptible {
 };
 
 /// What such work calls between its pieces. Errors: Interrupted.
-void expect_no_interrupt();
+TERN_PUBLIC void expect_no_interrupt();
 
 }  // namespace tern

@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "tern/public.h"
+
 namespace tern {
 
-class LevelSet {
+class TERN_PUBLIC LevelSet {
  public:
   /// "binary" {-1, 1}; "ternary" {-1, 0, 1}; "five" {-2, -1, 0, 1, 2}; "pow2" {0, +-1, +-2, .., +-2^(count - 1)}, count
   /// within 1 .. 7 (the others ignore it). Errors: ValueError listing the known names; on count out of range.

@@ -27,6 +27,7 @@
 
 #include "tern/nn.hpp"
 #include "tern/optim.hpp"
+#include "tern/public.h"
 
 namespace tern::nas {
 
@@ -35,15 +36,15 @@ inline constexpr int kInner = 4;                       ///< nodes 2..5
 inline constexpr std::int64_t kEdges = 2 + 3 + 4 + 5;  ///< of a cell under search
 
 /// The edges of a cell in order: into node 2 from 0 1, into node 3 from 0 1 2, and so on.
-struct EdgeEnds {
+struct TERN_PUBLIC EdgeEnds {
   int from, to;
 };
-const std::array<EdgeEnds, kEdges>& cell_edges();
+TERN_PUBLIC const std::array<EdgeEnds, kEdges>& cell_edges();
 
 // ---- candidate operations ----
 
 /// Where an operation is built: what it reads, what it must give, and whether its batch norm learns.
-struct EdgePlace {
+struct TERN_PUBLIC EdgePlace {
   Graph& graph;
   std::string input;   ///< node that it reads: `channels` channels
   std::string prefix;  ///< of the names of its nodes
@@ -60,22 +61,22 @@ struct EdgePlace {
 /// empty name stands for the operation whose result is zero.
 using CandidateBuilder = std::function<std::string(const EdgePlace&)>;
 
-struct Candidate {
+struct TERN_PUBLIC Candidate {
   std::string key;
   std::string help;
   bool has_weights = false;  ///< false for pools, skip and zero
   CandidateBuilder build;
 };
-std::vector<Candidate> candidates();
+TERN_PUBLIC std::vector<Candidate> candidates();
 /// Errors: ValueError listing the known keys.
-Candidate candidate(std::string_view key);
+TERN_PUBLIC Candidate candidate(std::string_view key);
 /// Adds one from outside tern. Errors: tern/registry.hpp.
-void register_candidate(Candidate candidate);
+TERN_PUBLIC void register_candidate(Candidate candidate);
 
 // ---- search spaces ----
 
 /// A list of candidates and the conventions around them.
-struct SearchSpace {
+struct TERN_PUBLIC SearchSpace {
   std::string key, help;
   std::vector<std::string> ops;   ///< keys of candidates, in the order of the columns of alpha
   std::string weights, acts;      ///< quantizers that the space is meant for
@@ -86,11 +87,11 @@ struct SearchSpace {
   int order = 1;                  ///< of the gradient of alpha
   double entropy_weight = 1;      ///< lambda
 };
-std::vector<SearchSpace> spaces();
+TERN_PUBLIC std::vector<SearchSpace> spaces();
 /// Errors: ValueError listing the known keys.
-SearchSpace space(std::string_view key);
+TERN_PUBLIC SearchSpace space(std::string_view key);
 /// Adds one from outside tern. Errors: tern/registry.hpp; ValueError if an operation is unknown.
-void register_space(SearchSpace space);
+TERN_PUBLIC void register_space(SearchSpace space);
 
 // ---- cells and networks ----
 
@@ -102,7 +103,7 @@ void register_space(SearchSpace space);
 ///   conv2x2_fp         BN, then an fp32 2x2 convolution of stride 2 with bias
 ///   conv2x2_ternary    BN, act, then the same convolution with quantized weights
 ///   avgpool_duplicate  2x2 average, channels twice: no weights
-struct CellOptions {
+struct TERN_PUBLIC CellOptions {
   std::string space = "tas";
   std::string cell_template = {};  ///< "": the space's own
   std::string reduction_skip = "conv2x2_fp";
@@ -114,20 +115,20 @@ struct CellOptions {
   std::string mean = {}, std = {};  ///< of the input node: one number a channel, joined by ','; "": none
   bool drop_path = true;            ///< final network: a drop_path node behind every operation
 };
-const std::vector<std::string>& cell_templates();
-const std::vector<std::string>& reduction_skips();
+TERN_PUBLIC const std::vector<std::string>& cell_templates();
+TERN_PUBLIC const std::vector<std::string>& reduction_skips();
 /// True for the cells that halve the image.
-bool is_reduction(const CellOptions& options, std::int64_t cell);
+TERN_PUBLIC bool is_reduction(const CellOptions& options, std::int64_t cell);
 
 /// Two edges for each inner node, in the order of the nodes: pairs 2i, 2i + 1 feed node 2 + i.
-struct Choice {
+struct TERN_PUBLIC Choice {
   std::string op;
   int from = 0;
   friend bool operator==(const Choice&, const Choice&) = default;
 };
 using CellGenotype = std::array<Choice, 2 * kInner>;
 
-struct Genotype {
+struct TERN_PUBLIC Genotype {
   std::string space = "tas";
   std::string cell_template;  ///< that it was searched with
   CellGenotype normal, reduce;
@@ -147,38 +148,38 @@ struct Genotype {
 /// none. Its training drops paths if drop_path is on.
 /// Errors: ValueError on an unknown space, template or operation, or a cell without any result; ShapeError if the image
 /// cannot be halved twice.
-Graph final_graph(const Genotype& genotype, const CellOptions& options);
+TERN_PUBLIC Graph final_graph(const Genotype& genotype, const CellOptions& options);
 
 /// Convolution and dense weights of the network of a genotype; `quantized` of them are not fp32.
-struct WeightCount {
+struct TERN_PUBLIC WeightCount {
   std::int64_t all = 0, quantized = 0, parameters = 0, macs = 0;
 };
-WeightCount count_weights(const Graph& graph);
+TERN_PUBLIC WeightCount count_weights(const Graph& graph);
 /// The largest even width whose network has at most `budget` weights. Errors: ValueError if width 2 has more.
-std::int64_t width_for_budget(const Genotype& genotype, CellOptions options, std::int64_t budget);
+TERN_PUBLIC std::int64_t width_for_budget(const Genotype& genotype, CellOptions options, std::int64_t budget);
 
 /// Uniform over the space: for each inner node two different earlier nodes, for each edge one operation (zero only if
 /// the space allows it). The baseline that a search has to beat.
-Genotype random_genotype(const CellOptions& options, Rng& rng);
+TERN_PUBLIC Genotype random_genotype(const CellOptions& options, Rng& rng);
 
 // ---- pictures ----
 
 /// Both cells in DOT.
-std::string genotype_dot(const Genotype& genotype);
+TERN_PUBLIC std::string genotype_dot(const Genotype& genotype);
 /// Both cells as a drawing, without the help of other programs.
-std::string genotype_svg(const Genotype& genotype);
+TERN_PUBLIC std::string genotype_svg(const Genotype& genotype);
 
 // ---- the network under search ----
 
 /// Mixing weights of the two cell types, [14, ops] each, rows summing to 1.
-struct Mixture {
+struct TERN_PUBLIC Mixture {
   Tensor normal, reduce;
 };
 
 /// All candidates on all edges of all cells, and the architecture parameters alpha that mix them:
 ///   edge(x) = sum_o p_o o(x),   p = softmax(alpha row)
 /// The network itself is a Graph like any other; its `given` nodes "normal" and "reduce" take p.
-class Supernet {
+class TERN_PUBLIC Supernet {
  public:
   /// alpha = 1e-3 * normal. Errors: those of final_graph().
   Supernet(const CellOptions& options, std::uint64_t seed);
@@ -211,11 +212,11 @@ class Supernet {
 };
 
 /// The graph of it. Errors: as final_graph().
-Graph supernet_graph(const CellOptions& options);
+TERN_PUBLIC Graph supernet_graph(const CellOptions& options);
 
 // ---- from probabilities to a genotype ----
 
-struct DiscretizeOptions {
+struct TERN_PUBLIC DiscretizeOptions {
   bool allow_zero = true;    ///< false: DARTS' rule, `zero` is no candidate
   double zero_gamma = 1;     ///< what the probability of `zero` is divided by, > 0
   int most_weightless = -1;  ///< cap on edges without weights (zero, pools, skip) in a cell; -1: none. The least
@@ -223,36 +224,36 @@ struct DiscretizeOptions {
 };
 /// For each inner node the two edges with the largest operation probability, and on each of them that operation. Ties:
 /// lower edge, then lower operation. Errors: ShapeError; ValueError if a cap is set in a space without weights.
-Genotype discretize(const CellOptions& options, const Mixture& p, const DiscretizeOptions& rules = {});
+TERN_PUBLIC Genotype discretize(const CellOptions& options, const Mixture& p, const DiscretizeOptions& rules = {});
 /// Edges of a cell whose operation has no weights, and among them those that are zero.
-int weightless_edges(const CellGenotype& cell);
+TERN_PUBLIC int weightless_edges(const CellGenotype& cell);
 
 // ---- terms of the objective ----
 
 /// Mean over all rows of both matrices of -sum_o p_o ln p_o, in nats. Differentiable.
-Tensor mean_entropy(const Mixture& p);
+TERN_PUBLIC Tensor mean_entropy(const Mixture& p);
 
 /// Cost of every operation in the network that a genotype of this space would become, summed over the cells of a type.
-struct CostTable {
+struct TERN_PUBLIC CostTable {
   Tensor normal, reduce;  ///< [14, ops], already weighted by 2 / (number of edges into the node): two are kept
   double fixed = 0;       ///< of everything that does not depend on the genotype
 };
 enum class Cost { kBytes, kMacs };
 /// kBytes: packed weights, ternary at 1.6 bits, binary at 1, fp32 at 32. kMacs: multiply-accumulates of one image.
-CostTable cost_table(const CellOptions& final_options, Cost cost);
+TERN_PUBLIC CostTable cost_table(const CellOptions& final_options, Cost cost);
 /// Expected cost: fixed + sum p * table. Differentiable.
-Tensor expected_cost(const Mixture& p, const CostTable& table);
+TERN_PUBLIC Tensor expected_cost(const Mixture& p, const CostTable& table);
 
 // ---- one step of the search ----
 
 /// A weight as SGD sees it: what the look-ahead step of the second order needs.
-struct InnerWeight {
+struct TERN_PUBLIC InnerWeight {
   Tensor value;
   Tensor momentum;  ///< SGD's buffer; undefined: zero
   double weight_decay = 0;
 };
 
-struct InnerProblem {
+struct TERN_PUBLIC InnerProblem {
   std::vector<InnerWeight> weights;
   std::vector<Tensor> alphas;
   std::function<Tensor()> train_loss, validation_loss;  ///< record a loss from the current values
@@ -261,13 +262,13 @@ struct InnerProblem {
 
 /// d L_val / d alpha at the current weights, into grad() of the alphas. Weights take no gradient meanwhile, so nothing
 /// is computed for them. Returns the validation loss.
-double first_order_gradient(const InnerProblem& problem);
+TERN_PUBLIC double first_order_gradient(const InnerProblem& problem);
 
 /// d L_val(w'(alpha), alpha) / d alpha with  w' = w - xi (dL_train/dw + weight_decay w + momentum buffer), by the
 /// difference quotient of DARTS:
 ///   v = dL_val/dw at w';   grad = dL_val/dalpha at w' - xi [dL_train/dalpha (w + e v) - dL_train/dalpha (w - e v)] /
 ///   (2 e), e = 0.01 / ||v||_2 over all weights
 /// Weights have their old values afterwards, bit for bit. Returns L_val at w'. Cost: about 2.5 first-order steps.
-double second_order_gradient(const InnerProblem& problem, double xi);
+TERN_PUBLIC double second_order_gradient(const InnerProblem& problem, double xi);
 
 }  // namespace tern::nas

@@ -21,6 +21,7 @@
 
 #include "tern/graph.hpp"
 #include "tern/position.hpp"
+#include "tern/public.h"
 #include "tern/quant.hpp"
 #include "tern/registry.hpp"
 #include "tern/rng.hpp"
@@ -30,7 +31,7 @@ namespace tern {
 
 /// What travels along an edge of the graph: real values (step == 0), or integer codes lo..hi held as floats, worth
 /// step * code each. Codes appear in evaluation only.
-struct Value {
+struct TERN_PUBLIC Value {
   Tensor t;
   float step = 0;
   int lo = 0, hi = 0;
@@ -43,15 +44,15 @@ struct Value {
 
 /// Which rules a parameter follows. Weight decay applies to kWeight only, unless decay_small asks otherwise.
 enum class ParamKind { kWeight, kBias, kNorm, kQuantizer };
-std::string_view name_of(ParamKind kind);
+TERN_PUBLIC std::string_view name_of(ParamKind kind);
 
-struct Parameter {
+struct TERN_PUBLIC Parameter {
   std::string name;
   Tensor value;
   ParamKind kind = ParamKind::kWeight;
 };
 
-struct ForwardContext {
+struct TERN_PUBLIC ForwardContext {
   bool training = false;
   bool exact = false;          ///< evaluation: every layer sums in the order that the packed runtime defines
   bool calibrating = false;    ///< first batch: activation quantizers set themselves up
@@ -69,7 +70,7 @@ using ShapeCheck = std::function<void(const std::string& name, const Shape& shap
 
 /// Where a layer is built: its line of the graph, the shape of each input without the batch dimension, and a stream of
 /// random numbers of its own for initialisation (so that adding a layer does not change the others).
-struct LayerPlace {
+struct TERN_PUBLIC LayerPlace {
   const GraphNode& node;
   std::vector<Shape> inputs;
   Rng rng;
@@ -81,7 +82,7 @@ struct LayerPlace {
   }
 };
 
-class Layer {
+class TERN_PUBLIC Layer {
  public:
   virtual ~Layer() = default;
   /// What the layer makes of its inputs, which come in the order of LayerPlace::inputs.
@@ -133,11 +134,11 @@ class Layer {
 };
 
 using LayerFactory = std::function<std::unique_ptr<Layer>(const LayerPlace&)>;
-std::vector<RegistryInfo> layers();
+TERN_PUBLIC std::vector<RegistryInfo> layers();
 /// Adds a graph op from outside tern. Errors: tern/registry.hpp.
-void register_layer(const std::string& op, const std::string& help, LayerFactory factory);
+TERN_PUBLIC void register_layer(const std::string& op, const std::string& help, LayerFactory factory);
 
-class Network {
+class TERN_PUBLIC Network {
  public:
   /// Builds every layer with initial weights drawn from `seed`. A graph that comes with a file of weights is not
   /// believed before these are: `check` compares each shape with the file's before storage is taken, and its errors
@@ -229,7 +230,7 @@ class Network {
 };
 
 /// One row a layer: what `tern summary` prints.
-struct LayerSummary {
+struct TERN_PUBLIC LayerSummary {
   std::string name, op;
   Shape output;
   std::int64_t weights = 0;     ///< conv and linear weights
@@ -239,11 +240,11 @@ struct LayerSummary {
   std::string quantizer;    ///< of weights or activations, "" if none
   double weight_bits = 32;  ///< stored bits a weight after packing at 2 bits (ternary), 1 (binary), ...
 };
-std::vector<LayerSummary> summarize(const Network& network);
+TERN_PUBLIC std::vector<LayerSummary> summarize(const Network& network);
 
 // ---- topologies ----
 
-struct ModelOptions {
+struct TERN_PUBLIC ModelOptions {
   Shape input{3, 32, 32};
   std::int64_t classes = 10;
   std::string weights = "none";  ///< quantizer spec of the hidden layers' weights
@@ -255,11 +256,11 @@ struct ModelOptions {
 };
 
 using ModelFactory = std::function<Graph(const ModelOptions&)>;
-std::vector<RegistryInfo> models();
+TERN_PUBLIC std::vector<RegistryInfo> models();
 /// Errors: ValueError listing the known names.
-Graph make_model(const std::string& name, const ModelOptions& options);
+TERN_PUBLIC Graph make_model(const std::string& name, const ModelOptions& options);
 /// Adds one from outside tern. Errors: tern/registry.hpp.
-void register_model(const std::string& name, const std::string& help, ModelFactory factory);
+TERN_PUBLIC void register_model(const std::string& name, const std::string& help, ModelFactory factory);
 
 // ---- initialisers ----
 
@@ -267,7 +268,7 @@ void register_model(const std::string& name, const std::string& help, ModelFacto
 /// "xavier_uniform", "lecun_normal", "default_uniform" (+-1/sqrt(fan_in)), "zeros", "ones".
 /// Shapes: w [O C R S] or [O K], float32. fan_in = C R S or K, fan_out = O R S or O. Gradient: none, it writes.
 /// Errors: ValueError listing the known names.
-void initialize(const Tensor& w, std::string_view initializer, Rng& rng);
-std::vector<std::string> initializers();
+TERN_PUBLIC void initialize(const Tensor& w, std::string_view initializer, Rng& rng);
+TERN_PUBLIC std::vector<std::string> initializers();
 
 }  // namespace tern

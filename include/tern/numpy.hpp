@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "tern/public.h"
 #include "tern/safetensors.hpp"
 #include "tern/tensor.hpp"
 
@@ -14,8 +15,8 @@ namespace tern {
 /// are, f2 as float32, i4, i1, u1 and b1 as int64; little-endian. Errors: FormatError with path, byte offset and field
 /// on anything else, and on a length that does not fit the shape. Nothing is allocated from a length that was not
 /// checked.
-Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path_for_messages);
-Tensor read_npy(const std::string& path);
+TERN_PUBLIC Tensor parse_npy(std::span<const std::byte> bytes, const std::string& path_for_messages);
+TERN_PUBLIC Tensor read_npy(const std::string& path);
 
 /// The arrays of an archive in its order, named as their members without ".npy"; stored or deflated members. Arrays of
 /// other dtypes than parse_npy() reads (text, objects, structures) are named in `unread`, with shape [] if it is no
@@ -23,10 +24,10 @@ Tensor read_npy(const std::string& path);
 /// members, duplicate names, encryption, other compression, wrong checksums or sizes, zip64, and archives that unpack
 /// to more than 100 times their size and 16 MiB; those of parse_npy() but unknown dtypes. Memory grows with what is
 /// really unpacked.
-SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& path_for_messages);
-SafetensorsFile read_npz(const std::string& path);
+TERN_PUBLIC SafetensorsFile parse_npz(std::span<const std::byte> bytes, const std::string& path_for_messages);
+TERN_PUBLIC SafetensorsFile read_npz(const std::string& path);
 
 /// Named tensors of a file by its ending: .npz, .npy (one tensor, named after the file), else safetensors.
-SafetensorsFile read_tensors(const std::string& path);
+TERN_PUBLIC SafetensorsFile read_tensors(const std::string& path);
 
 }  // namespace tern

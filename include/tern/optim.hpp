@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tern/position.hpp"
+#include "tern/public.h"
 #include "tern/registry.hpp"
 #include "tern/spec.hpp"
 #include "tern/tensor.hpp"
@@ -30,7 +31,7 @@ namespace tern {
 // ---- optimizers ----
 
 /// Parameters that follow the same rules. Names must be unique over all groups: the optimizer's state is named by them.
-struct ParamGroup {
+struct TERN_PUBLIC ParamGroup {
   std::string name;  ///< for messages
   std::vector<NamedTensor> params;
   double lr_scale = 1;      ///< factor on the learning rate, >= 0
@@ -49,7 +50,7 @@ struct ParamGroup {
 ///
 /// A derived class gives make_state() and update() and leaves the rest to this one, masks excepted: update() must
 /// honour slot.mask.
-class Optimizer {
+class TERN_PUBLIC Optimizer {
  public:
   /// Errors: ValueError if a name or a tensor appears twice, a parameter does not require a gradient or is strided, or
   /// a number of a group is out of range.
@@ -113,14 +114,14 @@ using OptimizerFactory = std::function<std::unique_ptr<Optimizer>(const Spec&, s
 /// An optimizer by name, with options: "sgd", "adam:beta1=0.8,eps=1e-6". The state is allocated here, so that a
 /// forecast of memory sees it. Errors: ValueError listing the known names; those of Spec::parse() and
 /// Spec::completed(), and of Optimizer's constructor.
-std::unique_ptr<Optimizer> make_optimizer(const Spec& spec, std::vector<ParamGroup> groups);
-std::unique_ptr<Optimizer> make_optimizer(std::string_view spec, std::vector<ParamGroup> groups);
-std::vector<MethodInfo> optimizers();
+TERN_PUBLIC std::unique_ptr<Optimizer> make_optimizer(const Spec& spec, std::vector<ParamGroup> groups);
+TERN_PUBLIC std::unique_ptr<Optimizer> make_optimizer(std::string_view spec, std::vector<ParamGroup> groups);
+TERN_PUBLIC std::vector<MethodInfo> optimizers();
 /// Adds one from outside tern. Its factory gets specs with a legal value for each of `options` and no other; without a
 /// table it reads and checks them by itself. Errors: tern/registry.hpp.
-void register_optimizer(const std::string& name, const std::string& help, OptionTable options,
-                        OptimizerFactory factory);
-void register_optimizer(const std::string& name, const std::string& help, OptimizerFactory factory);
+TERN_PUBLIC void register_optimizer(const std::string& name, const std::string& help, OptionTable options,
+                                    OptimizerFactory factory);
+TERN_PUBLIC void register_optimizer(const std::string& name, const std::string& help, OptimizerFactory factory);
 
 /// Scales all gradients so that their joint Euclidean norm is at most `max_norm`; returns the norm before.
 ///   norm = sqrt(sum over all elements of grad^2);  if norm > max_norm: grad *= max_norm / norm
@@ -128,13 +129,13 @@ void register_optimizer(const std::string& name, const std::string& help, Optimi
 /// sizes only. Parameters without a gradient are skipped.
 /// Shapes: any. Gradient: grad() of each parameter is scaled in place.
 /// Errors: ValueError if max_norm is not positive.
-double clip_grad_norm(const std::vector<Tensor>& params, double max_norm);
+TERN_PUBLIC double clip_grad_norm(const std::vector<Tensor>& params, double max_norm);
 
 /// Averaged weights, usually better in evaluation than those of the last step.
 ///   shadow += (1 - decay) * (value - shadow)
 /// shadow starts as a copy of the value; an average over a constant is that constant, bit for bit.
 /// Shapes: each shadow as its parameter, of its dtype. Gradient: none, values alone are averaged.
-class ExponentialMovingAverage {
+class TERN_PUBLIC ExponentialMovingAverage {
  public:
   /// decay in [0, 1), for example 0.999: averages over about 1 / (1 - decay) updates.
   /// Errors: ValueError on decay, and on integer or strided parameters.
@@ -159,7 +160,7 @@ class ExponentialMovingAverage {
 
 /// A function of the position alone. Past the end of the run it stays at its last value.
 /// Errors: ValueError on counts out of range (above 2^31 too), from those that look at them.
-class Schedule {
+class TERN_PUBLIC Schedule {
  public:
   virtual ~Schedule() = default;
   virtual double lr(const Position& at) const = 0;
@@ -192,12 +193,13 @@ class Schedule {
 /// whole run, from epoch 0. In a run that is too short the later parts do not come.
 ///
 /// Errors: ValueError listing the known names or options; naming a missing option or one whose value is out of range.
-std::unique_ptr<Schedule> make_schedule(std::string_view text);
+TERN_PUBLIC std::unique_ptr<Schedule> make_schedule(std::string_view text);
 using ScheduleFactory = std::function<std::unique_ptr<Schedule>(const Spec&)>;
-std::vector<MethodInfo> schedules();
+TERN_PUBLIC std::vector<MethodInfo> schedules();
 /// Adds one from outside tern; its factory never sees for=. It gets specs with a legal value for each of `options` and
 /// no other; without a table it reads and checks them by itself. Errors: tern/registry.hpp.
-void register_schedule(const std::string& name, const std::string& help, OptionTable options, ScheduleFactory factory);
-void register_schedule(const std::string& name, const std::string& help, ScheduleFactory factory);
+TERN_PUBLIC void register_schedule(const std::string& name, const std::string& help, OptionTable options,
+                                   ScheduleFactory factory);
+TERN_PUBLIC void register_schedule(const std::string& name, const std::string& help, ScheduleFactory factory);
 
 }  // namespace tern

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 
+#include "tern/public.h"
+
 namespace tern {
 
 /// Counts from 0. What follows from this alone needs no state when a run is resumed.
-struct Position {
+struct TERN_PUBLIC Position {
   std::int64_t epoch = 0;            ///< >= 0
   std::int64_t step = 0;             ///< within the epoch, >= 0
   std::int64_t steps_per_epoch = 1;  ///< >= 1, the last partial batch counted

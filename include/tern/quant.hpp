@@ -18,6 +18,7 @@
 
 #include "tern/levels.hpp"
 #include "tern/position.hpp"
+#include "tern/public.h"
 #include "tern/registry.hpp"
 #include "tern/rng.hpp"
 #include "tern/spec.hpp"
@@ -29,7 +30,7 @@ namespace tern {
 using QuantSpec = Spec;
 
 /// Weights as the packed network stores them: value = code * (code > 0 ? scale_pos : scale_neg) of its filter.
-struct WeightCodes {
+struct TERN_PUBLIC WeightCodes {
   Shape shape;                     ///< of the latent weights: [O C R S] or [O K]
   std::vector<std::int8_t> codes;  ///< in [-max_code, max_code]
   int max_code = 1;
@@ -39,7 +40,7 @@ struct WeightCodes {
   bool single_scale() const { return scale_pos == scale_neg; }
 };
 
-class WeightQuantizer {
+class TERN_PUBLIC WeightQuantizer {
  public:
   virtual ~WeightQuantizer() = default;
   /// Learnable parameters, leaves that require a gradient; no weight decay ever applies to them. Latent copies of the
@@ -69,7 +70,7 @@ class WeightQuantizer {
   virtual WeightCodes deploy(const Tensor& w) const = 0;
 };
 
-class ActQuantizer {
+class TERN_PUBLIC ActQuantizer {
  public:
   virtual ~ActQuantizer() = default;
   virtual std::vector<NamedTensor> learnables() { return {}; }
@@ -103,20 +104,21 @@ using WeightQuantizerFactory =
 using ActQuantizerFactory = std::function<std::unique_ptr<ActQuantizer>(const QuantSpec& spec)>;
 
 /// Errors: ValueError listing the known keys if spec.key is unknown; those of Spec::completed() on bad options.
-std::unique_ptr<WeightQuantizer> make_weight_quantizer(const QuantSpec& spec, const Shape& weight_shape);
-std::unique_ptr<ActQuantizer> make_act_quantizer(const QuantSpec& spec);
-std::vector<MethodInfo> weight_quantizers();
-std::vector<MethodInfo> act_quantizers();
+TERN_PUBLIC std::unique_ptr<WeightQuantizer> make_weight_quantizer(const QuantSpec& spec, const Shape& weight_shape);
+TERN_PUBLIC std::unique_ptr<ActQuantizer> make_act_quantizer(const QuantSpec& spec);
+TERN_PUBLIC std::vector<MethodInfo> weight_quantizers();
+TERN_PUBLIC std::vector<MethodInfo> act_quantizers();
 
 /// Adds a method from outside tern. The factory gets specs with a legal value for each of `options` and no other.
 /// Errors: ValueError if the key is taken, or an option cannot be right. Call before any network is built.
-void register_weight_quantizer(const std::string& key, const std::string& help, OptionTable options,
-                               WeightQuantizerFactory factory);
-void register_act_quantizer(const std::string& key, const std::string& help, OptionTable options,
-                            ActQuantizerFactory factory);
+TERN_PUBLIC void register_weight_quantizer(const std::string& key, const std::string& help, OptionTable options,
+                                           WeightQuantizerFactory factory);
+TERN_PUBLIC void register_act_quantizer(const std::string& key, const std::string& help, OptionTable options,
+                                        ActQuantizerFactory factory);
 /// The same for a factory that reads and checks specs by itself.
-void register_weight_quantizer(const std::string& key, const std::string& help, WeightQuantizerFactory factory);
-void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
+TERN_PUBLIC void register_weight_quantizer(const std::string& key, const std::string& help,
+                                           WeightQuantizerFactory factory);
+TERN_PUBLIC void register_act_quantizer(const std::string& key, const std::string& help, ActQuantizerFactory factory);
 
 /// Identity whose gradient is quantized to `bits` bits a sample, as DoReFa does it. Place it behind a layer to quantize
 /// the gradient of the layer's output. Noise, one number an element, is taken from *rng at once, if anything is
@@ -126,6 +128,6 @@ void register_act_quantizer(const std::string& key, const std::string& help, Act
 /// Shapes: x of any shape, samples along the first dimension; the result is like x.
 /// Gradient: the equation above, of d = the gradient of the result; a sample whose gradient is 0 stays 0.
 /// Errors: ValueError unless bits is in 1..16.
-Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng);
+TERN_PUBLIC Tensor quantize_gradient(const Tensor& x, int bits, Rng* rng);
 
 }  // namespace tern

@@ -8,17 +8,18 @@
 #include <optional>
 #include <string>
 
+#include "tern/public.h"
 #include "tern/spec.hpp"
 
 namespace tern {
 
-struct RegistryInfo {
+struct TERN_PUBLIC RegistryInfo {
   std::string key;   ///< as users write it
   std::string help;  ///< one line: what it is
 };
 
 /// A row that is made from a spec.
-struct MethodInfo : RegistryInfo {
+struct TERN_PUBLIC MethodInfo : RegistryInfo {
   std::optional<OptionTable> options = {};  ///< absent: the factory reads and checks the spec by itself
   /// What the factory gets. Errors: those of Spec::completed().
   Spec completed(const Spec& spec) const { return options ? spec.completed(*options) : spec; }

@@ -8,13 +8,16 @@
 #include <span>
 #include <vector>
 
+#include "tern/public.h"
+
 namespace tern {
 
 /// One Philox4x32-10 block: 128 random bits for a 128-bit counter under a 64-bit key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+TERN_PUBLIC std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                                    std::array<std::uint32_t, 2> key);
 
 /// A stream of random numbers. Its whole state is three integers, so checkpoints hold it exactly.
-class Rng {
+class TERN_PUBLIC Rng {
  public:
   Rng() = default;
   /// Streams with different `stream` are independent for the same seed.

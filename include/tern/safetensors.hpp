@@ -6,18 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "tern/public.h"
 #include "tern/tensor.hpp"
 
 namespace tern {
 
 /// A tensor of a dtype that is not read, such as BOOL: its values are missed only by who asks for them.
-struct UnreadTensor {
+struct TERN_PUBLIC UnreadTensor {
   std::string name, dtype;
   Shape shape;
   std::string error;  ///< what they are told: file, byte offset, dtype, and those that are read
 };
 
-struct SafetensorsFile {
+struct TERN_PUBLIC SafetensorsFile {
   std::vector<NamedTensor> tensors{};             ///< in the order of their bytes
   std::map<std::string, std::string> metadata{};  ///< the "__metadata__" entry
   std::vector<UnreadTensor> unread{};
@@ -32,12 +33,13 @@ struct SafetensorsFile {
 /// that was not checked, and the header is checked before the rest of the file is read. Where a file has the checksums
 /// that write_safetensors() adds, a tensor, name or text that does not fit its own is refused; they are not in
 /// `metadata`.
-SafetensorsFile read_safetensors(const std::string& path);
-SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes, const std::string& path_for_messages);
+TERN_PUBLIC SafetensorsFile read_safetensors(const std::string& path);
+TERN_PUBLIC SafetensorsFile parse_safetensors(const std::vector<std::byte>& bytes,
+                                              const std::string& path_for_messages);
 
 /// Atomic. A CRC-32 goes into "__metadata__" for each tensor ("tern.crc32:NAME") and for the rest of the header
 /// ("tern.crc32"), as 8 hexadecimal digits. Errors: IoError; ValueError on duplicate names.
-void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+TERN_PUBLIC void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
+                                   const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace tern

@@ -15,11 +15,12 @@
 #include <vector>
 
 #include "tern/nas.hpp"
+#include "tern/public.h"
 #include "tern/train.hpp"
 
 namespace tern {
 
-struct SearchConfig {
+struct TERN_PUBLIC SearchConfig {
 #define TERN_CONFIG(type, section, name, fallback, help) type name = fallback;
 #include "tern/search_config.def"
 #undef TERN_CONFIG
@@ -39,14 +40,14 @@ struct SearchConfig {
 };
 
 /// Measured on a few steps before the search begins; what they changed is undone.
-struct SearchForecast {
+struct TERN_PUBLIC SearchForecast {
   double step_seconds = 0;
   double seconds = 0;           ///< of what is left of the search, accuracy measurements included
   std::int64_t peak_bytes = 0;  ///< of tensors
   std::int64_t weights = 0;     ///< of the network under search
 };
 
-struct SearchEpoch : EpochSteps {
+struct TERN_PUBLIC SearchEpoch : EpochSteps {
   EvalResult validation{};   ///< of the mixed network on alpha's half
   double entropy = 0;        ///< mean over the edges, nats
   nas::Mixture mixture{};    ///< softmax of alpha after this epoch
@@ -55,12 +56,12 @@ struct SearchEpoch : EpochSteps {
   bool best = false;
 };
 
-struct SearchCallbacks : RunCallbacks {
+struct TERN_PUBLIC SearchCallbacks : RunCallbacks {
   std::function<void(const SearchForecast&)> forecast;
   std::function<void(const SearchEpoch&)> epoch;
 };
 
-struct SearchResult {
+struct TERN_PUBLIC SearchResult {
   bool finished = false;
   SearchEpoch last;
   nas::Genotype best;
@@ -73,30 +74,30 @@ struct SearchResult {
 ///   - 1)
 /// Resuming ends with the bits of an undisturbed run on the same instruction set.
 /// Errors: as train(); Error if the loss is not finite (the last checkpoint stays).
-SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume,
-                    const SearchCallbacks& callbacks = {});
+TERN_PUBLIC SearchResult search(const SearchConfig& config, const std::string& run_dir, bool resume,
+                                const SearchCallbacks& callbacks = {});
 
 /// Chooses the genotypes of a search anew by other rules: max_weightless, zero_gamma and allow_zero of `config`, whose
 /// other settings are those of the search. Reads the mixtures in metrics.jsonl, writes genotype-best.* and
 /// genotype-last.*, trains nothing. Errors: IoError; FormatError naming the line of metrics.jsonl.
-SearchResult choose_again(const SearchConfig& config, const std::string& run_dir);
+TERN_PUBLIC SearchResult choose_again(const SearchConfig& config, const std::string& run_dir);
 
 // ---- learning curves ----
 
-struct Curve {
+struct TERN_PUBLIC Curve {
   std::string label;
   std::vector<double> x, y;
 };
 /// A line chart as SVG. Errors: ValueError if there are no points, or x and y differ in length.
-std::string curves_svg(const std::vector<Curve>& curves, const std::string& title, const std::string& x_label,
-                       const std::string& y_label);
+TERN_PUBLIC std::string curves_svg(const std::vector<Curve>& curves, const std::string& title,
+                                   const std::string& x_label, const std::string& y_label);
 /// Accuracy in percent over epochs from the metrics.jsonl of a training run (test) or a search (search validation).
 /// Errors: IoError; FormatError with path and line, also if an epoch is outside of 0 .. 2^24 or an accuracy of 0 .. 1.
-Curve accuracy_curve(const std::string& run_dir, const std::string& label);
+TERN_PUBLIC Curve accuracy_curve(const std::string& run_dir, const std::string& label);
 /// Mean training loss of each epoch, from the same file. Errors: as above.
-Curve loss_curve(const std::string& run_dir, const std::string& label);
+TERN_PUBLIC Curve loss_curve(const std::string& run_dir, const std::string& label);
 /// Accuracy and, below it, training loss of several runs as SVG; a label a run. Errors: those of the curves; ValueError
 /// if no run has an epoch.
-std::string run_curves_svg(const std::vector<std::string>& runs, const std::vector<std::string>& labels);
+TERN_PUBLIC std::string run_curves_svg(const std::vector<std::string>& runs, const std::vector<std::string>& labels);
 
 }  // namespace tern

@@ -11,9 +11,11 @@
 #include <span>
 #include <string>
 
+#include "tern/public.h"
+
 namespace tern {
 
-class Shape {
+class TERN_PUBLIC Shape {
  public:
   static constexpr int kMaxRank = 8;
 

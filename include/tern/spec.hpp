@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "tern/public.h"
+
 namespace tern {
 
 /// One option of a method: what parsing accepts, and what `tern list`, errors and the pages in docs say of it.
-struct SpecOption {
+struct TERN_PUBLIC SpecOption {
   std::string name;
   /// Its value where a spec does not give one; "=NAME": the value of NAME, an option above; "": it must be given.
   std::string fallback;
@@ -34,11 +36,11 @@ struct SpecOption {
 using OptionTable = std::vector<SpecOption>;
 
 /// Errors: ValueError naming the method and the option whose name, range, default or condition cannot be right.
-void check_options(const std::string& key, const OptionTable& table);
+TERN_PUBLIC void check_options(const std::string& key, const OptionTable& table);
 /// "t=0.05, init=twn|one": every option with its default, and the words that it may be instead.
-std::string brief(const OptionTable& table);
+TERN_PUBLIC std::string brief(const OptionTable& table);
 
-struct Spec {
+struct TERN_PUBLIC Spec {
   std::string key;
   std::vector<std::pair<std::string, std::string>> options;  ///< in the order written
 

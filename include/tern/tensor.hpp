@@ -13,14 +13,15 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/public.h"
 #include "tern/shape.hpp"
 
 namespace tern {
 
 /// float32 trains; float64 checks gradients; int64 holds labels and indices.
 enum class DType : std::uint8_t { kF32, kF64, kI64 };
-std::size_t size_of(DType dtype);
-std::string_view name_of(DType dtype);
+TERN_PUBLIC std::size_t size_of(DType dtype);
+TERN_PUBLIC std::string_view name_of(DType dtype);
 
 template <class T>
 struct DTypeOf;
@@ -38,16 +39,16 @@ struct DTypeOf<std::int64_t> {
 };
 
 /// Bytes held by live tensors now and at most since the last reset. Recycled buffers waiting in the pool do not count.
-struct MemoryStats {
+struct TERN_PUBLIC MemoryStats {
   std::int64_t live_bytes = 0;
   std::int64_t peak_bytes = 0;
 };
-MemoryStats memory_stats();
-void reset_peak_memory();
+TERN_PUBLIC MemoryStats memory_stats();
+TERN_PUBLIC void reset_peak_memory();
 /// Gives the pool's idle buffers back to the system.
-void trim_memory_pool();
+TERN_PUBLIC void trim_memory_pool();
 
-class Tensor {
+class TERN_PUBLIC Tensor {
  public:
   struct Impl;
 
@@ -125,14 +126,14 @@ class Tensor {
 };
 
 /// A tensor that training changes (a leaf that requires a gradient) or that a checkpoint must hold.
-struct NamedTensor {
+struct TERN_PUBLIC NamedTensor {
   std::string name;
   Tensor value;
 };
 
 /// Calls f with a value-initialised T for the floating dtype: dispatch(dtype, "op", [&](auto t) { using T =
 /// decltype(t); }). Errors: ValueError for integers.
-[[noreturn]] void throw_not_floating(DType dtype, std::string_view op);
+[[noreturn]] TERN_PUBLIC void throw_not_floating(DType dtype, std::string_view op);
 template <class F>
 decltype(auto) dispatch(DType dtype, std::string_view op, F&& f) {
   switch (dtype) {

@@ -21,10 +21,11 @@
 #include "tern/data.hpp"
 #include "tern/nn.hpp"
 #include "tern/optim.hpp"
+#include "tern/public.h"
 
 namespace tern {
 
-struct TrainConfig {
+struct TERN_PUBLIC TrainConfig {
 #define TERN_CONFIG(type, section, name, fallback, help) type name = fallback;
 #include "tern/train_config.def"
 #undef TERN_CONFIG
@@ -56,7 +57,7 @@ struct TrainConfig {
   static const std::vector<Field>& fields();
 };
 
-struct EvalResult {
+struct TERN_PUBLIC EvalResult {
   std::int64_t images = 0;
   std::int64_t correct = 0;
   double loss = 0;  ///< mean cross-entropy
@@ -64,7 +65,7 @@ struct EvalResult {
   double accuracy() const { return images ? static_cast<double>(correct) / static_cast<double>(images) : 0.0; }
 };
 
-struct StepProgress {
+struct TERN_PUBLIC StepProgress {
   std::int64_t epoch = 0, epochs = 0;  ///< epoch from 0
   std::int64_t step = 0, steps = 0;    ///< within the epoch, step = number done
   double loss = 0, accuracy = 0;       ///< of the epoch so far
@@ -74,7 +75,7 @@ struct StepProgress {
 };
 
 /// The health of one quantized layer after an epoch. Empty where the layer has no such quantizer.
-struct LayerHealth {
+struct TERN_PUBLIC LayerHealth {
   std::string layer;
   std::vector<double> shares;      ///< of weight codes -max .. +max
   double flips = 0;                ///< share of weight codes that changed since the epoch began
@@ -87,7 +88,7 @@ struct LayerHealth {
 
 /// The state of a freezing policy after an epoch (tern/freeze.hpp). `test` and `validation` of EpochResult have all
 /// weights on the grid; these here have the relaxed weights as training used them.
-struct FreezeResult {
+struct TERN_PUBLIC FreezeResult {
   double fraction = 0;                    ///< of weights on the grid that the phase asks for
   std::int64_t relaxed = 0, weights = 0;  ///< relaxed ones, of all under the policy
   EvalResult test, validation;            ///< with relaxed weights; images == 0 if not evaluated
@@ -95,7 +96,7 @@ struct FreezeResult {
 };
 
 /// What the steps of an epoch came to.
-struct EpochSteps {
+struct TERN_PUBLIC EpochSteps {
   std::int64_t epoch = 0, epochs = 0;
   double train_loss = 0, train_accuracy = 0;
   double lr = 0;       ///< of the last step
@@ -104,7 +105,7 @@ struct EpochSteps {
   double peak_mib = 0;  ///< of tensors
 };
 
-struct EpochResult : EpochSteps {
+struct TERN_PUBLIC EpochResult : EpochSteps {
   bool evaluated = false;
   EvalResult test{};
   bool has_validation = false;
@@ -114,7 +115,7 @@ struct EpochResult : EpochSteps {
 };
 
 /// What every run tells and asks while it runs.
-struct RunCallbacks {
+struct TERN_PUBLIC RunCallbacks {
   std::function<void(const StepProgress&)> step;
   std::function<void(const std::string&)> note;  ///< one line worth knowing: data source, what was loaded
   /// Asked after each step. True: save a checkpoint and return; behind an epoch's last step once that epoch is
@@ -128,11 +129,11 @@ struct RunCallbacks {
   std::function<bool()> interrupted;
 };
 
-struct TrainCallbacks : RunCallbacks {
+struct TERN_PUBLIC TrainCallbacks : RunCallbacks {
   std::function<void(const EpochResult&)> epoch;
 };
 
-struct TrainResult {
+struct TERN_PUBLIC TrainResult {
   bool finished = false;  ///< false if stop() ended it early; train --resume continues
   EpochResult last;
 };
@@ -142,43 +143,43 @@ struct TrainResult {
 /// directory holds a run already and `resume` is off, or cannot be written; everything that reading data, graph and
 /// config can throw; Error naming the layer if the loss is not finite (the last checkpoint stays), or as config.guard
 /// says; Interrupted.
-TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume,
-                  const TrainCallbacks& callbacks = {});
+TERN_PUBLIC TrainResult train(const TrainConfig& config, const std::string& run_dir, bool resume,
+                              const TrainCallbacks& callbacks = {});
 
 /// The data set that a configuration names.
-Dataset load_data(const TrainConfig& config);
+TERN_PUBLIC Dataset load_data(const TrainConfig& config);
 
 /// The network of config.genotype: width 0 is 36, or what options=budget=N leaves.
 /// Errors: those of nas::Genotype::load() and nas::final_graph(); ValueError on unknown options.
-Graph genotype_graph(const TrainConfig& config, const Shape& input, std::int64_t classes);
+TERN_PUBLIC Graph genotype_graph(const TrainConfig& config, const Shape& input, std::int64_t classes);
 
 /// One row a layer that quantizes something; flips are 0. `images` (normalised, [N C H W]; undefined: no activation
 /// shares) run through the network, which is left in evaluation mode.
-std::vector<LayerHealth> network_health(Network& network, const Tensor& images);
+TERN_PUBLIC std::vector<LayerHealth> network_health(Network& network, const Tensor& images);
 
 /// What is wrong with a layer, in one line, or "" if nothing: all but `tolerance` of its codes at one level, or a scale
 /// or step that is not positive and finite.
-std::string collapse(const LayerHealth& health, double tolerance = 0.002);
+TERN_PUBLIC std::string collapse(const LayerHealth& health, double tolerance = 0.002);
 
 /// What is wrong with a mean cross-entropy, in one line, or "" if nothing: more than ten times that of a network that
 /// holds all of `classes` for equally likely. A loss comes there by steps that are far too large.
-std::string hopeless(double loss, std::int64_t classes);
+TERN_PUBLIC std::string hopeless(double loss, std::int64_t classes);
 
 /// Accuracy and loss in evaluation mode; leaves the network in it. `progress` gets images done and in all.
-EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
-                    const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+TERN_PUBLIC EvalResult evaluate(Network& network, const Images& images, std::int64_t batch,
+                                const std::function<void(std::int64_t, std::int64_t)>& progress = {});
 
 // ---- For a loop of your own (from images to tensors: tern/convert.hpp) ----
 
 /// Images whose largest logit is their label's; the lowest index wins ties. logits [N K].
-std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
+TERN_PUBLIC std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
 /// Weights, small ones (batch norm, biases), the quantizers' own, and weights under a freezing policy.
-std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config);
+TERN_PUBLIC std::vector<ParamGroup> parameter_groups(const Network& network, const TrainConfig& config);
 
 // ---- Networks that were trained ----
 
 /// The input normalisation of a network, and where it came from: "as set", "from FILE" or "of the data set".
-struct Normalisation {
+struct TERN_PUBLIC Normalisation {
   std::string mean, std;  ///< one number a channel, joined by ','
   std::string mean_from, std_from;
   /// For people.
@@ -186,7 +187,7 @@ struct Normalisation {
 };
 
 /// A trained network in evaluation mode, with the configuration of its run.
-struct TrainedRun {
+struct TERN_PUBLIC TrainedRun {
   TrainConfig config;
   Network network;
   ImportReport mapping;  ///< what became of every tensor of the file
@@ -195,11 +196,11 @@ struct TrainedRun {
 };
 /// `checkpoint`: "best", "last", or "" for best if there is one. `run` may also be a checkpoint file. Averaged weights,
 /// if the run has them, are what the network gets. Errors: IoError if there is none; FormatError on a damaged one.
-TrainedRun load_run(const std::string& run, const std::string& checkpoint = "");
+TERN_PUBLIC TrainedRun load_run(const std::string& run, const std::string& checkpoint = "");
 
 /// A network of config's topology in evaluation mode with weights by name (see import_weights) from a safetensors, npz
 /// or npy file or a run. The data set gives shape and classes; config.mean and config.std, else the file, else the data
 /// set the input normalisation. Errors: those of load_data() and import_weights().
-TrainedRun load_weights(const TrainConfig& config, const std::string& from);
+TERN_PUBLIC TrainedRun load_weights(const TrainConfig& config, const std::string& from);
 
 }  // namespace tern

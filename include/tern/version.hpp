@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "tern/public.h"
+
 namespace tern {
 
-std::string version();
+TERN_PUBLIC std::string version();
 /// Name and version of each third-party library in use, OpenBLAS with the kernels that it chose.
-std::vector<std::pair<std::string, std::string>> library_versions();
+TERN_PUBLIC std::vector<std::pair<std::string, std::string>> library_versions();
 
 }  // namespace tern

@@ -1,12 +1,14 @@
 #include "files/read.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <new>
 
 #include "files/descriptor.hpp"
+#include "files/map.hpp"
 
 namespace tern {
 namespace {
@@ -27,6 +29,7 @@ class Input {
     size_ = static_cast<std::uint64_t>(info.st_size);
   }
   std::uint64_t size() const { return size_; }
+  int fd() const { return file_.fd(); }
   /// Pipes and terminals do not say their size, and files of /proc say 0.
   bool has_known_size() const { return regular_ && size_ > 0; }
 
@@ -76,20 +79,20 @@ class Input {
   bool regular_ = false;
 };
 
+void expect_at_most(std::uint64_t max_bytes, std::uint64_t bytes, const std::string& path, const char* at_least) {
+  if (bytes <= max_bytes) return;
+  throw FormatError("[file] \"" + printable(path, kMaxPathShown) + "\" has " + at_least + std::to_string(bytes) +
+                    " bytes; expected at most " + std::to_string(max_bytes));
+}
+
 template <class Byte>
-std::vector<Byte> read_whole(const std::string& path, std::uint64_t max_bytes, Kind kind) {
-  const Input file(path, kind);
-  const auto check = [&](std::uint64_t bytes, const char* at_least) {
-    if (bytes <= max_bytes) return;
-    throw FormatError("[file] \"" + printable(path, kMaxPathShown) + "\" has " + at_least + std::to_string(bytes) +
-                      " bytes; expected at most " + std::to_string(max_bytes));
-  };
+std::vector<Byte> read_whole(const std::string& path, std::uint64_t max_bytes, const Input& file) {
   if (file.has_known_size()) {
-    check(file.size(), "");
+    expect_at_most(max_bytes, file.size(), path, "");
     return file.read<Byte>(file.size());
   }
   std::vector<Byte> bytes = file.read_to_end<Byte>(max_bytes);
-  check(bytes.size(), "at least ");
+  expect_at_most(max_bytes, bytes.size(), path, "at least ");
   return bytes;
 }
 
@@ -97,14 +100,14 @@ std::vector<Byte> read_whole(const std::string& path, std::uint64_t max_bytes, K
 
 template <class Byte>
 std::vector<Byte> read_file(const std::string& path, std::uint64_t max_bytes) {
-  return read_whole<Byte>(path, max_bytes, Kind::kAny);
+  return read_whole<Byte>(path, max_bytes, Input(path, Kind::kAny));
 }
 template std::vector<std::byte> read_file(const std::string&, std::uint64_t);
 template std::vector<std::uint8_t> read_file(const std::string&, std::uint64_t);
 
 template <class Byte>
 std::vector<Byte> read_regular_file(const std::string& path, std::uint64_t max_bytes) {
-  return read_whole<Byte>(path, max_bytes, Kind::kRegular);
+  return read_whole<Byte>(path, max_bytes, Input(path, Kind::kRegular));
 }
 template std::vector<std::byte> read_regular_file(const std::string&, std::uint64_t);
 template std::vector<std::uint8_t> read_regular_file(const std::string&, std::uint64_t);
@@ -112,6 +115,24 @@ template std::vector<std::uint8_t> read_regular_file(const std::string&, std::ui
 std::string read_text_file(const std::string& path, std::uint64_t max_bytes) {
   const std::vector<std::byte> bytes = read_file(path, max_bytes);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+MappedFile::MappedFile(const std::string& path, std::uint64_t max_bytes) {
+  const Input file(path, Kind::kRegular);
+  if (file.has_known_size()) {
+    expect_at_most(max_bytes, file.size(), path, "");
+    const auto size = static_cast<std::size_t>(file.size());
+    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd(), 0);
+    mapped_ = at != MAP_FAILED;
+    if (mapped_) bytes_ = {static_cast<const std::byte*>(at), size};
+  }
+  if (mapped_) return;
+  read_ = read_whole<std::byte>(path, max_bytes, file);
+  bytes_ = read_;
+}
+
+MappedFile::~MappedFile() {
+  if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 FileStart read_file_start(const std::string& path, std::uint64_t count) {

@@ -1,6 +1,7 @@
 // The one home of CPU detection and of the environment variable TERN_ISA.
 #include "tern/cpu.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -13,6 +14,7 @@
 #endif
 
 #include "core/names.hpp"
+#include "kernels/isa_lists.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -30,6 +32,8 @@ std::string list_available() { return join(available_isas(), ", ", name_of); }
 
 bool detect(Isa isa) {
   if (isa == Isa::kReference || !kProvedByteOrder) return isa == Isa::kReference;
+  constexpr std::array kBuilt = {TERN_BUILT_ISAS};
+  if (std::find(kBuilt.begin(), kBuilt.end(), isa) == kBuilt.end()) return false;
   switch (isa) {
     case Isa::kPortable:
       return true;

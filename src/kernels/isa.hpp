@@ -7,7 +7,8 @@
 // would merge code that is built for different sets.
 #pragma once
 
-#include "kernels/isa_lists.hpp"  // written by meson.build: TERN_ISAS_<FAMILY>, the sets that have a body, ascending
+#include "kernels/isa_lists.hpp"  // written by meson.build: TERN_ISAS_<FAMILY>, the sets that have a body, ascending;
+                                  // TERN_BUILT_ISAS, all of this build
 #include "kernels/single_rounding.hpp"
 #include "tern/cpu.hpp"
 

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "files/crc32.hpp"
+#include "files/map.hpp"
 #include "files/read.hpp"
 #include "files/write.hpp"
 #include "packed/encoding.hpp"
@@ -172,6 +173,6 @@ std::vector<std::byte> read_bytes(const std::string& path) {
   return read_file_with_magic(path, magic);
 }
 
-Model read(const std::string& path) { return decode(read_bytes(path), path); }
+Model read(const std::string& path) { return decode(MappedFile(path).bytes(), path); }
 
 }  // namespace tern::packed

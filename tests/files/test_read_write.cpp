@@ -12,8 +12,10 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "files/map.hpp"
 #include "files/read.hpp"
 #include "files/write.hpp"
+#include "requested_bytes.hpp"
 #include "temp_dir.hpp"
 #include "tern/error.hpp"
 
@@ -92,6 +94,24 @@ TEST_CASE("file: sizes of regular files", "[files]") {
   CHECK_THROWS_WITH(tern::read_file(path, 4), ContainsSubstring("has 5 bytes; expected at most 4"));
   CHECK_THROWS_WITH(tern::read_file(dir.str()), ContainsSubstring("it is a directory"));
   CHECK_THROWS_AS(tern::read_file(dir / std::string(300, 'x')), tern::IoError);
+}
+
+TEST_CASE("file: a mapped file has the bytes of a read one, without a copy", "[files]") {
+  const TempDir dir;
+  const std::string path = dir / "big", empty = dir / "empty";
+  std::string text(1 << 20, 'x');
+  text[12345] = 'y';
+  tern::write_file_atomically(path, text);
+  tern::write_file_atomically(empty, std::string());
+  const auto before = tern::testing::requested_bytes();
+  const tern::MappedFile file(path);
+  CHECK(tern::testing::requested_bytes() - before < 4096);
+  CHECK(std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()) == text);
+  CHECK(tern::MappedFile(empty).bytes().empty());
+  CHECK(tern::MappedFile("/proc/self/status").bytes().size() > 100);
+  CHECK_THROWS_AS(tern::MappedFile(path, text.size() - 1), tern::FormatError);
+  CHECK_THROWS_AS(tern::MappedFile(dir / "none"), tern::IoError);
+  CHECK_THROWS_AS(tern::MappedFile("/proc"), tern::IoError);
 }
 
 TEST_CASE("file: writing follows symbolic links, and replaces nothing but files", "[files]") {

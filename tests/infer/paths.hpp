@@ -7,7 +7,6 @@
 #include "builder.hpp"
 #include "catch.hpp"
 #include "tern/infer.hpp"
-#include "tern/parallel.hpp"
 
 namespace tern::test {
 
@@ -52,12 +51,10 @@ inline void check_groups(Builder& b, const std::vector<std::uint8_t>& images, st
   };
   const auto many = repeat(images);
   const auto logits = repeat(want);
-  const int before = num_threads();
   for (const Isa isa : {Isa::kPortable, available_isas().back()}) {
     for (const int threads : {1, 2}) {
-      set_num_threads(threads);
       INFO("isa " << name_of(isa) << " threads " << threads << "\n" << b.model.graph.format());
-      infer::Session grouped(b.model, {.isa = isa, .kernel = "bitsliced"});
+      infer::Session grouped(b.model, {.isa = isa, .threads = threads, .kernel = "bitsliced"});
       REQUIRE(same_bits(grouped.run(many, kBatch), logits));
       std::vector<float> again;
       const Recorded got = record(grouped, many, kBatch, again);
@@ -72,7 +69,6 @@ inline void check_groups(Builder& b, const std::vector<std::uint8_t>& images, st
       }
     }
   }
-  set_num_threads(before);
 }
 
 // Returns how many nodes a fast plan made visible, and compares each with the reference.

@@ -89,14 +89,14 @@ TEST_CASE("C interface: options of loading") {
   test::Builder b(3);
   b.linear(b.plain("flatten", {b.input("1x4x5")}), 3, {});
   const auto bytes = packed::encode(b.model);
-  tern_options options = {};
+  tern_options options = TERN_OPTIONS;
   tern_model* net = tern_load_memory_with(bytes.data(), bytes.size(), &options);
   CHECK(net != nullptr);
   tern_free(net);
   options.max_work = 100;
   CHECK(tern_load_memory_with(bytes.data(), bytes.size(), &options) == nullptr);
   CHECK(std::string(tern_error()).find("max_work") != std::string::npos);
-  options = {};
+  options = TERN_OPTIONS;
   options.threads = -1;
   CHECK(tern_load_memory_with(bytes.data(), bytes.size(), &options) == nullptr);
   CHECK(std::string(tern_error()).find("threads") != std::string::npos);

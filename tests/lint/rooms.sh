@@ -20,7 +20,7 @@ allowed() {
 # Public header to room.
 room_of_header() {
   case "$1" in
-    tern/error.hpp | tern/shape.hpp | tern/rng.hpp | tern/parallel.hpp | tern/interrupt.hpp | tern/tensor.hpp | tern/graph.hpp | tern/registry.hpp | tern/spec.hpp | tern/position.hpp) echo core ;;
+    tern/public.h | tern/error.hpp | tern/shape.hpp | tern/rng.hpp | tern/parallel.hpp | tern/interrupt.hpp | tern/tensor.hpp | tern/graph.hpp | tern/registry.hpp | tern/spec.hpp | tern/position.hpp) echo core ;;
     tern/cpu.hpp) echo kernels ;;
     tern/packed.hpp) echo packed ;;
     tern/infer.hpp | tern/layer_bench.hpp | tern/tern.h) echo infer ;;

@@ -8,14 +8,16 @@
 
 namespace {
 
-std::atomic<std::uint64_t> requested{0};
+std::atomic<std::uint64_t> requested{0}, allocations{0};
 
 void* counted(std::size_t bytes) noexcept {
   requested += bytes;
+  ++allocations;
   return std::malloc(bytes ? bytes : 1);
 }
 void* counted(std::size_t bytes, std::align_val_t align) noexcept {
   requested += bytes;
+  ++allocations;
   const auto a = static_cast<std::size_t>(align);
   return std::aligned_alloc(a, (bytes + a - 1) / a * a);
 }
@@ -27,6 +29,7 @@ void* or_throw(void* p) {
 }  // namespace
 
 std::uint64_t tern::testing::requested_bytes() { return requested; }
+std::uint64_t tern::testing::requested_allocations() { return allocations; }
 
 using Align = std::align_val_t;
 using Nothrow = std::nothrow_t;

@@ -171,6 +171,19 @@ double Multiply::work(const ValueType& result) const {
   return static_cast<double>(shape.k() + levels) * static_cast<double>(result.numel());
 }
 
+ScratchSizes Multiply::scratch(std::span<const ValueType* const> in, const ValueType& result) const {
+  const auto weights = static_cast<i64>(codes.size()), border = padded_floats();
+  ScratchSizes s;
+  if (in[0]->is_codes() && !codes.empty()) {
+    s.codes = {pad_code != 0 ? border : 0, weights};
+    s.ints = {result.numel(), two_scales() ? result.numel() : 0};
+  } else {
+    s.floats = {in[0]->is_codes() ? in[0]->numel() : 0, pad_value != 0 ? border : 0, weights,
+                two_scales() ? result.numel() : 0};
+  }
+  return s;
+}
+
 void Multiply::run(std::span<const Dense> in, const Dense& out, Scratch& scratch) const {
   if (in[0].type->is_codes() && !codes.empty())
     run_on_codes(in[0], out, scratch);

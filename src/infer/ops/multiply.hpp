@@ -29,6 +29,10 @@ class Multiply final : public Operation {
   bool has_epilogue() const { return !thresholds.empty(); }
   bool two_scales() const { return !scale_neg.empty(); }
   bool padded() const { return shape.pad_h > 0 || shape.pad_w > 0; }
+  /// Of the image with its border.
+  i64 padded_floats() const {
+    return shape.channels * (shape.height + 2 * shape.pad_h) * (shape.width + 2 * shape.pad_w);
+  }
   /// 1 where there is none.
   float scale(i64 output) const { return scale_pos.empty() ? 1.0f : scale_pos[static_cast<std::size_t>(output)]; }
   /// Null if no output is flipped.
@@ -42,6 +46,7 @@ class Multiply final : public Operation {
   kernels::ConvShape on(const ValueType& image) const;
 
   void run(std::span<const Dense> in, const Dense& out, Scratch& scratch) const override;
+  ScratchSizes scratch(std::span<const ValueType* const> in, const ValueType& result) const override;
   double work(const ValueType& result) const override;
   const Multiply* multiply() const override { return this; }
 

@@ -81,7 +81,8 @@ std::span<const float> NodeReader::floats(const std::string& what, const Shape& 
   if (!b) return {};
   const bool finite = !(how & kMayBeInfinite);
   for (const float f : b->f32) {
-    expect(finite ? std::isfinite(f) : !std::isnan(f),
+    if (finite ? std::isfinite(f) : !std::isnan(f)) continue;
+    refuse(node_,
            "blob \"" + node_.name + "." + what + "\" holds a value that is not " + (finite ? "finite" : "a number"));
   }
   return b->f32;

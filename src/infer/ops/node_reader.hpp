@@ -33,6 +33,10 @@ class NodeReader {
   void expect(bool ok, const std::string& what) const {
     if (!ok) refuse(node_, what);
   }
+  /// Makes no string of what is right: a model has millions of numbers to be checked.
+  void expect(bool ok, const char* what) const {
+    if (!ok) refuse(node_, what);
+  }
 
   bool is_first() const { return first_; }
   std::size_t inputs() const { return inputs_.size(); }

@@ -45,6 +45,8 @@ class Operation {
 
   /// The plain definition, for one image: all of `out` from `in`, one value for each input.
   virtual void run(std::span<const Dense> in, const Dense& out, Scratch& scratch) const = 0;
+  /// What run() asks of its scratch. By default the first input that is codes, as floats.
+  virtual ScratchSizes scratch(std::span<const ValueType* const> in, const ValueType& result) const;
   /// Products and comparisons of the plain definition, beside touching each number of the inputs and the result once.
   virtual double work(const ValueType& /*result*/) const { return 0; }
 

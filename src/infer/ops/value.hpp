@@ -1,10 +1,11 @@
 // What travels along the edges of a packed graph, for one image, and how it lies in memory where no step has packed it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
-#include <vector>
+#include <type_traits>
 
 #include "core/aligned.hpp"
 #include "tern/shape.hpp"
@@ -34,22 +35,39 @@ struct Dense {
   std::int8_t* codes = nullptr;
 };
 
-/// Memory that a plain definition needs in between: numbered buffers of each type, which grow once.
+/// How many elements the numbered buffers of a Scratch hold.
+struct ScratchSizes {
+  std::array<i64, 4> floats{};
+  std::array<i64, 2> codes{}, ints{};
+  std::size_t bytes() const;
+};
+
+/// Memory that a plain definition needs in between: numbered buffers of each type, in somebody's memory.
 class Scratch {
  public:
+  /// `memory`: sizes.bytes(), on a cache line.
+  Scratch(const ScratchSizes& sizes, std::byte* memory);
+
   /// At least n elements, of any values. Valid until the same buffer is asked for again.
+  /// Errors: Error if Operation::scratch() did not ask for as many.
   template <class T>
   T* get(std::size_t buffer, i64 n) {
-    auto& all = std::get<std::vector<AlignedVector<T>>>(buffers_);
-    if (all.size() <= buffer) all.resize(buffer + 1);
-    if (all[buffer].size() < static_cast<std::size_t>(n)) all[buffer].resize(static_cast<std::size_t>(n));
-    return all[buffer].data();
+    const auto [at, size] = std::get<Buffers<T>>(buffers_).at(buffer);
+    if (n > size) too_small();
+    return at;
   }
 
  private:
-  std::tuple<std::vector<AlignedVector<float>>, std::vector<AlignedVector<std::int8_t>>,
-             std::vector<AlignedVector<std::int32_t>>>
-      buffers_;
+  template <class T>
+  struct Piece {
+    T* at = nullptr;
+    i64 size = 0;
+  };
+  template <class T>
+  using Buffers = std::array<Piece<T>, std::is_same_v<T, float> ? 4 : 2>;
+  [[noreturn]] static void too_small();
+
+  std::tuple<Buffers<float>, Buffers<std::int8_t>, Buffers<std::int32_t>> buffers_;
 };
 
 /// fl(step * code).

@@ -99,6 +99,7 @@ Plan Assembly::finish() && {
   for (const auto& step : plan_.steps) plan_.seconds.push_back(task.rates.seconds(step->work));
   for (const std::size_t root : task.root) plan_.visible.push_back(native(root));
   plan_.arena_bytes = place(plan_.buffers);
+  for (const auto& step : plan_.steps) plan_.scratch_bytes = std::max(plan_.scratch_bytes, step->scratch_bytes());
   return std::move(plan_);
 }
 

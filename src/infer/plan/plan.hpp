@@ -21,11 +21,12 @@ struct Plan {
   i64 images = 1;               ///< that it runs together
   BufferId output = 0;          ///< kF32, the logits
   std::size_t arena_bytes = 0;
+  std::size_t scratch_bytes = 0;  ///< the most that a step wants
 
   double predicted_seconds() const;
   bool has_grouped_steps() const;
-  /// A workspace with its plane borders in place.
-  Workspace make_workspace() const;
+  /// A workspace with its plane borders in place, in arena_bytes of memory; without scratch.
+  Workspace make_workspace(std::byte* arena) const;
 };
 
 /// `kernel`: see Options. `images`: how many the plan runs together. Every step works on one after the other, but for

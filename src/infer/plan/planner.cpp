@@ -123,8 +123,7 @@ void build_planes(Builder& b, std::size_t i) {
 
 // The float image `in` with the border that convolution `i` wants.
 BufferId padded(Builder& b, std::size_t i, BufferId in) {
-  const kernels::ConvShape& d = b.d.task.multiply(i)->shape;
-  const i64 floats = d.channels * (d.height + 2 * d.pad_h) * (d.width + 2 * d.pad_w);
+  const i64 floats = b.d.task.multiply(i)->padded_floats();
   const BufferId out = b.a.temporary(b.a[in].node, Layout::kF32, static_cast<std::size_t>(floats) * sizeof(float));
   b.a.push(make_pad_step(b.node(i), in, out));
   b.a.touch(out);
@@ -197,9 +196,10 @@ bool Plan::has_grouped_steps() const {
   return images > 1 && std::any_of(steps.begin(), steps.end(), [](const auto& step) { return step->is_grouped(); });
 }
 
-Workspace Plan::make_workspace() const {
+Workspace Plan::make_workspace(std::byte* arena) const {
+  std::fill_n(arena, arena_bytes, std::byte{0});
   Workspace w;
-  w.arena.resize(arena_bytes);
+  w.arena = arena;
   w.buffers = &buffers;
   for (BufferId id = 0; id < buffers.size(); ++id) {
     for (w.index = 0; buffers[id].layout == Layout::kKpacked && w.index < images; ++w.index) {

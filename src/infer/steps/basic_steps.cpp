@@ -1,6 +1,7 @@
 // Steps on dense arrays: the image by a table, plain definitions, float pooling, padding.
 #include <algorithm>
-#include <array>
+#include <memory>
+#include <vector>
 
 #include "infer/steps/steps.hpp"
 #include "kernels/exact.hpp"
@@ -46,17 +47,18 @@ class DenseStep final : public Step {
     layer = layer_of(node);
     work = {{WorkKind::kElement, static_cast<double>(node.type.numel())},
             {WorkKind::kReferenceMac, static_cast<double>(macs)}};
+    sizes_ = node.operation->scratch(types_, node.type);
   }
+  std::size_t scratch_bytes() const override { return list_bytes() + sizes_.bytes(); }
   void run(Workspace& w, i64, i64) const override {
-    constexpr std::size_t kFew = 8;
-    std::array<Dense, kFew> few;
-    std::vector<Dense> many(inputs_.size() > kFew ? inputs_.size() : 0);
-    const std::span<Dense> in = many.empty() ? std::span<Dense>(few).first(inputs_.size()) : std::span<Dense>(many);
-    for (std::size_t i = 0; i < inputs_.size(); ++i) in[i] = dense(w, *types_[i], inputs_[i]);
-    node_.operation->run(in, dense(w, node_.type, output), w.scratch);
+    const std::span<Dense> in(reinterpret_cast<Dense*>(w.scratch), inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) std::construct_at(&in[i], dense(w, *types_[i], inputs_[i]));
+    Scratch scratch(sizes_, w.scratch + list_bytes());
+    node_.operation->run(in, dense(w, node_.type, output), scratch);
   }
 
  private:
+  std::size_t list_bytes() const { return whole_lines(inputs_.size() * sizeof(Dense)); }
   static Dense dense(Workspace& w, const ValueType& type, BufferId id) {
     if (type.is_codes()) return {&type, nullptr, w.at<std::int8_t>(id)};
     return {&type, w.at<float>(id), nullptr};
@@ -65,6 +67,7 @@ class DenseStep final : public Step {
   const Node& node_;
   std::vector<const ValueType*> types_;
   std::vector<BufferId> inputs_;
+  ScratchSizes sizes_;
 };
 
 class FloatPoolStep final : public Step {

@@ -60,6 +60,7 @@ class ChannelStep final : public PlaneStep {
       : PlaneStep(std::move(parts)), order_(form.order), bytes_(order_) {
     for (const PlaneInput& in : in_) layouts_.push_back(in.buffer.kpacked);
   }
+  std::size_t scratch_bytes() const override { return in_.size() * sizeof(const u8*); }
   void run(Workspace& w, i64 begin, i64 end) const override {
     if (sliced()) {
       for (i64 c = begin; c < end; ++c) {
@@ -68,8 +69,8 @@ class ChannelStep final : public PlaneStep {
       }
       return;
     }
-    std::vector<const u8*> x;
-    for (std::size_t i = 0; i < in_.size(); ++i) x.push_back(in(w, i));
+    const std::span<const u8*> x(reinterpret_cast<const u8**>(w.scratch), in_.size());
+    for (std::size_t i = 0; i < in_.size(); ++i) std::construct_at(&x[i], in(w, i));
     bytes_.run(layouts_, x, out_.kpacked, w.at<u8>(output), begin, end);
   }
 

@@ -3,7 +3,8 @@
 // bit-sliced planes do.
 #include <algorithm>
 #include <array>
-#include <vector>
+#include <memory>
+#include <span>
 
 #include "infer/steps/lane_source.hpp"
 #include "kernels/exact.hpp"
@@ -31,12 +32,13 @@ class RowStep final : public Step {
   }
 
   i64 units() const override { return type_.channels(); }
+  std::size_t scratch_bytes() const override { return out_.layout == Layout::kSliced ? kMost * sizeof(BitWriter) : 0; }
   void run(Workspace& w, i64 begin, i64 end) const override {
     alignas(64) std::array<float, kTilePixels> row;
-    std::vector<BitWriter> planes;
+    std::span<BitWriter> planes;
     const i64 pixels = type_.pixels(), most = source_->most(), run = source_->run() > 0 ? source_->run() : whole_rows();
     for (i64 c = begin; c < end; ++c) {
-      if (out_.layout == Layout::kSliced) open(planes, w, c);
+      if (out_.layout == Layout::kSliced) planes = open(w, c);
       for (i64 i = 0, n = 0; i < pixels; i += n) {
         n = std::min({most, pixels - i, run - i % run});
         float* v = quantize_ ? row.data() : w.at<float>(output) + c * pixels + i;
@@ -60,17 +62,22 @@ class RowStep final : public Step {
   // As many rows of the image as a row of floats holds; part of one if that is wide.
   i64 whole_rows() const { return std::max<i64>(1, kTilePixels / type_.width()) * type_.width(); }
 
-  void open(std::vector<BitWriter>& planes, Workspace& w, i64 channel) const {
+  static constexpr std::size_t kMost = 255;  // planes, of thermometer codes
+
+  // A writer for each plane of a channel.
+  std::span<BitWriter> open(Workspace& w, i64 channel) const {
     const bitsliced::SlicedLayout d = out_.sliced.image(w.index);
-    planes.clear();
+    const std::span planes(reinterpret_cast<BitWriter*>(w.scratch), static_cast<std::size_t>(d.code.planes()));
     for (i64 k = 0; k < d.code.planes(); ++k) {
-      planes.emplace_back(
+      std::construct_at(
+          &planes[static_cast<std::size_t>(k)],
           w.at<std::uint8_t>(output) + (channel * d.code.planes() + k) * d.plane_bytes() + d.front_bytes(),
           d.bit(0, 0));
     }
+    return planes;
   }
 
-  void store_planes(std::vector<BitWriter>& planes, i64 index, i64 n, const float* v) const {
+  void store_planes(std::span<BitWriter> planes, i64 index, i64 n, const float* v) const {
     static_assert(kTilePixels == 64);
     const bitsliced::SlicedLayout& d = out_.sliced;
     const int levels = d.code.levels();

@@ -11,15 +11,6 @@ namespace {
 namespace bitsliced = kernels::bitsliced;
 using u8 = std::uint8_t;
 
-// A tile's panel, one a thread. It holds nothing from one call to the next.
-u8* thread_panel(const bitsliced::Conv& conv) {
-  thread_local AlignedVector<u8> panel;
-  if (panel.size() < static_cast<std::size_t>(conv.panel_bytes()))
-    panel.resize(static_cast<std::size_t>(conv.panel_bytes()));
-  conv.init_panel(panel.data());
-  return panel.data();
-}
-
 class SlicedConvStep final : public Step {
  public:
   SlicedConvStep(std::shared_ptr<const bitsliced::Conv> conv, BufferId from, BufferId out)
@@ -29,8 +20,10 @@ class SlicedConvStep final : public Step {
   // Neighbouring tiles write whole vectors, which no other tile touches.
   i64 units() const override { return conv_->tiles(); }
   bool is_grouped() const override { return true; }
+  std::size_t scratch_bytes() const override { return static_cast<std::size_t>(conv_->panel_bytes()); }
   void run(Workspace& w, i64 begin, i64 end) const override {
-    u8* panel = thread_panel(*conv_);
+    u8* panel = reinterpret_cast<u8*>(w.scratch);
+    conv_->init_panel(panel);
     for (i64 tile = begin; tile < end; ++tile) conv_->run(w.at<u8>(from_), panel, tile, w.at<u8>(output));
   }
 

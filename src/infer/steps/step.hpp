@@ -1,5 +1,6 @@
 // A step of a plan: one kernel call that computes one buffer from others. Steps are immutable after planning; what
-// changes lives in a Workspace, one for each thread that works on an image of its own.
+// changes lives in a Workspace, one for each thread that works on an image of its own. Nothing is allocated while they
+// run.
 #pragma once
 
 #include <cstddef>
@@ -47,16 +48,17 @@ struct Buffer {
   std::size_t stride = 0;
 };
 
+/// Owns nothing. Threads that share the work on an image have copies that differ in their scratch.
 struct Workspace {
-  AlignedVector<std::byte> arena;
+  std::byte* arena = nullptr;
   const std::vector<Buffer>* buffers = nullptr;
   const std::uint8_t* image = nullptr;
-  i64 index = 0;  ///< of the image within its group
-  Scratch scratch;
+  i64 index = 0;                 ///< of the image within its group
+  std::byte* scratch = nullptr;  ///< Step::scratch_bytes(), which hold nothing from one run() to the next
 
   template <class T>
   T* at(BufferId id) {
-    return reinterpret_cast<T*>(arena.data() + (*buffers)[id].offset +
+    return reinterpret_cast<T*>(arena + (*buffers)[id].offset +
                                 static_cast<std::size_t>(index) * (*buffers)[id].stride);
   }
 };
@@ -74,6 +76,8 @@ class Step {
   virtual void init(Workspace&) const {}
   /// Independent parts of the work on one image; run() may be called for disjoint ranges at the same time.
   virtual i64 units() const { return 1; }
+  /// Memory of its own for each run() at a time.
+  virtual std::size_t scratch_bytes() const { return 0; }
   virtual void run(Workspace& w, i64 begin, i64 end) const = 0;
   /// Whether one run works on all images of the group; else it works on image w.index.
   virtual bool is_grouped() const { return false; }
