@@ -4,8 +4,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "console.hpp"
 #include "rivals.hpp"
@@ -28,6 +31,7 @@ struct BenchModelOptions {
   std::vector<std::int64_t> batches{1, 64};
   std::vector<int> threads{1, 2};
   double seconds = 1, layer_seconds = 0.2;
+  int latency_runs = 0;
   bool calibrate = false;
 };
 
@@ -98,6 +102,31 @@ std::vector<Layer> profile(const BenchModelOptions& o, infer::Session& session, 
   return out;
 }
 
+struct Latency {
+  int threads = 1;
+  double median_us = 0, p99_us = 0, worst_us = 0;
+};
+
+// Of single images, one after the other.
+Latency latency(infer::Session& session, const Images& images, int runs) {
+  using Clock = std::chrono::steady_clock;
+  const auto size = static_cast<std::size_t>(session.input_shape().numel());
+  const auto image = std::span<const std::uint8_t>(images.pixels).first(size);
+  std::vector<float> logits(static_cast<std::size_t>(session.classes()));
+  std::vector<double> us(static_cast<std::size_t>(runs));
+  for (int i = 0; i < 10; ++i) session.run(image, 1, logits);
+  for (double& t : us) {
+    const auto begin = Clock::now();
+    session.run(image, 1, logits);
+    t = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+  }
+  std::sort(us.begin(), us.end());
+  const auto at = [&](double share) {
+    return us[static_cast<std::size_t>(share * static_cast<double>(us.size() - 1))];
+  };
+  return {num_threads(), at(0.5), at(0.99), us.back()};
+}
+
 void bench_model(const BenchModelOptions& o) {
   if (o.common.threads > 0) throw ValidationError("--threads", "give the numbers of threads to measure with as --at");
   const int threads_before = num_threads();
@@ -131,6 +160,16 @@ void bench_model(const BenchModelOptions& o) {
         row["best_float_images_per_second"] = m.best_float_images_per_second, row["ratio"] = m.ratio();
       speed.push_back(std::move(row));
     }
+  }
+  nlohmann::ordered_json latencies = nlohmann::ordered_json::array();
+  std::vector<std::vector<std::string>> latency_rows;
+  for (const int threads : o.threads) {
+    if (o.latency_runs == 0) break;
+    set_num_threads(threads);
+    const Latency l = latency(session, images, o.latency_runs);
+    latencies.push_back(
+        {{"threads", l.threads}, {"median_us", l.median_us}, {"p99_us", l.p99_us}, {"worst_us", l.worst_us}});
+    latency_rows.push_back({std::to_string(l.threads), number(l.median_us), number(l.p99_us), number(l.worst_us)});
   }
   set_num_threads(1);
   Layer total;
@@ -170,6 +209,7 @@ void bench_model(const BenchModelOptions& o) {
                 {"isa", name_of(session.isa())},
                 {"input", session.input_shape().str()},
                 {"speed", speed},
+                {"latency", latencies},
                 {"steps", steps}});
     return;
   }
@@ -179,6 +219,10 @@ void bench_model(const BenchModelOptions& o) {
       table({"batch", "threads", "float path", "packed path", "ratio", "best float", "best packed"}, speed_rows),
       table({"layers", "shape", "kernel", "layout", "predicted", "median", "tern/fp32", "onednn/fp32", "onednn/int8"},
             layer_rows));
+  if (o.latency_runs > 0) {
+    print_out("{} runs of one image, microseconds\n{}", o.latency_runs,
+              table({"threads", "median", "99 %", "worst"}, latency_rows));
+  }
 }
 
 }  // namespace
@@ -204,6 +248,9 @@ void add_bench_model(App& bench) {
   verb->add_option("--at", o->threads, "Numbers of threads to measure with")
       ->delimiter(',')
       ->check(Range(1, 1024))
+      ->capture_default_str();
+  verb->add_option("--latency", o->latency_runs, "Runs of one image to tell median and 99 % of; 0: none")
+      ->check(Range(0, 10000000))
       ->capture_default_str();
   verb->add_option("--seconds", o->seconds, "Time for each batch size and for the profile")
       ->check(PositiveNumber)

@@ -1,14 +1,17 @@
 // What programs that embed libtern-infer rely on: who allocates, who starts threads, what can be stopped and shared.
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <atomic>
-#include <fstream>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
 
 #include "catch.hpp"
 #include "child.hpp"
+#include "core/team.hpp"
 #include "examples.hpp"
 #include "paths.hpp"
 #include "requested_bytes.hpp"
@@ -55,14 +58,6 @@ std::vector<std::string> tasks() {
   }
   closedir(folder);
   return out;
-}
-
-std::string blocked_signals(const std::string& task) {
-  std::ifstream status("/proc/self/task/" + task + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("SigBlk:")) return line.substr(line.find_first_not_of("SigBlk: \t"));
-  }
-  return "";
 }
 
 // A pool of one thread that takes the tasks from the last to the first.
@@ -260,15 +255,30 @@ TEST_CASE("embedding: threads end with their session, and take no signals") {
   {
     infer::Session s(model, {.threads = 3});
     (void)s.run(noise(model, 16), 16);
-    const auto now = tasks();
-    CHECK(now.size() == before.size() + 2);
-    for (const std::string& task : now) {
-      if (std::find(before.begin(), before.end(), task) != before.end()) continue;
-      constexpr unsigned long kAll = 0x7ffbfeff;  // 1 to 31, but SIGKILL and SIGSTOP
-      CHECK((std::stoul(blocked_signals(task), nullptr, 16) & kAll) == kAll);
-    }
+    CHECK(tasks().size() == before.size() + 2);
   }
   CHECK(tasks().size() == before.size());
+
+  Team team(3, false, "test");  // what the session starts
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> looked{0}, open{0};
+  for (int round = 0; round < 1000 && looked < 3; ++round) {
+    const auto body = [&](std::int64_t) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (std::this_thread::get_id() == caller) return;
+      sigset_t blocked;
+      pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+      ++looked;
+      for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM, SIGCHLD, SIGPIPE})
+        open += sigismember(&blocked, signal) == 0;
+    };
+    team.run(6, Chunks(body));
+  }
+  CHECK(looked >= 3);
+  CHECK(open == 0);
+  sigset_t own;
+  pthread_sigmask(SIG_SETMASK, nullptr, &own);
+  CHECK(sigismember(&own, SIGTERM) == 0);
 }
 
 TEST_CASE("embedding: a forked process runs sessions of its parent, alone") {

@@ -42,7 +42,7 @@ inline constexpr bool kFewSizes = true;
 inline constexpr int kSumBits[] = {10, kMaxBits};
 #else
 inline constexpr bool kFewSizes = false;
-inline constexpr int kSumBits[] = {8, 9, 10, 12, 14, kMaxBits};
+inline constexpr int kSumBits[] = {9, 10, 12, 14, kMaxBits};
 #endif
 
 /// Planes that the counts of a bundle's outputs have more than its sums. A count is made of 3 sums of three columns for
