@@ -109,7 +109,10 @@ void add_bench(App& app) {
   scaling->add_option("--groups", r->groups, "One scale a filter or a layer")->capture_default_str();
   scaling->examples({"tern bench rescale resnet18"});
   add_common(*scaling, r->common);
-  scaling->callback([r] { bench_rescale(*r); });
+  scaling->callback([r, scaling] {
+    scaling->refuse({"--acts"}, "has no effect: weights alone are rescaled");
+    bench_rescale(*r);
+  });
 }
 
 }  // namespace tern::cli

@@ -188,7 +188,13 @@ void add_bench_layers(App& bench) {
       ->capture_default_str();
   verb->examples({"tern bench layers", "tern bench layers --shape 256x14,512x7"});
   add_common(*verb, o->common);
-  verb->callback([o] {
+  verb->callback([o, verb] {
+    if (o->set == "relations")
+      verb->refuse({"--acts"}, "has no effect with --set relations, which measures all of them");
+    else if (!o->shapes.empty())
+      verb->refuse({"--set"}, "has no effect with --shape");
+    if (o->acts == "binary" || o->acts == "2-bit")
+      verb->refuse({"--nonzero"}, "has no effect with --acts " + o->acts + ", whose weights are not ternary");
     if (o->common.threads > 1) {
       throw ValidationError("--threads",
                             "layers are measured on one thread; tern bench model --at measures with several");

@@ -46,6 +46,12 @@ Subject subject(const BenchModelOptions& o) {
   if (o.file.empty() == !o.topology.named()) {
     throw ValidationError("FILE", "expected a packed file, or a topology (--model, --graph or --genotype)");
   }
+  if (!o.topology.named()) {
+    if (!o.topology.given.empty()) {
+      throw ValidationError(*o.topology.given.begin(), "has no effect on a packed file, which has its topology");
+    }
+    if (!o.save.empty()) throw ValidationError("--save", "needs a topology; \"" + o.file + "\" is packed already");
+  }
   if (o.topology.named()) {
     if (!o.run.empty()) throw ValidationError("--run", "expected a packed file with it");
     Subject s{o.topology.name(), pack(fresh_network(o.topology.build_graph())), {}};

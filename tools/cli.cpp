@@ -259,6 +259,12 @@ Option App::add_flag_function(const std::string& flags, const std::function<void
                         flags, [f](std::int64_t count) { f(count > 0); }, help)
                     ->disable_flag_override());
 }
+bool App::given(const std::string& flag) const { return app_->get_option(flag)->count() > 0; }
+void App::refuse(std::initializer_list<const char*> flags, const std::string& why) const {
+  for (const char* flag : flags) {
+    if (given(flag)) throw ValidationError(flag, why);
+  }
+}
 void App::examples(const std::vector<std::string>& lines) {
   std::string text = "Examples:";
   for (const std::string& line : lines) text += "\n  " + line;

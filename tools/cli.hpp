@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -74,6 +75,9 @@ class App {
   Option add_flag(const std::string& flags, bool& value, const std::string& help);
   /// `flags` may end in ",!--no-NAME".
   Option add_flag_function(const std::string& flags, const std::function<void(bool)>& f, const std::string& help);
+  bool given(const std::string& flag) const;  ///< on the command line that was read
+  /// Errors: ValidationError that names the first of `flags` that was given, and says `why` it is refused.
+  void refuse(std::initializer_list<const char*> flags, const std::string& why) const;
   void examples(const std::vector<std::string>& lines);  ///< command lines below the help
   void callback(const std::function<void()>& f);
   /// Reads the command line, runs the verb and gives the exit code: 0, or 2 with a line on standard error if the

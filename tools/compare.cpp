@@ -5,6 +5,7 @@
 
 #include "tern/error.hpp"
 #include "training.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 namespace {
@@ -39,13 +40,19 @@ void run_compare(const CompareOptions& o) {
   ComparePlan plan;
   if (!o.recipe.empty()) plan.recipe = TrainConfig::load(o.recipe);
   for (const auto& [name, text] : o.overrides) plan.recipe.set(name, text);
-  refuse_without_effect(plan.recipe, o.overrides);
   plan.recipe.data_search_path = data_search_path();
   plan.recipe.resume_anyway = o.resume_anyway;
   plan.seeds = o.seeds;
   plan.directory = o.directory;
   plan.warm_start = o.warm_start;
-  for (const std::string& p : o.pairs) plan.pairs.push_back(parse_pair(p));
+  std::vector<TrainConfig> each;
+  for (const std::string& p : o.pairs) {
+    plan.pairs.push_back(parse_pair(p));
+    each.push_back(plan.recipe);
+    each.back().weights = plan.pairs.back().weights;
+    each.back().acts = plan.pairs.back().acts;
+  }
+  refuse_without_effect(each, o.overrides);
   Progress progress(o.common);
   std::string now;
   CompareCallbacks callbacks;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "console.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 namespace {
@@ -95,8 +96,10 @@ void add_data(App& app) {
       ->capture_default_str();
   verb->examples({"tern data", "tern data folder:photos --sheet photos.png"});
   add_common(*verb, o->common);
-  verb->callback([o] {
-    if (!o->sheet.empty() && o->name.empty()) throw ValidationError("--sheet", "needs the name of a data set");
+  verb->callback([o, verb] {
+    if (o->name.empty()) verb->refuse({"--sheet", "--image-size"}, "needs the name of a data set");
+    if (o->sheet.empty()) verb->refuse({"--rows", "--columns"}, "has no effect without --sheet");
+    refuse_idle_data_dir(o->data_dir, o->name);
     if (!o->sheet.empty() && !o->sheet.ends_with(".png"))
       throw ValidationError("--sheet", "expected a name ending in .png");
     o->name.empty() ? list_all(*o) : describe(*o);

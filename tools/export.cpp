@@ -112,7 +112,13 @@ void add_export(App& app) {
                   "tern export net.tern --c net_c --max-flash 32k --max-ram 4k --arduino",
                   "tern export net.tern --onnx net.onnx", "tern export net.tern --onnx exact.onnx --exact"});
   add_common(*verb, o->common);
-  verb->callback([o] { export_all(*o); });
+  verb->callback([o, verb] {
+    if (!o->onnx.empty() && o->folder.empty()) {
+      verb->refuse({"--name", "--max-flash", "--max-ram", "--words", "--form", "--selftest", "--arduino"},
+                   "is for C programs, has no effect with --onnx");
+    }
+    export_all(*o);
+  });
 }
 
 }  // namespace tern::cli

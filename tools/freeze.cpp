@@ -9,6 +9,7 @@
 #include "tern/error.hpp"
 #include "tern/safetensors.hpp"
 #include "training.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 namespace {

@@ -32,10 +32,8 @@ void add_pack(App& app) {
   verb->examples(
       {"tern pack runs/first net.tern", "tern pack resnet20.safetensors net.tern --model resnet20 --data cifar10"});
   add_common(*verb, o->common);
-  verb->callback([o] {
-    if (!o->run.is_plain() && !(o->run.data_name + o->run.data_dir).empty()) {
-      throw ValidationError("--data", "needs --model or --graph; a run knows its data");
-    }
+  verb->callback([o, verb] {
+    if (!o->run.is_plain()) verb->refuse({"--data", "--data-dir"}, "needs --model or --graph; a run knows its data");
     const TrainedRun run = o->run.load();
     const packed::Model model = pack(run.network, meta_of(run));
     watch_interrupts();  // the file is written to its end

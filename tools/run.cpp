@@ -229,7 +229,11 @@ void add_run(App& app) {
   verb->examples({"tern run net.tern photo.jpg", "tern run net.tern photos/ --json",
                   "tern run net.tern --data fashion-mnist --limit 1000"});
   add_common(*verb, o->common);
-  verb->callback([o] { o->images.empty() ? run_data(*o) : run_files(*o); });
+  verb->callback([o, verb] {
+    if (o->images.empty()) return run_data(*o);
+    verb->refuse({"--data", "--data-dir", "--limit"}, "has no effect on image files; it is for data sets");
+    run_files(*o);
+  });
 }
 
 }  // namespace tern::cli

@@ -10,7 +10,7 @@
 #include "data/dataset_spec.hpp"
 #include "packed/file_layout.hpp"
 #include "tern/error.hpp"
-#include "training.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 
@@ -88,6 +88,7 @@ TestSet RunOptions::test_set(const TrainConfig& config, const std::string& sourc
     throw IoError("\"" + source + "\" was trained on a " + config.data + " of images; name the data (--data " +
                   config.data + ":PATH) or image files");
   }
+  refuse_idle_data_dir(data_dir, data_name.empty() ? config.data : data_name);
   const ImageShape taken{static_cast<int>(input[0]), static_cast<int>(input[1]), static_cast<int>(input[2])};
   LoadOptions how;
   how.data_dir = data_dir.empty() && own ? config.data_dir : data_dir;
@@ -119,11 +120,16 @@ TrainedRun RunOptions::load() const {
     if (allow_missing) throw ValidationError("--allow-missing", "needs --model or --graph; a run lacks nothing");
     return load_trained(run, checkpoint);
   }
+  if (!settings_of(run).empty()) {
+    throw ValidationError("--" + plain.find(plain.contains("model") ? "model" : "graph")->first,
+                          "is for files of plain weights; the run \"" + run + "\" has its own topology");
+  }
   if (!checkpoint.empty()) throw ValidationError("--checkpoint", "not with --model or --graph; name the file");
   TrainConfig config;
   for (const auto& [name, text] : plain) config.set(name, text);
   refuse_without_effect(config, plain);
   if (!data_name.empty()) config.data = data_name;
+  refuse_idle_data_dir(data_dir, config.data);
   config.data_dir = data_dir;
   config.data_search_path = data_search_path();
   config.limit_train = 1;

@@ -3,11 +3,10 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-
 #include "run_options.hpp"
 #include "tern/error.hpp"
 #include "training.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 namespace {
@@ -29,13 +28,13 @@ SearchConfig config_of(const SearchOptions& o) {
   SearchConfig config;
   if (o.resumes() && o.again) throw ValidationError("--choose-again", "not together with --resume");
   if (o.resumes() || o.again) {
-    const bool others = std::any_of(o.overrides.begin(), o.overrides.end(),
-                                    [&](const auto& s) { return !o.again || !is_rule(s.first); });
-    if (!o.config.empty() || others) {
-      throw o.again
-          ? ValidationError("--choose-again",
-                            "takes max-weightless, zero-gamma and allow-zero; the search keeps its other settings")
-          : ValidationError("--resume", "the search keeps the settings of its config.toml; give no others");
+    if (o.resumes()) refuse_with_resume(o.config, o.overrides);
+    constexpr const char* kRules =
+        "not with --choose-again, which takes --max-weightless, --zero-gamma and --allow-zero; the search keeps its "
+        "other settings";
+    if (!o.config.empty()) throw ValidationError("\"" + o.config + "\"", kRules);
+    for (const auto& [name, text] : o.overrides) {
+      if (!is_rule(name)) throw ValidationError(flag_of(name), kRules);
     }
     const std::string saved = settings_of(o.run);
     if (saved.empty()) throw IoError("[search] \"" + o.run + "\" holds no search to resume");
@@ -50,6 +49,7 @@ SearchConfig config_of(const SearchOptions& o) {
     if (!o.config.empty()) config = SearchConfig::load(o.config);
     for (const auto& [name, text] : o.overrides) config.set(name, text);
   }
+  refuse_without_effect(config, o.overrides);
   config.data_search_path = data_search_path();
   config.resume_anyway = o.resume_anyway;
   return config;

@@ -7,6 +7,26 @@
 
 namespace tern::cli {
 
+namespace {
+
+Graph model_graph(const std::string& model, ModelOptions how, const std::string& options) {
+  if (!options.empty()) {
+    for (auto& [key, value] : QuantSpec::parse("options:" + options).options) how.extra[key] = value;
+  }
+  return make_model(model, how);
+}
+
+}  // namespace
+
+bool TopologyOptions::is_changed_by(bool ModelOptions::*flag) const {
+  if (!genotype.empty()) return false;
+  ModelOptions with = build, without = build;
+  with.input = without.input = Shape::parse(input);
+  with.*flag = true;
+  without.*flag = false;
+  return model_graph(model, with, options).format() != model_graph(model, without, options).format();
+}
+
 Graph TopologyOptions::build_graph() const {
   const int ways = !model.empty() + !graph.empty() + !genotype.empty();
   if (ways != 1) {
@@ -31,10 +51,12 @@ Graph TopologyOptions::build_graph() const {
     config.options = options;
     return genotype_graph(config, how.input, how.classes);
   }
-  if (!options.empty()) {
-    for (auto& [key, value] : QuantSpec::parse("options:" + options).options) how.extra[key] = value;
+  for (const auto& [flag, field] : {std::pair{"--quantize-first-last", &ModelOptions::quantize_first_last},
+                                    std::pair{"--fp-shortcut", &ModelOptions::fp_shortcut}}) {
+    if (given.contains(flag) && how.*field && !is_changed_by(field))
+      throw ValidationError(flag, "changes nothing in this topology with these --weights and --acts");
   }
-  return make_model(model, how);
+  return model_graph(model, std::move(how), options);
 }
 
 void add_topology_options(App& app, const std::string& model_flags, TopologyOptions& o) {

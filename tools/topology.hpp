@@ -20,6 +20,8 @@ struct TopologyOptions {
   /// Errors: ValidationError unless one of the three is given, or for options that it does not take; those of
   /// make_model(), genotype_graph() and Graph::parse().
   Graph build_graph() const;
+  /// Whether a topology by name is another one with that switch than without it; false of a genotype.
+  bool is_changed_by(bool ModelOptions::*flag) const;
 };
 
 /// `model_flags` (--model and other names of it), --graph, --genotype, and the options that build a topology. `options`

@@ -3,6 +3,7 @@
 
 #include "starter.hpp"
 #include "training.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 

@@ -5,6 +5,7 @@
 #include "run_options.hpp"
 #include "tern/error.hpp"
 #include "tern/search.hpp"
+#include "without_effect.hpp"
 
 namespace tern::cli {
 namespace {
@@ -23,60 +24,7 @@ std::string freeze_text(const EpochResult& r) {
   return fmt::format("  on grid {}{}", percent_text(r.freeze->fraction), r.freeze->certified ? ", certified" : "");
 }
 
-// A setting that acts under a condition.
-struct Condition {
-  const char* setting;
-  bool (*holds)(const TrainConfig&);
-  const char* needs;
-};
-
-bool starts_with_key(const std::string& spec, std::string_view key) { return spec.substr(0, spec.find(':')) == key; }
-bool is_sgd(const TrainConfig& c) { return starts_with_key(c.optimizer, "sgd"); }
-bool is_adam(const TrainConfig& c) {
-  return starts_with_key(c.optimizer, "adam") || starts_with_key(c.optimizer, "adamw");
-}
-bool freezes(const TrainConfig& c) { return c.policy != "none"; }
-bool names_model(const TrainConfig& c) { return c.graph.empty() && c.genotype.empty(); }
-bool builds_topology(const TrainConfig& c) { return c.graph.empty(); }
-
-constexpr const char* kGraphSays = "has no effect with --graph, whose text says it";
-constexpr Condition kConditions[] = {
-    {"model", names_model, "names another topology than --graph or --genotype"},
-    {"genotype", builds_topology, "names another topology than --graph"},
-    {"width", builds_topology, kGraphSays},
-    {"weights", builds_topology, kGraphSays},
-    {"acts", builds_topology, kGraphSays},
-    {"quantize_first_last", builds_topology, kGraphSays},
-    {"fp_shortcut", builds_topology, kGraphSays},
-    {"options", builds_topology, kGraphSays},
-    {"momentum", is_sgd, "has no effect without --optimizer sgd"},
-    {"nesterov", is_sgd, "has no effect without --optimizer sgd"},
-    {"beta1", is_adam, "has no effect without --optimizer adam or adamw"},
-    {"beta2", is_adam, "has no effect without --optimizer adam or adamw"},
-    {"epochs", [](const TrainConfig& c) { return !freezes(c); },
-     "has no effect with --policy: --phases say the epochs"},
-    {"schedule", [](const TrainConfig& c) { return !freezes(c); },
-     "has no effect with --policy: --phases say the rates"},
-    {"phases", freezes, "has no effect without --policy"},
-    {"rescale", freezes, "has no effect without --policy"},
-    {"weight_lr", freezes, "has no effect without --policy"},
-    {"drop_path", [](const TrainConfig& c) { return !c.genotype.empty() || !c.graph.empty(); },
-     "has no effect without --genotype: no other topology drops paths"},
-    {"allow_missing", [](const TrainConfig& c) { return !c.from.empty(); }, "has no effect without --from"},
-};
-
-std::string flag_of(std::string name) {
-  for (char& c : name) c = c == '_' ? '-' : c;
-  return "--" + name;
-}
-
 }  // namespace
-
-void refuse_without_effect(const TrainConfig& config, const Overrides& given) {
-  for (const Condition& c : kConditions) {
-    if (given.contains(c.setting) && !c.holds(config)) throw ValidationError(flag_of(c.setting), c.needs);
-  }
-}
 
 Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fields, TrainingOptions& o) {
   app.add_option("config", o.config, "Configuration file (TOML); flags override it. With --resume also the run");
@@ -90,9 +38,7 @@ Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fie
 
 TrainConfig configured(const TrainingOptions& o, const TrainConfig& base) {
   if (o.resumes()) {
-    if (!o.config.empty() || !o.overrides.empty()) {
-      throw ValidationError("--resume", "the run keeps the settings of its config.toml; give no others");
-    }
+    refuse_with_resume(o.config, o.overrides);
     const std::string saved = settings_of(o.run);
     if (saved.empty()) throw IoError("[train] \"" + o.run + "\" holds no run to resume");
     if (reads_as<SearchConfig>(saved)) {

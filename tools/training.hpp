@@ -26,9 +26,6 @@ Option add_training_options(App& app, const std::vector<TrainConfig::Field>& fie
 /// With --resume the run's own settings; else `base`, over it the configuration file, over that the flags.
 TrainConfig configured(const TrainingOptions& options, const TrainConfig& base);
 
-/// Refuses flags that would change nothing: ValidationError that says what the flag needs.
-void refuse_without_effect(const TrainConfig& config, const Overrides& given);
-
 /// Notes, steps and interrupts of any run. Until its first step a signal ends the program at once: there is nothing to
 /// keep.
 void report_to(RunCallbacks& callbacks, Progress& progress, const Common& common);

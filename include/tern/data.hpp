@@ -136,6 +136,7 @@ struct TERN_PUBLIC DatasetEntry {
   /// Reads it. The caller applies channels, size and limits that the reader left to be done, fills in `name` and
   /// `source` if they are empty, and mean/std from the training images if they are empty.
   std::function<Dataset(const std::string& path, const LoadOptions& options)> load;
+  bool tree = false;                          ///< image files one by one: takes the options bad= and memory=
   std::string fallback = {};                  ///< name of the set to load when this one is missing; empty: none
   std::vector<std::string> class_names = {};  ///< where they are known without reading the set; empty: its files tell
 };

@@ -63,7 +63,12 @@ DatasetSpec parse_spec(std::string_view text, const LoadOptions& options) {
   if (given.has("seed")) o.split.seed = static_cast<std::uint64_t>(all.integer("seed"));
   if (given.has("bad")) o.skip_bad = all.text("bad") == "skip";
   if (given.has("memory")) o.memory = static_cast<std::uint64_t>(all.integer("memory")) << 20;
-  out.asks_split = given.has("split") || given.has("seed");
+  const auto first_of = [&](std::initializer_list<const char*> names) {
+    const auto* it = std::find_if(names.begin(), names.end(), [&](const char* name) { return given.has(name); });
+    return it == names.end() ? std::string() : std::string(*it);
+  };
+  out.asks_split = first_of({"split", "seed"});
+  out.asks_tree = first_of({"bad", "memory"});
   return out;
 }
 

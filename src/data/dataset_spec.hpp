@@ -12,8 +12,9 @@ struct DatasetSpec {
   std::string name;  ///< of the set
   std::string path;  ///< where exactly; empty: to be looked for
   bool has_path = false;
-  bool asks_split = false;
-  LoadOptions options;  ///< those given, with what the spec says in their place
+  std::string asks_split;  ///< an option about a split that is asked for, by its name; empty: none
+  std::string asks_tree;   ///< likewise one that trees of files take alone
+  LoadOptions options;     ///< those given, with what the spec says in their place
 };
 
 /// Reads NAME[:PATH][,option=value]... Errors: ValueError on an unknown option or a value out of its range.

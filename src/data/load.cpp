@@ -120,9 +120,14 @@ Dataset load_dataset(std::string_view name, const LoadOptions& options) {
   const data::DatasetSpec spec = data::parse_spec(name, options);
   check_options(spec.options);
   const DatasetEntry entry = dataset_registry().find(spec.name);
+  if (!spec.asks_tree.empty() && !entry.tree) {
+    throw ValueError("[load_dataset] the option \"" + spec.asks_tree + "\" has no effect on " + entry.name +
+                     ", whose images are not files one by one; leave it out");
+  }
   Dataset set = spec.has_path ? read_from(entry, spec.path, spec.options) : read_found(entry, spec.options);
-  if (spec.asks_split && !set.split && spec.options.split.share > 0) {
-    throw ValueError("[load_dataset] " + set.name + " has test images: the option \"split\" is without effect");
+  if (!spec.asks_split.empty() && !set.split && spec.options.split.share > 0) {
+    throw ValueError("[load_dataset] the option \"" + spec.asks_split + "\" has no effect: " + set.name +
+                     " has test images; leave it out");
   }
   return set;
 }

@@ -142,9 +142,29 @@ std::string Normalisation::line() const {
   return "input: mean " + printable(mean) + " (" + mean_from + "), std " + printable(std) + " (" + std_from + ")";
 }
 
+namespace {
+
+// Latent weights of quantized layers are another network than the one that was trained, if nothing quantizes them.
+void expect_quantizers_kept(const TrainConfig& config, const Pretrained& pretrained) {
+  const auto text = pretrained.file.metadata.find("graph");
+  if (text == pretrained.file.metadata.end() || !config.graph.empty() || !config.genotype.empty() ||
+      config.weights != "none" || config.acts != "none")
+    return;
+  for (const auto& node : Graph::parse(text->second).nodes()) {
+    const std::string weights = node.text("weights", "none");
+    if (weights == "none") continue;
+    throw ValueError("[load_weights] the weights of \"" + pretrained.path + "\" were trained for quantizers (node \"" +
+                     node.name + "\": " + weights + "), and the topology " + config.model +
+                     " has none: leave --model out, the checkpoint has its own topology");
+  }
+}
+
+}  // namespace
+
 TrainedRun load_weights(const TrainConfig& wanted, const std::string& from) {
   TrainConfig config = wanted;
   const Pretrained pretrained = read_pretrained(from);
+  expect_quantizers_kept(config, pretrained);
   Normalisation normalisation = take_normalisation(config, &pretrained);
   Dataset data = load_data(config);
   DataRecord record = DataRecord::parse(pretrained.file.metadata, pretrained.path);

@@ -9,11 +9,12 @@ TEST_CASE("dataset spec: options behind a name or a path", "[data]") {
   const auto plain = parse_spec("mnist", {});
   CHECK(plain.name == "mnist");
   CHECK_FALSE(plain.has_path);
-  CHECK_FALSE(plain.asks_split);
+  CHECK(plain.asks_split.empty());
+  CHECK(plain.asks_tree.empty());
   const auto all = parse_spec("folder:my photos,2024,split=0.1,seed=7,channels=1,bad=skip,memory=3", {});
   CHECK(all.name == "folder");
   CHECK(all.path == "my photos,2024");
-  CHECK(all.asks_split);
+  CHECK(all.asks_split == "split");
   CHECK(all.options.split.share == 0.1);
   CHECK(all.options.split.seed == 7);
   CHECK(all.options.shape.channels == 1);

@@ -172,7 +172,7 @@ TEST_CASE("tree: folders of classes alone, with a test split of their own", "[da
   CHECK(only.train.count() == 0);
   CHECK(only.test.count() == 10);
   CHECK_FALSE(only.split);
-  CHECK_THROWS_WITH(tern::load_dataset("folder:" + (dir / "e") + ",split=0.5"), ContainsSubstring("without effect"));
+  CHECK_THROWS_WITH(tern::load_dataset("folder:" + (dir / "e") + ",split=0.5"), ContainsSubstring("has no effect"));
 }
 
 TEST_CASE("tree: a class without images is named, what nothing reads is counted", "[data]") {

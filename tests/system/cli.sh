@@ -141,7 +141,8 @@ grep -q '^input: mean .* (from ' "$dir/eval.txt" || fail "eval does not say wher
 $tern eval "$dir/fp32/last.safetensors" --model vgg_small --width 4 --data fashion-mnist-mini --limit 20 --mapping --json >"$dir/eval.json"
 grep -q '"tensors":{"used":[0-9]*,"missing":\[\],"unused":0,"remarks":\[\],"mapping":\[{"source":"net.conv1.weight"' "$dir/eval.json" || fail "eval --json --mapping"
 grep -q '"mean_from":"from ' "$dir/eval.json" || fail "eval --json: normalisation"
-expect 1 'conv1.weight' $tern eval "$dir/fp32" --model resnet20 --data fashion-mnist-mini
+expect 1 'conv1.weight' $tern eval "$dir/fp32/last.safetensors" --model resnet20 --data fashion-mnist-mini
+expect 2 'model: is for files of plain weights' $tern eval "$dir/fp32" --model vgg_small --data fashion-mnist-mini
 for option in --width --options --mean --std; do expect 2 "$option: needs --model" $tern eval "$dir/fp32" "$option" 1; done
 expect 2 'expected best or last' $tern eval "$dir/fp32" --checkpoint worst
 expect 1 'there is last.safetensors' $tern eval "$dir/fp32" --checkpoint best

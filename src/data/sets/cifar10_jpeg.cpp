@@ -15,6 +15,7 @@ DatasetEntry cifar10_jpeg_dataset() {
       "data folder";
   e.places = {"cifar10-jpeg.tar", "cifar10-jpeg"};
   e.class_names = cifar10_class_names();
+  e.tree = true;
   e.load = [](const std::string& path, const LoadOptions& options) {
     LoadOptions o = options;
     if (o.shape.channels == 0) o.shape.channels = 3;

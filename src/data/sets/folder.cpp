@@ -16,6 +16,7 @@ DatasetEntry folder_dataset() {
     std::error_code ignored;
     return std::filesystem::is_directory(path, ignored);
   };
+  e.tree = true;
   e.load = read_tree_folder;
   return e;
 }

@@ -12,6 +12,7 @@ DatasetEntry tiny_imagenet_10_dataset() {
       "put tiny-imagenet-10.tar (classes.txt, train/<wnid>/NNNN.jpg, val/<wnid>/NNNN.jpg; unpack .tar.xz with xz -d) "
       "into a data folder";
   e.places = {"tiny-imagenet-10.tar", "tiny-imagenet-10"};
+  e.tree = true;
   e.load = [](const std::string& path, const LoadOptions& options) {
     LoadOptions o = options;
     if (o.shape.channels == 0) o.shape.channels = 3;
