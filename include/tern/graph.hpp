@@ -40,6 +40,9 @@ struct TERN_PUBLIC GraphNode {
   std::string text(std::string_view key, std::string_view fallback) const;
   std::int64_t integer(std::string_view key) const;
   std::int64_t integer(std::string_view key, std::int64_t fallback) const;
+  /// Rows and columns: "3x5", or "3" for 3x3.
+  std::pair<std::int64_t, std::int64_t> pair(std::string_view key) const;
+  std::pair<std::int64_t, std::int64_t> pair(std::string_view key, std::int64_t fallback) const;
   double number(std::string_view key, double fallback) const;
   /// Accepts 0, 1, false, true.
   bool flag(std::string_view key, bool fallback) const;

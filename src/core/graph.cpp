@@ -130,6 +130,18 @@ std::int64_t GraphNode::integer(std::string_view key, std::int64_t fallback) con
   return v ? parse_number<std::int64_t>(*this, key, *v) : fallback;
 }
 
+std::pair<std::int64_t, std::int64_t> GraphNode::pair(std::string_view key) const {
+  const std::string both = text(key);
+  const std::size_t at = both.find('x');
+  const auto first = parse_number<std::int64_t>(*this, key, std::string_view(both).substr(0, at));
+  if (at == std::string::npos) return {first, first};
+  return {first, parse_number<std::int64_t>(*this, key, std::string_view(both).substr(at + 1))};
+}
+
+std::pair<std::int64_t, std::int64_t> GraphNode::pair(std::string_view key, std::int64_t fallback) const {
+  return has(key) ? pair(key) : std::pair{fallback, fallback};
+}
+
 double GraphNode::number(std::string_view key, double fallback) const {
   const std::string* v = find_attr(*this, key);
   if (!v) return fallback;

@@ -86,7 +86,9 @@ std::string name_of(const LayerProblem& p) {
 }
 
 std::string layer_name(const kernels::ConvShape& d) {
-  if (d.groups != 1 || d.height != d.width || d.kernel_h != d.kernel_w) return {};
+  const bool square = d.height == d.width && d.kernel_h == d.kernel_w && d.stride_h == d.stride_w &&
+                      d.pad_h == d.pad_w && d.dilation_h == d.dilation_w;
+  if (d.groups != 1 || !square) return {};
   LayerProblem p;
   p.channels = d.channels;
   p.outputs = d.outputs;

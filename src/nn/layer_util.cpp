@@ -37,14 +37,30 @@ const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank) {
   return s;
 }
 
-std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest) {
-  const std::int64_t v = node.integer(key);
+namespace {
+
+std::int64_t expect_bounds(const GraphNode& node, std::string_view key, std::int64_t v, std::int64_t lowest) {
   if (v >= lowest && v <= ops::kMaxAttribute) return v;
   throw ValueError(at_node(node) + "expected " + std::string(key) + " in " + std::to_string(lowest) + " .. " +
                    std::to_string(ops::kMaxAttribute) + "; got " + std::to_string(v));
 }
+
+}  // namespace
+
+std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest) {
+  return expect_bounds(node, key, node.integer(key), lowest);
+}
 std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest, std::int64_t fallback) {
   return node.has(key) ? bounded(node, key, lowest) : fallback;
+}
+
+std::pair<std::int64_t, std::int64_t> bounded_pair(const GraphNode& node, std::string_view key, std::int64_t lowest) {
+  const auto [rows, columns] = node.pair(key);
+  return {expect_bounds(node, key, rows, lowest), expect_bounds(node, key, columns, lowest)};
+}
+std::pair<std::int64_t, std::int64_t> bounded_pair(const GraphNode& node, std::string_view key, std::int64_t lowest,
+                                                   std::int64_t fallback) {
+  return node.has(key) ? bounded_pair(node, key, lowest) : std::pair{fallback, fallback};
 }
 
 Shape bounded_result(const GraphNode& node, const Shape& shape) {

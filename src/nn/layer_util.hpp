@@ -27,6 +27,10 @@ const Shape& expect_rank(const LayerPlace& place, std::size_t i, int rank);
 /// Errors: ValueError if it is below `lowest` or above 2^24.
 std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest);
 std::int64_t bounded(const GraphNode& node, std::string_view key, std::int64_t lowest, std::int64_t fallback);
+/// Of a key that holds rows and columns.
+std::pair<std::int64_t, std::int64_t> bounded_pair(const GraphNode& node, std::string_view key, std::int64_t lowest);
+std::pair<std::int64_t, std::int64_t> bounded_pair(const GraphNode& node, std::string_view key, std::int64_t lowest,
+                                                   std::int64_t fallback);
 
 /// Numbers that a node may emit for one image, and that a network's parameters may be: some eighty times the largest
 /// result that a known topology has at 224 x 224, twice the weights of the largest.

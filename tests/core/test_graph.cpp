@@ -48,4 +48,10 @@ TEST_CASE("graph: errors name line and reason", "[core]") {
   const Graph g = Graph::parse("tern-graph 1\na = input() k=zz");
   CHECK_THROWS_WITH(g.nodes()[0].integer("k"), ContainsSubstring("\"zz\""));
   CHECK_THROWS_WITH(g.nodes()[0].integer("missing"), ContainsSubstring("missing"));
+  const Graph pairs = Graph::parse("tern-graph 1\nx = f() a=3 b=1x5 c=3x d=x3 e=1x2x3 f=3X4\n");
+  const tern::GraphNode& n = pairs.nodes()[0];
+  CHECK(n.pair("a") == std::pair<std::int64_t, std::int64_t>{3, 3});
+  CHECK(n.pair("b") == std::pair<std::int64_t, std::int64_t>{1, 5});
+  CHECK(n.pair("g", 2) == std::pair<std::int64_t, std::int64_t>{2, 2});
+  for (const char* bad : {"c", "d", "e", "f", "g"}) CHECK_THROWS_AS(n.pair(bad), tern::ValueError);
 }

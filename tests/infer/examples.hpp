@@ -41,6 +41,17 @@ inline const std::map<std::string, std::vector<Use>>& uses() {
         },
         [](Start& s) {
           return s.b.conv(s.codes, 12, 3, 3, {.max_code = 1, .lo = -1, .hi = 2}, attrs({{"pad", "1"}}));
+        },
+        [](Start& s) {
+          return s.b.conv(s.codes, 12, 1, 5, {.max_code = 1, .lo = 0, .hi = 1},
+                          attrs({{"pad", "0x2"}, {"stride", "1x2"}}));
+        },
+        [](Start& s) {
+          return s.b.conv(s.codes, 9, 5, 1, {.max_code = 2},
+                          attrs({{"pad", "3x1"}, {"pad_code", "-1"}, {"stride", "2x1"}, {"dilation", "2x1"}}));
+        },
+        [](Start& s) {
+          return s.b.conv(s.real, 6, 2, 4, {.max_code = 1, .bias = true}, attrs({{"pad", "1x0"}, {"dilation", "3x1"}}));
         }}},
       {"linear",
        {[](Start& s) { return s.b.linear(flat(s, s.real), 6, {.bias = true}); },

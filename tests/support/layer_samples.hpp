@@ -24,6 +24,8 @@ inline const std::vector<LayerSample> kLayerSamples{
     {"conv2d", "x = conv2d(q) out=5 kernel=3 stride=2 pad=1 weights=ttq bias=1"},
     {"conv2d", "p = quantize(b) acts=ternary\nx = conv2d(p) out=6 kernel=3 dilation=2 weights=twn"},
     {"conv2d", "x = conv2d(b) out=6 kernel=3 stride=2 pad=1 groups=2 bias=1"},
+    {"conv2d", "x = conv2d(q) out=5 kernel=1x5 stride=2x1 pad=0x2 weights=twn"},
+    {"conv2d", "p = quantize(b) acts=ternary\nx = conv2d(p) out=6 kernel=3x2 pad=2x1 dilation=2x3 weights=ttq"},
     {"linear", "v = flatten(q)\nx = linear(v) out=7 weights=twn"},
     {"linear", "p = quantize(b) acts=lsq:bits=2\nv = flatten(p)\nx = linear(v) out=5 weights=ttq"},
     {"linear", "v = flatten(b)\nx = linear(v) out=7"},

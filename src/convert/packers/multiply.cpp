@@ -102,7 +102,8 @@ void pack_multiply(PackContext& context) {
     if (node.has(key)) out.attrs.emplace_back(key, node.text(key));
   }
   const std::optional<CodeRange> in = context.codes(out.inputs);
-  if (in && in->pad != 0 && node.integer("pad", 0) > 0) out.attrs.emplace_back("pad_code", std::to_string(in->pad));
+  const auto [pad_rows, pad_columns] = node.pair("pad", 0);
+  if (in && in->pad != 0 && pad_rows + pad_columns > 0) out.attrs.emplace_back("pad_code", std::to_string(in->pad));
   const WeightQuantizer* quantizer = layer.weight_quantizer();
   out.attrs.emplace_back("weights", quantizer ? "codes" : "f32");
   if (quantizer) {

@@ -69,12 +69,12 @@ void Multiply::read_conv(const NodeReader& node) {
   d.height = x.height();
   d.width = x.width();
   d.outputs = node.integer("out", 1);
-  std::tie(d.kernel_h, d.kernel_w) = node.kernel();
-  d.stride_h = d.stride_w = node.integer("stride", 1, 1);
-  d.pad_h = d.pad_w = node.integer("pad", 0, 0);
+  std::tie(d.kernel_h, d.kernel_w) = node.pair("kernel", 1);
+  std::tie(d.stride_h, d.stride_w) = node.pair("stride", 1, 1);
+  std::tie(d.pad_h, d.pad_w) = node.pair("pad", 0, 0);
   pad_code = node.pad_code();
   if (x.is_codes()) pad_value = exact::dequantize(pad_code, x.step);
-  d.dilation_h = d.dilation_w = node.integer("dilation", 1, 1);
+  std::tie(d.dilation_h, d.dilation_w) = node.pair("dilation", 1, 1);
   d.groups = node.integer("groups", 1, 1);
   node.expect(d.channels % d.groups == 0 && d.outputs % d.groups == 0,
               "groups=" + std::to_string(d.groups) + " does not divide " + std::to_string(d.channels) + " inputs and " +

@@ -28,10 +28,12 @@ i64 NodeReader::limited(std::string_view key, i64 v, i64 lowest) const {
   return v;
 }
 
-std::pair<i64, i64> NodeReader::kernel() const {
-  const Shape k = Shape::parse(text("kernel"));
-  expect(k.rank() == 1 || k.rank() == 2, "expected kernel=R or RxS");
-  return {limited("kernel", k[0], 1), limited("kernel", k[-1], 1)};
+std::pair<i64, i64> NodeReader::pair(std::string_view key, i64 lowest) const {
+  const auto [rows, columns] = node_.pair(key);
+  return {limited(key, rows, lowest), limited(key, columns, lowest)};
+}
+std::pair<i64, i64> NodeReader::pair(std::string_view key, i64 lowest, i64 fallback) const {
+  return node_.has(key) ? pair(key, lowest) : std::pair{fallback, fallback};
 }
 
 void NodeReader::code_range(ValueType& type) const {

@@ -52,8 +52,9 @@ class NodeReader {
   /// lowest .. kMaxAttribute.
   i64 integer(std::string_view key, i64 lowest) const;
   i64 integer(std::string_view key, i64 lowest, i64 fallback) const;
-  /// kernel=R or RxS: rows, columns.
-  std::pair<i64, i64> kernel() const;
+  /// R or RxS: rows, columns, each so bounded.
+  std::pair<i64, i64> pair(std::string_view key, i64 lowest) const;
+  std::pair<i64, i64> pair(std::string_view key, i64 lowest, i64 fallback) const;
   /// lo, hi and step into `type`.
   void code_range(ValueType& type) const;
   /// pad_code, a code of the first input; 0 if absent.

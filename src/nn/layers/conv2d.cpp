@@ -1,4 +1,6 @@
 // conv2d: convolution whose weights may be quantized.
+#include <tuple>
+
 #include "nn/exact_ops.hpp"
 #include "nn/weighted_layer.hpp"
 
@@ -12,17 +14,21 @@ struct Geometry {
 
 Geometry geometry_of(const LayerPlace& place) {
   const GraphNode& node = place.node;
-  const std::int64_t out = bounded(node, "out", 1), kernel = bounded(node, "kernel", 1),
-                     groups = bounded(node, "groups", 1, 1);
+  const std::int64_t out = bounded(node, "out", 1), groups = bounded(node, "groups", 1, 1);
+  const auto [kernel_h, kernel_w] = bounded_pair(node, "kernel", 1);
   const Shape& in = expect_rank(place, 0, 3);
   if (in[0] % groups != 0 || out % groups != 0) {
     throw ValueError(at_node(node) + "expected groups that divide " + std::to_string(in[0]) + " inputs and " +
                      std::to_string(out) + " outputs");
   }
-  const Conv2dOptions o = Conv2dOptions::square(bounded(node, "stride", 1, 1), bounded(node, "pad", 0, 0),
-                                                bounded(node, "dilation", 1, 1), groups);
-  const auto extent = [&](int dim) { return conv_out_extent(in[dim], kernel, o.stride_h, o.pad_h, o.dilation_h); };
-  return {o, {out, in[0] / groups, kernel, kernel}, bounded_result(node, {out, extent(1), extent(2)})};
+  Conv2dOptions o;
+  std::tie(o.stride_h, o.stride_w) = bounded_pair(node, "stride", 1, 1);
+  std::tie(o.pad_h, o.pad_w) = bounded_pair(node, "pad", 0, 0);
+  std::tie(o.dilation_h, o.dilation_w) = bounded_pair(node, "dilation", 1, 1);
+  o.groups = groups;
+  const Shape result{out, conv_out_extent(in[1], kernel_h, o.stride_h, o.pad_h, o.dilation_h),
+                     conv_out_extent(in[2], kernel_w, o.stride_w, o.pad_w, o.dilation_w)};
+  return {o, {out, in[0] / groups, kernel_h, kernel_w}, bounded_result(node, result)};
 }
 
 class Conv2dLayer final : public WeightedLayer {
