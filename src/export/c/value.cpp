@@ -139,7 +139,7 @@ static int32_t @_count(@_word v) {
 }
 )";
 
-const char* const kSingle =
+const char* const kRounded =
     R"(/* Rounded to 24 binary digits, halves to the even number: what single precision holds. */
 static int64_t @_single(int64_t v) {
     uint64_t digits = (v < 0) ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
@@ -179,7 +179,7 @@ std::string code_reader(const std::string& helper) {
 }  // namespace
 
 std::string helper_definition(const Prefix& prefix, const std::string& helper, int word_bits) {
-  std::string out = helper == "single"  ? kSingle
+  std::string out = helper == "single"  ? kRounded
                     : helper != "count" ? code_reader(helper)
                     : word_bits == 64   ? kCount64
                                         : kCount32;
