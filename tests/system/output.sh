@@ -66,7 +66,7 @@ done
 
 # Memory is short: a line, or the work, but no wait for ever. (A sanitized program starts in no such room.)
 if (ulimit -v 4000000 && $tern --version) >/dev/null 2>&1; then
-  for room in 200000 300000; do
+  for room in 80000 120000 150000; do
     gives 0 "ulimit -v $room; timeout 60 $tern --version"
   done
 fi

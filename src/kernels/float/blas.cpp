@@ -13,8 +13,9 @@
 
 // OpenBLAS asks this function of its own, when it is loaded and before anybody could tell it otherwise, how many
 // threads to start; they would never get work, and where memory is limited they wait for theirs for ever. The
-// definition that the linker meets first is the one asked; weak, because in a static OpenBLAS there is another.
-extern "C" __attribute__((weak)) int openblas_num_threads_env() { return 1; }
+// definition that the linker meets first is the one asked, if others see it; weak, because in a static OpenBLAS there
+// is another.
+extern "C" __attribute__((weak, visibility("default"))) int openblas_num_threads_env() { return 1; }
 
 namespace tern::kernels {
 namespace {
